@@ -1,0 +1,220 @@
+"""What every reader hands over, and what a row must be like to become a candidate.
+
+Annotation rows are untrusted: an id goes into a URL, a label becomes a folder, times go to ffmpeg.
+Everything is judged once for each distinct value, because half a million rows hold few of them.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from nanokinetics.errors import BadRow, InputError
+from nanokinetics.layout import class_dir
+
+COLUMNS: Final = ("key", "split", "label", "youtube_id", "time_start", "time_end")
+
+_SPLITS: Final = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "validate": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+    "holdout_test": "test",
+}
+_YOUTUBE_ID: Final = re.compile(r"[A-Za-z0-9_-]{11}")
+_YOUTUBE_IDS: Final = re.compile(r"(?:[A-Za-z0-9_-]{11}\n)*+")
+_NUMBER: Final = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", re.ASCII | re.IGNORECASE)
+_LATEST: Final = 999_999  # seconds; a key has six digits for each time
+_LABEL_BYTES: Final = 200  # of the 255 that a file system grants a name, to leave room for suffixes
+_RESERVED: Final = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
+_FORBIDDEN: Final = frozenset('/\\<>:"|?*')
+_INVISIBLE: Final = frozenset(
+    "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
+)
+"""Marks that make a name look like another one: Unicode's bidi controls, and the BOM."""
+
+
+@dataclass(frozen=True, eq=False)
+class Annotations:
+    """The candidates that the annotation files offer.
+
+    `frame` has the columns key, split, label, youtube_id (text) and time_start, time_end (seconds,
+    float64), a row a candidate in file order; a candidate that stands twice is there twice.
+    `digests` maps a file's name to the hex SHA-256 of its bytes on disk (its whole path, where two
+    files have one name). `bad_rows` are those left out. Raises InputError when two labels would
+    share one folder.
+    """
+
+    frame: pd.DataFrame
+    digests: Mapping[str, str]
+    bad_rows: tuple[BadRow, ...] = ()
+
+    def __post_init__(self) -> None:
+        folders: dict[str, str] = {}
+        for label in self.labels:
+            other = folders.setdefault(class_dir(label), label)
+            if other != label:
+                raise InputError(
+                    f"the labels {other!r} and {label!r} would share the folder "
+                    f"{class_dir(label)!r}; rename one of them in the annotations",
+                )
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """Every label, sorted. The position is the label's source id."""
+        return tuple(sorted(set(self.frame["label"].to_numpy(dtype=object))))
+
+
+def candidates(raw: pd.DataFrame) -> tuple[pd.DataFrame, dict[int, str]]:
+    """The usable rows of `raw` as candidates, and why each other row (by position) is not usable.
+
+    `raw` holds text as it stands in the file, in the columns label, youtube_id, time_start,
+    time_end (seconds) and split.
+    """
+    label, ids, start, end, split = (
+        raw[name].to_numpy(dtype=object)
+        for name in ("label", "youtube_id", "time_start", "time_end", "split")
+    )
+    faults: dict[int, str] = {}
+    label = _judged(label, _label, faults)
+    if not _all_ids(ids):
+        for row, text in enumerate(ids):
+            if not _YOUTUBE_ID.fullmatch(text):
+                why = f"youtube_id {_shown(text)} is not 11 characters of A-Z, a-z, 0-9, - and _"
+                faults.setdefault(row, why)
+    start = _judged(start, _seconds("time_start"), faults, np.float64)
+    end = _judged(end, _seconds("time_end"), faults, np.float64)
+    for row in np.flatnonzero(start >= end).tolist():
+        why = f"time_start {start[row]:g} is not before time_end {end[row]:g}"
+        faults.setdefault(row, why)
+    split = _judged(split, _split, faults)
+    if faults:
+        good = np.ones(len(raw), dtype=bool)
+        good[list(faults)] = False
+        split, label, ids, start, end = (column[good] for column in (split, label, ids, start, end))
+    columns = (_keys(ids, start, end), split, label, ids, start, end)
+    return pd.DataFrame(dict(zip(COLUMNS, columns, strict=True)), copy=False), faults
+
+
+def normalised_split(text: str) -> str | None:
+    """`train`, `val` or `test` for any spelling that the Kinetics files use, otherwise None."""
+    return _SPLITS.get(text.strip().casefold())
+
+
+def label_fault(label: str) -> str | None:
+    """Why a label cannot be a class folder on the usual file systems, or None.
+
+    White space other than the plain blank is refused too: it would survive into a path, and the
+    loaders' lists are separated by white space. Reserved names and characters are those of
+    https://learn.microsoft.com/windows/win32/fileio/naming-a-file.
+    """
+    if not label:
+        return "the label is empty"
+    for character in label:
+        if character in _FORBIDDEN:
+            return f"the label {_shown(label)} holds {character!r}, which no folder name may"
+        if _unprintable(character):
+            name = f"U+{ord(character):04X}"
+            return f"the label {_shown(label)} holds the control character or odd space {name}"
+    if label != label.strip():
+        return f"the label {_shown(label)} begins or ends with a blank"
+    if label.endswith("."):
+        return f"the label {_shown(label)} ends with a dot"
+    if _RESERVED.fullmatch(label):
+        return f"the label {_shown(label)} is a reserved file name"
+    if len(label.encode()) > _LABEL_BYTES:
+        return f"the label {_shown(label)} is longer than {_LABEL_BYTES} bytes"
+    return None
+
+
+def _unprintable(character: str) -> bool:
+    if character in _INVISIBLE:
+        return True
+    return character != " " and unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp", "Zs"}
+
+
+_Verdict = tuple[object, str | None]
+"""A value read from its text, and why it is none."""
+
+
+def _judged(
+    texts: np.ndarray,
+    judge: Callable[[str], _Verdict],
+    faults: dict[int, str],
+    dtype: type = object,
+) -> np.ndarray:
+    """The column as read by `judge`; the first fault of each row stays in `faults`."""
+    values: dict[str, object] = {}
+    why: dict[str, str] = {}
+    for text in set(texts):
+        values[text], fault = judge(text)
+        if fault is not None:
+            why[text] = fault
+    if why:
+        for row, text in enumerate(texts):
+            if text in why:
+                faults.setdefault(row, why[text])
+    return np.fromiter(map(values.__getitem__, texts), dtype=dtype, count=len(texts))
+
+
+def _all_ids(ids: np.ndarray) -> bool:
+    """Whether every id is well formed, in one match; the length tells ids that hold a newline."""
+    text = "\n".join([*ids, ""])
+    return len(text) == 12 * len(ids) and _YOUTUBE_IDS.fullmatch(text) is not None
+
+
+def _label(text: str) -> _Verdict:
+    return text, label_fault(text)
+
+
+def _split(text: str) -> _Verdict:
+    split = normalised_split(text)
+    return split, None if split else f"split {_shown(text)} is none of train, val and test"
+
+
+def _seconds(column: str) -> Callable[[str], _Verdict]:
+    def judge(text: str) -> _Verdict:
+        if not text.strip():
+            return math.nan, f"{column} is missing"
+        if not _NUMBER.fullmatch(text):
+            return math.nan, f"{column} {_shown(text)} is not a number of seconds"
+        seconds = float(text) + 0.0  # turns -0.0 into 0.0
+        if seconds < 0:
+            return math.nan, f"{column} {_shown(text)} is negative"
+        if seconds >= _LATEST + 1:
+            return math.nan, f"{column} {_shown(text)} is more than {_LATEST} seconds"
+        return seconds, None
+
+    return judge
+
+
+def _keys(ids: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """`{youtube_id}_{start:06d}_{end:06d}`, whole seconds: the contract that names every clip."""
+    scale = _LATEST + 1
+    codes, windows = pd.factorize(start.astype(np.int64) * scale + end.astype(np.int64))
+    suffixes = [f"_{window // scale:06d}_{window % scale:06d}" for window in windows.tolist()]
+    keys: np.ndarray = ids + np.array(suffixes, dtype=object)[codes]
+    return keys
+
+
+def _shown(text: str) -> str:
+    """A value for a message: one line, no control characters, not too long."""
+    return ascii(text) if len(text) <= 60 else f"{text[:57]!a}…"
+
+
+def digests_by_name(digests: Iterable[tuple[str, str, str]]) -> dict[str, str]:
+    """From (name, path, sha256): a digest a file, under its name, or its path where names clash."""
+    rows = sorted(set(digests))
+    names = [name for name, _, _ in rows]
+    return {name if names.count(name) == 1 else path: sha for name, path, sha in rows}

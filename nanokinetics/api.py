@@ -1,0 +1,211 @@
+"""The whole job in the order of its steps: what `from nanokinetics import build, sample` gives."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any, Final
+
+from filelock import FileLock, Timeout
+
+from . import indexes, sampling
+from .annotations import Annotations
+from .annotations import read as read_annotations
+from .clip import Clip, Group
+from .config import BuildConfig, SampleConfig
+from .engine import Clock, Engine
+from .errors import EnvironmentFault, ExitCode, InputError, Reason
+from .failed_logs import FailedLogs
+from .fetch import check_network
+from .indexes.contents import contents
+from .layout import Layout
+from .ledger import Ledger, Standing
+from .media import Ffmpeg, find_ffmpeg
+from .pacing import Pacer, PacingPolicy
+from .plan import Plan, make_plan, read_record
+from .pool import Pool, ctrl_c_waits
+from .progress import Reporter, Silent
+from .quotas import Quotas
+from .sampling import Selection
+from .worker import WorkerConfig
+
+SOURCE: Final = "youtube"
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """What a build came to. Counts are clips.
+
+    short: the classes with fewer clips than wanted, as (has, wanted). replaced: candidates passed
+    over because they are gone. held: clips that failed for now and that the next run asks for
+    again. reasons: why clips failed in this run. displaced: clips that stood in for others which
+    are available after all, and were removed.
+    """
+
+    made: int
+    wanted: int
+    new: int
+    replaced: int
+    held: int
+    displaced: int
+    short: Mapping[Group, tuple[int, int]]
+    reasons: Mapping[Reason, int] = field(default_factory=dict)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return ExitCode.SHORT if self.short else ExitCode.OK
+
+
+def sample(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> Selection:
+    """Choose clips, without any network. The options are the fields of `SampleConfig`.
+
+    Raises InputError for anything that cannot be used.
+    """
+    config = SampleConfig(dataset=dataset, **options)
+    return _choose(config, reporter or Silent())[1]
+
+
+def build(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> BuildResult:
+    """Sample, fetch, trim, check and index; on a folder of an earlier run, go on with it.
+
+    The options are the fields of `BuildConfig`. Worker processes are started afresh, so a script
+    calls this under `if __name__ == "__main__":`.
+
+    Raises InputError before anything is changed, Blocked when YouTube refuses for longer than
+    `max_wait`, EnvironmentFault when the machine is at fault, KeyboardInterrupt on Ctrl-C. What
+    was finished by then is kept, and the same call goes on.
+    """
+    config = BuildConfig(dataset=dataset, **options)
+    check_network(SOURCE, config.network)
+    reporter = reporter or Silent()
+    layout = Layout(config.dest)
+    read_record(layout)  # refuses somebody else's folder before a lock is put into it
+    found, selection = _choose(config, reporter)
+    ffmpeg = find_ffmpeg(config.ffmpeg)
+    try:
+        config.dest.mkdir(parents=True, exist_ok=True)
+        with FileLock(layout.lock, timeout=0):
+            plan = make_plan(config, found, selection, layout, _versions(ffmpeg))
+            return _build(config, plan, layout, ffmpeg, reporter)
+    except Timeout:
+        raise InputError(
+            f"another run is at work in {config.dest}; wait for it, or name another --dest"
+        ) from None
+    except FileExistsError:
+        raise InputError(f"{config.dest} is a file; name a folder with --dest") from None
+    except OSError as error:
+        raise EnvironmentFault(
+            f"{error.filename or config.dest}: {error.strerror or error}"
+        ) from None
+
+
+def _choose(config: SampleConfig, reporter: Reporter) -> tuple[Annotations, Selection]:
+    found = read_annotations(config.dataset, config.annotations, skip_bad_rows=config.skip_bad_rows)
+    for row in found.bad_rows:
+        reporter.say(f"left out: {row}")
+    selection = sampling.select(
+        found.frame,
+        splits=config.splits,
+        n=config.n,
+        classes=config.classes,
+        num_classes=config.num_classes,
+        seed=config.seed,
+    )
+    for warning in sampling.warnings(selection):
+        reporter.say(f"warning: {warning}")
+    return found, selection
+
+
+def _build(
+    config: BuildConfig, plan: Plan, layout: Layout, ffmpeg: Ffmpeg, reporter: Reporter
+) -> BuildResult:
+    """The part that holds the folder's lock."""
+    clock = Clock()
+    shutil.rmtree(layout.temporary, ignore_errors=True)  # what a killed run has left
+    plan.save(layout)
+    with closing(Ledger(layout)) as ledger:
+        standing = ledger.standing()
+        if standing.stale:
+            reporter.say(
+                f"{len(standing.stale)} rows of {layout.stats} have no file any more and go"
+            )
+            ledger.drop(standing.stale)
+        quotas = Quotas(plan.selection, standing, retry_failed=config.retry_failed)
+        before = quotas.made
+        engine = Engine(
+            source=SOURCE,
+            quotas=quotas,
+            ledger=ledger,
+            layout=layout,
+            pool=_pool(config, layout, ffmpeg),
+            pacer=_pacer(config, standing, clock),
+            logs=FailedLogs(config.failed_logs),
+            reporter=reporter,
+            clock=clock,
+        )
+        try:
+            engine.run()
+        finally:
+            with ctrl_c_waits():
+                engine.close()
+                shutil.rmtree(layout.temporary, ignore_errors=True)
+                displaced = _displace(quotas, ledger, layout)
+                indexes.write_all(contents(plan.selection, ledger.standing().done), layout)
+                reporter.close()
+    return BuildResult(
+        made=quotas.made,
+        wanted=quotas.wanted,
+        new=quotas.made - before,
+        replaced=quotas.replaced,
+        held=quotas.held,
+        displaced=displaced,
+        short=quotas.short(),
+        reasons=dict(engine.reasons),
+    )
+
+
+def _displace(quotas: Quotas, ledger: Ledger, layout: Layout) -> int:
+    """Remove clips that stood in for better-ranked ones which `--retry-failed` has now made."""
+    surplus = quotas.surplus()
+    if surplus:
+        ledger.drop(surplus)
+        for id_ in surplus:
+            layout.clip(Clip(id_.key, id_.split, id_.label)).unlink(missing_ok=True)
+    return len(surplus)
+
+
+def _pool(config: BuildConfig, layout: Layout, ffmpeg: Ffmpeg) -> Pool:
+    processors = os.cpu_count() or 1
+    worker = WorkerConfig(
+        root=layout.root,
+        temporary=layout.temporary,
+        video=config.video,
+        network=config.network,
+        ffmpeg=ffmpeg,
+        threads=max(1, processors // config.processes),
+    )
+    return Pool(worker, config.processes)
+
+
+def _pacer(config: BuildConfig, standing: Standing, clock: Clock) -> Pacer:
+    """A gate that remembers what earlier runs asked for in the last hour."""
+    now, wall = clock.steady(), clock.wall()
+    policy = PacingPolicy.exponential(
+        config.block_wait, per_hour=config.per_hour, max_wait=config.max_wait
+    )
+    # A row from the future, after the clock was set back, counts as of now.
+    return Pacer(policy, (now - max(0.0, wall - at) for at in standing.asked))
+
+
+def _versions(ffmpeg: Ffmpeg) -> dict[str, str]:
+    return {
+        "nanokinetics": version("nanokinetics"),
+        "python": platform.python_version(),
+        "yt-dlp": version("yt-dlp"),
+        "ffmpeg": ffmpeg.version,
+    }

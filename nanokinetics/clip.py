@@ -1,0 +1,162 @@
+"""The words everything else is written in: clip, job, stream, source, outcome.
+
+Frozen data, standard library only, so that a worker process can import it for nothing and a
+value can cross a process boundary. What may go wrong is in `errors`; where files lie is in
+`layout`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from .errors import Failure
+
+ADOPTED: Final = "adopted"
+"""The `source` of a clip that was found whole in its place: nothing was asked for it."""
+
+
+class Group(NamedTuple):
+    """One class within one split: the unit that has a quota."""
+
+    split: str
+    label: str
+
+
+class ClipId(NamedTuple):
+    """What tells one clip from another within a dataset.
+
+    The key alone does not: annotations may give one window two labels, or name it in two splits.
+    """
+
+    split: str
+    label: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One labelled window of one video, or one labelled file.
+
+    `time_start` and `time_end` are seconds from the start of the video; both are None, and
+    `youtube_id` is empty, for a local file that is taken whole.
+    """
+
+    key: str
+    split: str
+    label: str
+    youtube_id: str = ""
+    time_start: float | None = None
+    time_end: float | None = None
+
+    @property
+    def id(self) -> ClipId:
+        return ClipId(self.split, self.label, self.key)
+
+    @property
+    def group(self) -> Group:
+        return Group(self.split, self.label)
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """What was read back from a finished video file.
+
+    Sizes are in pixels, `duration` and `longest_frame` (the longest that one frame stands) in
+    seconds, `fps` is the mean number of frames a second.
+    """
+
+    width: int
+    height: int
+    frames: int
+    duration: float
+    longest_frame: float
+    has_audio: bool
+
+    @property
+    def fps(self) -> float:
+        return round(self.frames / self.duration, 3) if self.duration else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A finished clip: checked and flushed under a temporary name, not yet in its place.
+
+    Times are in seconds, sizes in bytes. `temporary` is None when the file already stood under
+    its final name and was only checked (adopted).
+    """
+
+    clip: Clip
+    temporary: str | None
+    source: str
+    media: Media
+    bytes: int
+    sha256: str
+    downloaded_bytes: int = 0
+    download_seconds: float = 0.0
+    trim_seconds: float = 0.0
+    total_seconds: float = 0.0
+    attempts: int = 1
+    format_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A clip that was not made, and why. `log` is the complete output of the tools involved."""
+
+    clip: Clip
+    failure: Failure
+    attempts: int = 1
+    log: str = ""
+
+
+Outcome = Made | Failed
+"""What became of one clip: always a value, never an exception."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Clips that one fetch serves: the windows of one video, the members of one archive."""
+
+    source: str
+    clips: tuple[Clip, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Something ffmpeg can open: a URL with what is needed to be let in, or the path of a file.
+
+    `verify` and `ca_file` say how a server's certificate is checked; `timeout` is the silence, in
+    seconds, after which a connection is given up.
+    """
+
+    url: str
+    has_video: bool = True
+    has_audio: bool = True
+    headers: tuple[tuple[str, str], ...] = ()
+    cookies: str = ""
+    proxy: str = ""
+    verify: bool = True
+    ca_file: str = ""
+    timeout: float = 15.0
+
+    @property
+    def is_remote(self) -> bool:
+        return self.url.startswith(("http://", "https://"))
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One video, found and ready to be read.
+
+    `duration` is in seconds as its host states it, often rounded; None when it does not say.
+    `seekable` is False when reading only a window of it is not to be tried (HLS).
+    `downloaded_bytes` and `download_seconds` are what it took to bring it here, 0 if it is remote.
+    """
+
+    streams: tuple[Stream, ...]
+    duration: float | None
+    format_id: str
+    seekable: bool = True
+    downloaded_bytes: int = 0
+    download_seconds: float = 0.0

@@ -1,0 +1,233 @@
+"""What was asked of a run: validated once, passed down, never changed.
+
+The fields are the options of the command line under the same names; a bad value is an
+`InputError` that names the option.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from .errors import InputError
+
+DATASETS: Final = ("kinetics",)
+PRESETS: Final = (
+    "ultrafast superfast veryfast faster fast medium slow slower veryslow placebo".split()
+)
+
+GUEST_PER_HOUR: Final = 300
+ACCOUNT_PER_HOUR: Final = 2000
+"""Videos an hour that YouTube lets a guest and an account have, as yt-dlp's wiki gives them."""
+
+_UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def parse_duration(text: str | float) -> float:
+    """Seconds of `90`, `90s`, `15m`, `6h` or `2d`. Raises InputError for anything else."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", str(text).strip())
+    if not match:
+        raise InputError(f"'{text}' is not a duration; write 90, 90s, 15m, 6h or 2d")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def parse_n(text: str) -> int | dict[str, int]:
+    """The value of `--n`: `10`, or `train=10,val=2`. Raises InputError for anything else."""
+    try:
+        if "=" not in text:
+            return int(text)
+        pairs = [part.split("=", 1) for part in text.split(",")]
+        quotas = {split.strip(): int(count) for split, count in pairs}
+    except ValueError:
+        raise InputError(f"--n '{text}' is neither a number nor like train=10,val=2") from None
+    if len(quotas) < len(pairs):
+        raise InputError(f"--n '{text}' names a split twice")
+    return quotas
+
+
+def parse_classes(text: str) -> tuple[str, ...]:
+    """The value of `--classes`: labels between commas, or `@FILE` with a label a line."""
+    if not text.startswith("@"):
+        return tuple(name.strip() for name in text.split(",") if name.strip())
+    path = Path(text[1:])
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"--classes: {path} cannot be read: {_why(error)}") from None
+    return tuple(line.strip() for line in lines if line.strip())
+
+
+def _why(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleConfig:
+    """What to choose.
+
+    dataset: `kinetics`.
+    annotations: annotation files, of any dialect, one or several.
+    n: clips of each class, for every split or for each one that is named.
+    splits: `train`, `val`, `test`; None takes every split that the annotations have.
+    classes: the labels to choose from; None takes all.
+    num_classes: how many classes to draw; None takes all.
+    seed: any text without a newline; another seed is another choice.
+    skip_bad_rows: leave unusable annotation rows out instead of refusing to start.
+    """
+
+    dataset: str
+    annotations: tuple[Path, ...]
+    n: int | Mapping[str, int]
+    splits: tuple[str, ...] | None = None
+    classes: tuple[str, ...] | None = None
+    num_classes: int | None = None
+    seed: str = "0"
+    skip_bad_rows: bool = False
+
+    def __post_init__(self) -> None:
+        self._set("annotations", tuple(Path(p) for p in _listed(self.annotations)))
+        self._set("splits", None if self.splits is None else tuple(_listed(self.splits)))
+        self._set("classes", None if self.classes is None else tuple(_listed(self.classes)))
+        self._set("seed", str(self.seed))
+        if self.dataset not in DATASETS:
+            raise InputError(f"unknown dataset '{self.dataset}'; known: {', '.join(DATASETS)}")
+        if not self.annotations:
+            raise InputError("no annotation file given; name one with --annotations FILE")
+        if self.classes is not None and not self.classes:
+            raise InputError("--classes names no class")
+        if "\n" in self.seed:
+            raise InputError("--seed may not hold a newline")
+        counts = self.n.values() if isinstance(self.n, Mapping) else (self.n,)
+        for count in (*counts, *([] if self.num_classes is None else [self.num_classes])):
+            if not isinstance(count, int) or count < 1:
+                raise InputError(f"--n and --num-classes are whole numbers from 1, not {count}")
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+
+def _listed(value: Any) -> list[Any]:
+    """One value or several, as a list: a library user may give either."""
+    return [value] if isinstance(value, str | os.PathLike) else list(value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoConfig:
+    """How a clip is encoded.
+
+    resolution: the most pixels its shorter side may have; nothing is ever enlarged.
+    fps: frames a second; None keeps those of the video.
+    crf, preset: x264's quality (0 best to 51 worst) and speed.
+    """
+
+    resolution: int = 360
+    audio: bool = True
+    fps: float | None = None
+    crf: int = 23
+    preset: str = "veryfast"
+
+    def __post_init__(self) -> None:
+        if self.resolution < 16 or self.resolution % 2:
+            raise InputError(f"--resolution is an even number from 16, not {self.resolution}")
+        if self.fps is not None and not (math.isfinite(self.fps) and 0 < self.fps <= 1000):
+            raise InputError(f"--fps is a number above 0, not {self.fps}")
+        if not 0 <= self.crf <= 51:
+            raise InputError(f"--crf is a number from 0 to 51, not {self.crf}")
+        if self.preset not in PRESETS:
+            raise InputError(f"--preset is one of {', '.join(PRESETS)}, not '{self.preset}'")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkConfig:
+    """How the network is asked.
+
+    cookies: a Netscape cookie file; it is read once, never written and never logged.
+    yt_dlp_args: options as one would type them to yt-dlp, parsed by yt-dlp itself.
+    """
+
+    cookies: Path | None = None
+    proxy: str | None = None
+    yt_dlp_args: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildConfig(SampleConfig):
+    """What to make of the choice, and how.
+
+    dest: the folder of the dataset; a folder made by an earlier run is continued.
+    workers: processes at work at once; None suits the machine.
+    resolution, audio, fps, crf, preset: see `VideoConfig`.
+    max_per_hour: videos asked for in any hour, 0 for no limit; None is 300 without cookies and
+        2000 with them.
+    max_wait: seconds to wait in all, while YouTube refuses, before giving up for now.
+    block_wait: seconds of the first wait after a refusal that names no time; doubled each time.
+    retry_failed: ask again for clips whose failure may have passed.
+    cookies, proxy, yt_dlp_args: see `NetworkConfig`.
+    ffmpeg: the program to use; None finds one.
+    failed_logs: where the complete output of failed attempts is kept.
+    """
+
+    dest: Path
+    workers: int | None = None
+    resolution: int = 360
+    audio: bool = True
+    fps: float | None = None
+    crf: int = 23
+    preset: str = "veryfast"
+    max_per_hour: int | None = None
+    max_wait: float = 6 * 3600.0
+    block_wait: float = 60.0
+    retry_failed: bool = False
+    cookies: Path | None = None
+    proxy: str | None = None
+    yt_dlp_args: str = ""
+    ffmpeg: str | None = None
+    failed_logs: Path = Path("failed_logs")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("max_wait", "block_wait"):
+            self._set(name, parse_duration(getattr(self, name)))
+        for name in ("dest", "failed_logs", "cookies"):
+            value = getattr(self, name)
+            self._set(name, None if value is None else Path(value).expanduser())
+        if self.workers is not None and not 1 <= self.workers <= 256:
+            raise InputError(f"--workers is a number from 1 to 256, not {self.workers}")
+        if self.max_per_hour is not None and self.max_per_hour < 0:
+            raise InputError(f"--max-per-hour is 0 or more, not {self.max_per_hour}")
+        if self.block_wait <= 0:
+            raise InputError("--block-wait is a duration above 0")
+        if self.cookies is not None and not self.cookies.is_file():
+            raise InputError(f"--cookies: there is no file {self.cookies}")
+        _ = self.video  # checks its own values
+
+    @property
+    def video(self) -> VideoConfig:
+        return VideoConfig(
+            resolution=self.resolution,
+            audio=self.audio,
+            fps=self.fps,
+            crf=self.crf,
+            preset=self.preset,
+        )
+
+    @property
+    def network(self) -> NetworkConfig:
+        return NetworkConfig(cookies=self.cookies, proxy=self.proxy, yt_dlp_args=self.yt_dlp_args)
+
+    @property
+    def per_hour(self) -> int:
+        """Videos to ask for in any hour; 0 for no limit."""
+        if self.max_per_hour is not None:
+            return self.max_per_hour
+        return GUEST_PER_HOUR if self.cookies is None else ACCOUNT_PER_HOUR
+
+    @property
+    def processes(self) -> int:
+        """How many workers. A few more than processors, since each waits for the network often."""
+        return self.workers or min(8, (os.cpu_count() or 1) + 2)

@@ -1,0 +1,206 @@
+"""What the site says: the watch page, the player's JSON and HLS playlists.
+
+Written against yt_dlp/extractor/youtube/_video.py. Formats carry a plain ``url`` (no ``n``, no
+signature) and the page carries ``STS``, so that no JavaScript has to run.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import urllib.parse
+from typing import TYPE_CHECKING, Any
+
+from nanokinetics.demo.failures import FAILURES, Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from nanokinetics.demo.films import Stream
+    from nanokinetics.demo.scenario import Film, Video
+
+PLAYER_ID = "0123abcd"
+PLAYER_PATH = f"/s/player/{PLAYER_ID}/player_ias.vflset/en_US/base.js"
+SIGNATURE_TIMESTAMP = 20_000
+PLAYER_JS = f"var config = {{signatureTimestamp: {SIGNATURE_TIMESTAMP}}};\n"
+IFRAME_JS = f"var scriptUrl = 'https:\\/\\/www.youtube.com\\/s\\/player\\/{PLAYER_ID}\\/api.js';\n"
+EXPIRES = 4_102_444_800
+"""In the media URLs; the year 2100."""
+
+
+def watch_page(youtube_id: str, video: Video, why: Failure | None) -> str:
+    """HTML, with the player's answer but no formats, as YouTube's own page has none with a URL."""
+    data = {
+        "ytInitialPlayerResponse": player_response(youtube_id, video, why, ()),
+        "ytInitialData": {"contents": {"twoColumnWatchNextResults": {"results": {}}}},
+    }
+    scripts = "".join(
+        f"<script>var {key} = {_script(value)};</script>" for key, value in data.items()
+    )
+    return f"<!DOCTYPE html><html><head><title>{youtube_id}</title>{_config()}</head><body>{scripts}</body></html>"
+
+
+def embed_page() -> str:
+    """HTML of an embedded player, which yt-dlp asks for at an age gate."""
+    client = {"clientName": "WEB_EMBEDDED_PLAYER", "clientVersion": "2.20260708.00.00"}
+    config = _config(INNERTUBE_CONTEXT={"client": client})
+    return f"<!DOCTYPE html><html><head>{config}</head><body></body></html>"
+
+
+def _config(**more: Any) -> str:
+    config = {
+        "STS": SIGNATURE_TIMESTAMP,
+        "PLAYER_JS_URL": PLAYER_PATH,
+        "VISITOR_DATA": "CgtkZW1vLXZpc2l0b3I",
+        **more,
+    }
+    return f"<script>ytcfg.set({_script(config)});</script>"
+
+
+def _script(value: Any) -> str:
+    # A title must not close the script element.
+    return json.dumps(value).replace("<", "\\u003c")
+
+
+def player_response(
+    youtube_id: str,
+    video: Video,
+    why: Failure | None,
+    formats: Iterable[dict[str, Any]],
+    hls: str | None = None,
+) -> dict[str, Any]:
+    """The JSON of /youtubei/v1/player. ``hls`` is the URL of the master playlist, when there is one."""
+    if why and why.status != "OK":
+        return {"playabilityStatus": _unplayable(why)}
+    seconds = str(math.floor(video.film.duration))
+    title = video.title or f"Film of {youtube_id}"
+    channel = "UC" + "demo-channel".ljust(22, "0")
+    answer: dict[str, Any] = {
+        "playabilityStatus": {"status": "OK", "playableInEmbed": True},
+        "videoDetails": {
+            "videoId": youtube_id,
+            "title": title,
+            "lengthSeconds": seconds,
+            "channelId": channel,
+            "author": "Demo",
+            "shortDescription": "",
+            "viewCount": "1",
+            "isLiveContent": False,
+        },
+        "microformat": {
+            "playerMicroformatRenderer": {
+                "title": {"simpleText": title},
+                "lengthSeconds": seconds,
+                "externalChannelId": channel,
+                "publishDate": "2015-01-01T00:00:00-08:00",
+                "uploadDate": "2015-01-01T00:00:00-08:00",
+                "category": "Sports",
+            }
+        },
+    }
+    if why is FAILURES["no_formats"]:
+        answer["storyboards"] = {"playerStoryboardSpecRenderer": {"spec": _storyboard(youtube_id)}}
+    if why:
+        return answer
+    listed = list(formats)
+    if listed or hls:
+        joined = [f for f in listed if f.get("width") and f.get("audioSampleRate")]
+        answer["streamingData"] = {
+            "expiresInSeconds": "21540",
+            "formats": joined,
+            "adaptiveFormats": [f for f in listed if f not in joined],
+        }
+        if hls:
+            answer["streamingData"]["hlsManifestUrl"] = hls
+    return answer
+
+
+def _unplayable(why: Failure) -> dict[str, Any]:
+    status: dict[str, Any] = {"status": why.status, "reason": why.reason}
+    renderer: dict[str, Any] = {"reason": {"simpleText": why.reason}}
+    if why.subreason:
+        renderer["subreason"] = {"simpleText": why.subreason}
+    status["errorScreen"] = {"playerErrorMessageRenderer": renderer}
+    return status
+
+
+def _storyboard(youtube_id: str) -> str:
+    return (
+        f"https://i.ytimg.com/sb/{youtube_id}/storyboard3_L$L/$N.jpg|48#27#100#10#10#0#default#demo"
+    )
+
+
+def format_entry(stream: Stream, film: Film, url: str) -> dict[str, Any]:
+    """One element of ``formats`` or ``adaptiveFormats``."""
+    entry: dict[str, Any] = {
+        "itag": stream.itag,
+        "url": url,
+        "mimeType": stream.mime,
+        "bitrate": round(stream.size * 8 / film.duration),
+        "contentLength": str(stream.size),
+        "approxDurationMs": str(round(film.duration * 1000)),
+        "lastModified": "1420070400000000",
+    }
+    if stream.has_video:
+        short = min(stream.width, stream.height)
+        names = {
+            144: "tiny",
+            240: "small",
+            360: "medium",
+            480: "large",
+            720: "hd720",
+            1080: "hd1080",
+        }
+        entry |= {
+            "width": stream.width,
+            "height": stream.height,
+            "fps": round(film.fps),
+            "quality": names[min(names, key=lambda known: abs(known - short))],
+            "qualityLabel": f"{short}p",
+        }
+    if stream.has_audio:
+        entry |= {
+            "audioQuality": "AUDIO_QUALITY_MEDIUM",
+            "audioSampleRate": "48000" if "opus" in stream.mime else "44100",
+            "audioChannels": 2,
+        }
+    return entry
+
+
+def media_path(youtube_id: str, itag: int, **more: object) -> str:
+    """Path and query of a media URL. The extractor would read ``n`` as a challenge, so there is none."""
+    query = {"expire": EXPIRES, "id": youtube_id, "itag": itag, "source": "youtube", **more}
+    return "/videoplayback?" + urllib.parse.urlencode(query)
+
+
+def hls_path(youtube_id: str) -> str:
+    return f"/api/manifest/hls_variant/expire/{EXPIRES}/id/{youtube_id}/file/index.m3u8"
+
+
+def hls_media_path(youtube_id: str, itag: int) -> str:
+    return f"/api/manifest/hls_playlist/expire/{EXPIRES}/id/{youtube_id}/itag/{itag}/playlist/index.m3u8"
+
+
+def hls_master(streams: Iterable[Stream], film: Film, urls: Iterable[str]) -> str:
+    lines = ["#EXTM3U", "#EXT-X-INDEPENDENT-SEGMENTS"]
+    for stream, url in zip(streams, urls, strict=True):
+        codecs = stream.mime.split("codecs=")[1]
+        rate = round(stream.size * 8 / film.duration)
+        size = f"RESOLUTION={stream.width}x{stream.height},FRAME-RATE={round(film.fps)}"
+        lines += [f"#EXT-X-STREAM-INF:BANDWIDTH={rate},CODECS={codecs},{size}", url]
+    return "\n".join([*lines, ""])
+
+
+def hls_media(film: Film, urls: list[str]) -> str:
+    """A playlist of segments of ``film.gop_seconds``."""
+    lines = ["#EXTM3U", "#EXT-X-VERSION:3", "#EXT-X-PLAYLIST-TYPE:VOD", "#EXT-X-MEDIA-SEQUENCE:0"]
+    lines.append(f"#EXT-X-TARGETDURATION:{math.ceil(film.gop_seconds)}")
+    left = film.duration
+    for url in urls:
+        lines += [f"#EXTINF:{min(film.gop_seconds, left):.6f},", url]
+        left -= film.gop_seconds
+    return "\n".join([*lines, "#EXT-X-ENDLIST", ""])
+
+
+def segment_path(youtube_id: str, itag: int, number: int) -> str:
+    return f"/videoplayback/id/{youtube_id}/itag/{itag}/sq/{number}/file/seg.ts"

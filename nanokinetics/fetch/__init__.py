@@ -1,0 +1,48 @@
+"""One fetcher a source of clips; the registry maps a source's name to it.
+
+A fetcher finds the video of a job and says where its streams can be read. It does not run ffmpeg
+on them and knows nothing of quotas, tables or other workers. A new source is one new module here
+and one line in `open_fetcher`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from ..clip import Source
+from ..config import NetworkConfig
+from ..errors import Failure
+
+
+class Fetcher(Protocol):
+    """Where the videos of one source come from. Failures are values; nothing is raised."""
+
+    name: str
+
+    def open(self, name: str) -> Source | Failure:
+        """Find a video by its name within the source."""
+
+    def download(self, name: str, folder: Path) -> Source | Failure:
+        """The second way: bring the whole of the video just opened into a folder."""
+
+    def log(self) -> str:
+        """All that was said since the last `open`, for the log of a failure."""
+
+
+def open_fetcher(source: str, network: NetworkConfig, *, resolution: int, audio: bool) -> Fetcher:
+    """The fetcher of a source, ready for many videos. Raises InputError for bad options.
+
+    resolution: the most pixels of a video's shorter side that are of use.
+    """
+    if source == "youtube":
+        from .youtube import YouTubeFetcher  # noqa: PLC0415 - yt-dlp only where it is used
+
+        return YouTubeFetcher(network, resolution=resolution, audio=audio)
+    raise LookupError(source)
+
+
+def check_network(source: str, network: NetworkConfig) -> None:
+    """Find out now, not in a worker, whether a source can use the options. Raises InputError."""
+    if source == "youtube" and (network.cookies or network.yt_dlp_args or network.proxy):
+        open_fetcher(source, network, resolution=0, audio=True)

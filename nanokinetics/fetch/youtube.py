@@ -1,0 +1,279 @@
+"""YouTube, through yt-dlp: one `YoutubeDL`, used again for every video of a worker process.
+
+Finding a video costs two or so small requests and downloads nothing. What a failure means is in
+`diagnosis`; here only what yt-dlp hides is brought to light.
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+import shlex
+import ssl
+import time
+from http.cookiejar import LoadError
+from pathlib import Path
+from typing import Any, Final
+
+import yt_dlp
+from yt_dlp.cookies import YoutubeDLCookieJar
+from yt_dlp.dependencies import certifi
+from yt_dlp.networking import Request, Response
+from yt_dlp.networking.exceptions import HTTPError, RequestError
+from yt_dlp.utils import DownloadError, YoutubeDLError
+from yt_dlp.utils.networking import select_proxy
+
+from .. import diagnosis
+from ..clip import Source, Stream
+from ..config import NetworkConfig
+from ..diagnosis import HttpProblem
+from ..errors import Failure, InputError, Reason
+
+SOCKET_TIMEOUT: Final = 15.0
+"""Seconds of silence after which a connection is given up, unless yt-dlp's options say other."""
+
+
+class Refused(Exception):
+    """The player API answered 429. yt-dlp would go on and ask as the next client; we stop."""
+
+
+class YouTubeFetcher:
+    """Finds videos on YouTube and says where their streams can be read."""
+
+    name = "youtube"
+
+    def __init__(self, network: NetworkConfig, *, resolution: int, audio: bool) -> None:
+        self._lines = _Lines()
+        self._params = {
+            **parse_yt_dlp_args(network.yt_dlp_args),
+            **_fixed_params(resolution, audio=audio),
+            "logger": self._lines,
+        }
+        self._params.setdefault("socket_timeout", SOCKET_TIMEOUT)
+        if network.proxy is not None:
+            self._params["proxy"] = network.proxy
+        if network.cookies is not None:
+            self._params["cookiefile"] = _cookies(network.cookies)
+        self._ydl = _Observer(self._params)
+        self._audio = audio
+        self._found: dict[str, Any] = {}
+
+    def open(self, name: str) -> Source | Failure:
+        """Find a video: two requests as a guest without a JS runtime, four with one."""
+        self._lines.clear()
+        found = self._ask(lambda: self._ydl.extract_info(_url(name), download=False, process=False))
+        if isinstance(found, Failure):
+            return found
+        formats = found.get("formats") or []
+        if formats and all(f.get("vcodec") == "none" for f in formats):
+            return Failure(Reason.NO_VIDEO_STREAM, "the video has sound but no picture")
+        self._found = found
+        chosen = self._ask(
+            lambda: self._ydl.process_ie_result(copy.deepcopy(found), download=False)
+        )
+        return chosen if isinstance(chosen, Failure) else self._source(chosen)
+
+    def download(self, name: str, folder: Path) -> Source | Failure:
+        """Bring the whole video that was opened last into a folder, with yt-dlp's own downloader."""
+        began = time.monotonic()
+        target = {
+            "outtmpl": {"default": str(folder / "%(format_id)s.%(ext)s")},
+            "fixup": "never",
+        }
+        streams: list[Stream] = []
+        ids: list[str] = []
+        for part in self._chosen:  # one stream after the other: merging would cost another pass
+            params = {**self._params, **target, "format": part["format_id"]}
+            ydl = _Observer(params, like=self._ydl)
+            got = self._ask(
+                lambda ydl=ydl: ydl.process_ie_result(copy.deepcopy(self._found), download=True),
+                ydl,
+            )
+            ydl.close()
+            if isinstance(got, Failure):
+                return got
+            path = got["requested_downloads"][0]["filepath"]
+            streams.append(Stream(path, **_kinds(part)))
+            ids.append(part["format_id"])
+        size = sum(Path(s.url).stat().st_size for s in streams)
+        seconds = time.monotonic() - began
+        return Source(
+            tuple(streams),
+            self._found.get("duration"),
+            "+".join(ids),
+            downloaded_bytes=size,
+            download_seconds=seconds,
+        )
+
+    def log(self) -> str:
+        return f"yt-dlp {yt_dlp.version.__version__}\n{self._lines.text()}"
+
+    def _source(self, info: dict[str, Any]) -> Source:
+        self._chosen = info.get("requested_formats") or [info]
+        return Source(
+            tuple(self._stream(part) for part in self._chosen),
+            info.get("duration"),
+            "+".join(part["format_id"] for part in self._chosen),
+            seekable=all(str(part.get("protocol")) in ("http", "https") for part in self._chosen),
+        )
+
+    def _stream(self, part: dict[str, Any]) -> Stream:
+        url, params = part["url"], self._params
+        proxies = {**self._ydl.proxies, **({"all": part["proxy"]} if part.get("proxy") else {})}
+        return Stream(
+            url,
+            **_kinds(part),
+            headers=tuple((part.get("http_headers") or {}).items()),
+            cookies=self._cookies(url),
+            proxy=select_proxy(url, proxies) or "",
+            verify=not params.get("nocheckcertificate"),
+            ca_file=_ca_file(params),
+            timeout=float(params["socket_timeout"]),
+        )
+
+    def _cookies(self, url: str) -> str:
+        cookies = self._ydl.cookiejar.get_cookies_for_url(url)
+        return "\n".join(f"{c.name}={c.value}; path={c.path}; domain={c.domain};" for c in cookies)
+
+    def _ask(self, question: Any, ydl: _Observer | None = None) -> Any:
+        """What yt-dlp answers, or the Failure that its exception stands for."""
+        observer = ydl or self._ydl
+        observer.problems.clear()
+        try:
+            return question()
+        except Refused as refused:
+            return diagnosis.of_yt_dlp(str(refused), expected=False, problems=observer.problems)
+        except DownloadError as error:
+            cause = error.exc_info[1] if error.exc_info else None
+            expected = bool(getattr(cause, "expected", False))
+            return diagnosis.of_yt_dlp(str(error), expected=expected, problems=observer.problems)
+        except (YoutubeDLError, RequestError, OSError) as error:
+            return diagnosis.of_yt_dlp(str(error), expected=False, problems=observer.problems)
+
+
+class _Observer(yt_dlp.YoutubeDL):  # type: ignore[misc]
+    """A YoutubeDL that remembers the requests that went wrong, which its exceptions do not tell."""
+
+    def __init__(self, params: dict[str, Any], *, like: _Observer | None = None) -> None:
+        self.problems: list[HttpProblem] = []
+        super().__init__({**params, "cookiefile": None} if like else params)
+        if like:
+            self.cookiejar: Any = like.cookiejar
+
+    def urlopen(self, req: Request | str) -> Response:
+        url = req if isinstance(req, str) else req.url
+        try:
+            return super().urlopen(req)
+        except HTTPError as error:
+            page = _page(url)
+            wait = diagnosis.retry_after(error.response.headers.get("Retry-After"), time.time())
+            self.problems.append(HttpProblem(page, error.status, wait, str(error)))
+            if error.status == 429 and page == "player":
+                raise Refused(str(error)) from None
+            raise
+        except RequestError as error:
+            self.problems.append(HttpProblem(_page(url), None, None, str(error)))
+            raise
+
+
+class _Lines:
+    """The logger that yt-dlp writes to: all it said about the video at hand."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+
+    def clear(self) -> None:
+        self._lines.clear()
+
+    def text(self) -> str:
+        return "\n".join(self._lines)
+
+    def debug(self, line: str) -> None:
+        self._lines.append(line)
+
+    info = warning = error = debug
+
+
+def parse_yt_dlp_args(text: str) -> dict[str, Any]:
+    """The parameters that differ from yt-dlp's defaults, as yt-dlp itself reads its options.
+
+    Raises InputError with yt-dlp's words for an option that it does not know.
+    """
+    if not text.strip():
+        return {}
+    try:
+        given = yt_dlp.parse_options(["--ignore-config", *shlex.split(text)])
+    except (SystemExit, ValueError) as error:  # optparse has already said more on stderr
+        raise InputError(f"--yt-dlp-args '{text}': yt-dlp does not accept this ({error})") from None
+    if given.urls:
+        raise InputError(f"--yt-dlp-args '{text}': '{given.urls[0]}' is not an option")
+    default = yt_dlp.parse_options(["--ignore-config"]).ydl_opts
+    return {k: v for k, v in given.ydl_opts.items() if k not in default or default[k] != v}
+
+
+def _fixed_params(resolution: int, *, audio: bool) -> dict[str, Any]:
+    """What this program relies on, whatever else is asked of yt-dlp.
+
+    Retrying is the worker's business and the gate's, so yt-dlp does none of its own.
+    """
+    return {
+        # Whatever kind of stream is missing, something is left to take.
+        "format": "bv*+ba/b/bv*" if audio else "bv/b/bv*",
+        # `res` is the shorter side. Codecs that are cheap to decode, after what can be sought in.
+        "format_sort": [f"res:{resolution}", "proto", "vcodec:h264", "acodec:aac"],
+        "extractor_retries": 0,
+        "retries": 0,
+        "fragment_retries": 0,
+        "ignoreerrors": False,
+        "quiet": True,
+        "noprogress": True,
+        "color": "never",
+        "noplaylist": True,
+        "cachedir": False,
+        "nopart": True,
+        "overwrites": True,
+        "hls_prefer_native": True,
+        "postprocessors": [],
+    }
+
+
+def _cookies(path: Path) -> io.StringIO:
+    """A cookie file's text, in memory: yt-dlp writes such a file back, and this one is not ours.
+
+    Raises InputError for one that cannot be read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        YoutubeDLCookieJar(io.StringIO(text)).load()
+    except (OSError, UnicodeDecodeError, LoadError) as error:
+        raise InputError(f"--cookies {path} is not a Netscape cookie file: {error}") from None
+    return io.StringIO(text)
+
+
+def _url(youtube_id: str) -> str:
+    return f"https://www.youtube.com/watch?v={youtube_id}"
+
+
+def _page(url: str) -> str:
+    for part, name in (("/youtubei/", "player"), ("/watch", "watch"), ("/videoplayback", "media")):
+        if part in url:
+            return name
+    return "other"
+
+
+def _kinds(part: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "has_video": part.get("vcodec") != "none",
+        "has_audio": part.get("acodec") != "none",
+    }
+
+
+def _ca_file(params: dict[str, Any]) -> str:
+    """The certificates that yt-dlp trusts, so that ffmpeg trusts the same.
+
+    yt-dlp takes certifi's wherever that is installed, unless told `--compat-options no-certifi`;
+    then Python's own choice holds, which `SSL_CERT_FILE` can name.
+    """
+    if certifi and "no-certifi" not in params.get("compat_opts", ()):
+        return str(certifi.where())
+    return ssl.get_default_verify_paths().cafile or ""

@@ -1,0 +1,13 @@
+"""`classes.csv`: the chosen classes, their ids and how many clips each has."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, fields
+
+from ..layout import Layout
+from .contents import Contents, Label, write_csv
+
+
+def write(contents: Contents, layout: Layout) -> None:
+    header = [field.name for field in fields(Label)]
+    write_csv(layout.classes, [header, *(astuple(label) for label in contents.labels.values())])

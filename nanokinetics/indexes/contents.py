@@ -1,0 +1,80 @@
+"""What a built dataset holds, as the index writers see it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..clip import Clip, ClipId, Group
+from ..files import replace_file
+from ..layout import class_dir
+from ..sampling import Selection
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A chosen class. `label_id` is its place among the chosen, `source_id` among all, from 0."""
+
+    label_id: int
+    source_id: int
+    label: str
+    class_dir: str
+    wanted: int
+    got: int
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The clips of every split that is asked for, by class folder and rank, and the labels."""
+
+    splits: dict[str, list[Clip]]
+    labels: dict[str, Label]
+
+
+def contents(selection: Selection, done: Collection[ClipId]) -> Contents:
+    """The first n finished clips of each class. `done` are the clips whose row and file are there.
+
+    Label ids follow the sorted class folders, so that a reader of folders and a reader of lists
+    number the classes alike.
+    """
+    kept = {group: _first(selection, group, done) for group in selection.groups()}
+    wanted: dict[str, int] = {}
+    for group, n in selection.quotas.items():
+        wanted[group.label] = wanted.get(group.label, 0) + n
+    source_ids = {label: place for place, label in enumerate(selection.labels)}
+    labels = {
+        label: Label(
+            label_id=place,
+            source_id=source_ids[label],
+            label=label,
+            class_dir=class_dir(label),
+            wanted=wanted[label],
+            got=sum(len(clips) for group, clips in kept.items() if group.label == label),
+        )
+        for place, label in enumerate(sorted(wanted, key=class_dir))
+    }
+    splits: dict[str, list[Clip]] = {group.split: [] for group in kept}
+    for group in sorted(kept, key=lambda g: class_dir(g.label)):
+        splits[group.split] += kept[group]
+    return Contents(splits, labels)
+
+
+def _first(selection: Selection, group: Group, done: Collection[ClipId]) -> list[Clip]:
+    clips: list[Clip] = []
+    for row in selection.rows(group):
+        if len(clips) == selection.quotas[group]:
+            break
+        clip = selection.clip(row)
+        if clip.id in done:
+            clips.append(clip)
+    return clips
+
+
+def write_csv(path: Path, rows: Iterable[Iterable[object]]) -> None:
+    """An RFC 4180 table with LF line ends, written whole."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    replace_file(path, text.getvalue().encode())

@@ -1,0 +1,18 @@
+"""`annotations/<split>.csv`: the rows of the clips that are there, as DeepMind writes them."""
+
+from __future__ import annotations
+
+from ..layout import Layout
+from ..ledger import seconds
+from .contents import Contents, write_csv
+
+HEADER = ("label", "youtube_id", "time_start", "time_end", "split")
+
+
+def write(contents: Contents, layout: Layout) -> None:
+    for split, clips in contents.splits.items():
+        rows = (
+            (c.label, c.youtube_id, seconds(c.time_start), seconds(c.time_end), split)
+            for c in clips
+        )
+        write_csv(layout.annotations_of(split), [HEADER, *rows])

@@ -1,0 +1,229 @@
+"""The ledger: `stats.csv` and `failed.csv`, appended to by one process, read by many.
+
+A row is written in one piece, after the file it speaks of has its name. Of several rows with one
+key the last counts. A last line that was torn by a crash is cut off when the ledger is opened.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from .clip import ADOPTED, Clip, ClipId, Failed, Made
+from .errors import InputError, Reason
+from .files import replace_file
+from .layout import Layout, clip_path
+
+STATS_COLUMNS: Final = (
+    "key,split,label,youtube_id,time_start,time_end,path,source,width,height,fps,frames,duration,"
+    "has_audio,bytes,sha256,downloaded_bytes,download_seconds,trim_seconds,total_seconds,attempts,"
+    "format_id,finished_at"
+).split(",")
+FAILED_COLUMNS: Final = (
+    "key,split,label,youtube_id,time_start,time_end,reason,kind,http_status,attempts,message,log,"
+    "failed_at"
+).split(",")
+
+Row = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What has become of every clip of a dataset so far.
+
+    done: rows whose file is there with the recorded size. stale: rows whose file is not.
+    failed: why a clip failed last; it may have been made since.
+    asked: when each video was last asked for, in seconds since the epoch.
+    """
+
+    done: frozenset[ClipId]
+    stale: frozenset[ClipId]
+    failed: Mapping[ClipId, Reason]
+    asked: tuple[float, ...]
+
+
+def seconds(value: float | None) -> str:
+    """A time of the annotations as text: whole seconds without a decimal point."""
+    if value is None:
+        return ""
+    return str(int(value)) if value == int(value) else repr(value)
+
+
+def utc(at: float) -> str:
+    """ISO 8601 in UTC, to the second, of seconds since the epoch."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def epoch(text: str) -> float:
+    """Seconds since the epoch of what `utc` wrote; 0 for anything else."""
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        return 0.0
+
+
+class Ledger:
+    """Both tables of one dataset, open for appending. Only one process may hold it."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._stats = _Table(layout.stats, STATS_COLUMNS)
+        self._failed = _Table(layout.failed, FAILED_COLUMNS)
+
+    def made(self, made: Made, at: float) -> None:
+        """Append the row of a finished clip, whose file has its name by now."""
+        media = made.media
+        row = _about(made.clip) | {
+            "path": clip_path(made.clip),
+            "source": made.source,
+            "width": str(media.width),
+            "height": str(media.height),
+            "fps": f"{media.fps:g}",
+            "frames": str(media.frames),
+            "duration": f"{media.duration:.3f}",
+            "has_audio": str(media.has_audio),
+            "bytes": str(made.bytes),
+            "sha256": made.sha256,
+            "downloaded_bytes": str(made.downloaded_bytes),
+            "download_seconds": f"{made.download_seconds:.3f}",
+            "trim_seconds": f"{made.trim_seconds:.3f}",
+            "total_seconds": f"{made.total_seconds:.3f}",
+            "attempts": str(made.attempts),
+            "format_id": made.format_id,
+            "finished_at": utc(at),
+        }
+        self._stats.append(row)
+
+    def failed(self, failed: Failed, log: str, at: float) -> None:
+        """Append the row of a clip that was not made. `log` is the path of its complete output."""
+        failure = failed.failure
+        row = _about(failed.clip) | {
+            "reason": failure.reason,
+            "kind": failure.kind,
+            "http_status": "" if failure.http_status is None else str(failure.http_status),
+            "attempts": str(failed.attempts),
+            "message": failure.message,
+            "log": log,
+            "failed_at": utc(at),
+        }
+        self._failed.append(row)
+
+    def standing(self) -> Standing:
+        """What the tables and the files on the disk say has become of every clip so far."""
+        done: set[ClipId] = set()
+        stale: set[ClipId] = set()
+        asked: dict[str, float] = {}
+        root = str(self._layout.root)
+        sizes: dict[ClipId, tuple[str, str]] = {}
+        for *id_, path, size, source, youtube_id, at in self._stats.rows(
+            "split", "label", "key", "path", "bytes", "source", "youtube_id", "finished_at"
+        ):
+            sizes[ClipId(*id_)] = (path, size)
+            if source != ADOPTED:
+                asked[youtube_id] = epoch(at)
+        for id_, (path, size) in sizes.items():
+            (done if _size_of(f"{root}/{path}") == size else stale).add(id_)
+        failed: dict[ClipId, Reason] = {}
+        for *id_, reason, youtube_id, at in self._failed.rows(
+            "split", "label", "key", "reason", "youtube_id", "failed_at"
+        ):
+            failed[ClipId(*id_)] = Reason(reason)
+            asked[youtube_id] = epoch(at)
+        return Standing(frozenset(done), frozenset(stale), failed, tuple(asked.values()))
+
+    def drop(self, ids: Collection[ClipId]) -> None:
+        """Take clips out of `stats.csv`: the table is written anew beside itself and renamed."""
+        self._stats.rewrite(
+            row
+            for row in self._stats.rows(*STATS_COLUMNS)
+            if ClipId(row[1], row[2], row[0]) not in ids
+        )
+
+    def close(self) -> None:
+        self._stats.close()
+        self._failed.close()
+
+
+def _about(clip: Clip) -> dict[str, str]:
+    return {
+        "key": clip.key,
+        "split": clip.split,
+        "label": clip.label,
+        "youtube_id": clip.youtube_id,
+        "time_start": seconds(clip.time_start),
+        "time_end": seconds(clip.time_end),
+    }
+
+
+class _Table:
+    """One append-only CSV file: RFC 4180 but for LF line ends, UTF-8, with a header."""
+
+    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+        self._path = path
+        self._columns = tuple(columns)
+        self._mend()
+        self._file = os.open(path, os.O_WRONLY | os.O_APPEND)
+
+    def _mend(self) -> None:
+        """Make the table if there is none, and cut off a last line that a crash has torn."""
+        header = _line(self._columns)
+        data = self._path.read_bytes() if self._path.exists() else b""
+        whole = data[: data.rfind(b"\n") + 1]
+        if not whole:
+            replace_file(self._path, header)
+        elif not whole.startswith(header):
+            raise InputError(
+                f"{self._path}: its header is not that of a nanokinetics table; "
+                "name another --dest, or move the file away"
+            )
+        elif whole != data:
+            with self._path.open("rb+") as file:
+                file.truncate(len(whole))
+
+    def append(self, row: Row) -> None:
+        """Write one row in one piece. Raises OSError; what was written of it then is torn."""
+        data = _line([row[name] for name in self._columns])
+        while data:  # a disk that is all but full takes a part; the next write says why
+            data = data[os.write(self._file, data) :]
+
+    def rows(self, *names: str) -> Iterator[tuple[str, ...]]:
+        """The named columns of every row. Raises InputError for a row that is not one."""
+        places = [self._columns.index(name) for name in names]
+        with self._path.open(encoding="utf-8", newline="") as file:
+            reader = csv.reader(file)
+            next(reader)
+            for row in reader:
+                if len(row) != len(self._columns):
+                    raise InputError(
+                        f"{self._path}, line {reader.line_num}: {len(row)} fields where "
+                        f"{len(self._columns)} belong; mend or remove the line"
+                    )
+                yield tuple([row[place] for place in places])
+
+    def rewrite(self, rows: Iterable[Sequence[str]]) -> None:
+        replace_file(self._path, b"".join([_line(self._columns), *map(_line, rows)]))
+        os.close(self._file)
+        self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND)
+
+    def close(self) -> None:
+        os.fsync(self._file)
+        os.close(self._file)
+
+
+def _line(values: Iterable[str]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(values)
+    return text.getvalue().encode()
+
+
+def _size_of(path: str) -> str:
+    try:
+        return str(os.stat(path).st_size)  # noqa: PTH116 - a hundred thousand times
+    except OSError:
+        return ""

@@ -1,0 +1,279 @@
+"""The only place that runs ffmpeg: find it, cut a window, read back what a file holds.
+
+Commands are built with ffmpeg-python and run here, with a timeout, as argument lists. What
+ffmpeg's words mean is in `diagnosis`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import ffmpeg
+import imageio_ffmpeg
+
+from .clip import Media, Stream
+from .config import VideoConfig
+from .errors import EnvironmentFault
+
+RECEIVE_BUFFER: Final = 128 * 1024
+"""Bytes that the kernel may take in before ffmpeg asks for them. Without a bound it reads
+megabytes ahead on a fast link, all of it thrown away when the window ends."""
+
+REQUEST_SIZE: Final = 512 * 1024
+"""Bytes an HTTP request asks for, with an ffmpeg that can ask in parts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ffmpeg:
+    """An ffmpeg program and what its network code understands."""
+
+    path: str
+    version: str
+    http_options: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A run of ffmpeg that has ended. `returncode` is None when it was stopped for its time."""
+
+    returncode: int | None
+    stdout: str
+    stderr: str
+    seconds: float
+    command: str
+
+    @property
+    def killed(self) -> bool:
+        """Whether somebody else ended it: a signal, or the kernel for want of memory."""
+        code = self.returncode
+        return code is not None and (code < 0 or (code == 255 and "received signal" in self.stderr))
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes read from its inputs; ffmpeg says so at its `verbose` level."""
+        return sum(int(n) for n in re.findall(r"Statistics: (\d+) bytes read", self.stderr))
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Seconds of processor time it took; ffmpeg says so with `-benchmark`."""
+        found = re.search(r"bench: utime=([\d.]+)s stime=([\d.]+)s", self.stderr)
+        return float(found[1]) + float(found[2]) if found else self.seconds
+
+    @property
+    def input_duration(self) -> float | None:
+        """Seconds the first input lasts by its own header; None where it does not say."""
+        found = re.search(r"^  Duration: (\d+):(\d+):(\d+\.\d+)", self.stderr, re.MULTILINE)
+        return found and int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3])
+
+    @property
+    def log(self) -> str:
+        ended = "stopped: out of time" if self.returncode is None else f"exit {self.returncode}"
+        return f"$ {self.command}\n{self.stderr}\n[{ended}, {self.seconds:.1f} s]\n"
+
+
+def find_ffmpeg(path: str | None = None) -> Ffmpeg:
+    """The program to use: the one named, else the system's if it can encode H.264, else the wheel's.
+
+    Raises EnvironmentFault when there is none that works.
+    """
+    candidates = [path] if path else [shutil.which("ffmpeg"), _from_wheel()]
+    for candidate in filter(None, candidates):
+        found = _examine(candidate)
+        if found:
+            return found
+    named = f"'{path}' is not an ffmpeg that can" if path else "there is no ffmpeg here that can"
+    raise EnvironmentFault(
+        f"{named} encode H.264 (libx264); install ffmpeg, or name one with --ffmpeg FILE"
+    )
+
+
+def _from_wheel() -> str | None:
+    try:
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except RuntimeError:  # the wheel of this platform holds no program
+        return None
+
+
+def _examine(path: str) -> Ffmpeg | None:
+    try:
+        about, encoders, *protocols = (
+            subprocess.run(
+                [path, "-hide_banner", *question],
+                check=True,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=60,
+                stdin=subprocess.DEVNULL,
+            ).stdout
+            for question in (
+                ["-version"],
+                ["-encoders"],
+                *(["-h", f"protocol={name}"] for name in ("http", "tls", "tcp")),
+            )
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    if "libx264" not in encoders:
+        return None
+    options = frozenset(re.findall(r"^ +-(\w+) ", "\n".join(protocols), re.MULTILINE))
+    return Ffmpeg(path, about.splitlines()[0] if about else "ffmpeg", options)
+
+
+def cut(
+    program: Ffmpeg,
+    streams: Sequence[Stream],
+    window: tuple[float, float],
+    video: VideoConfig,
+    target: Path,
+    *,
+    threads: int,
+    timeout: float,
+) -> Completed:
+    """Make one clip: read only the window (seconds) of the streams and encode it to H.264 and AAC.
+
+    One seek before each input, so that reading starts at the keyframe before the window; decoding
+    drops the frames before its first one, so that the cut is exact to the frame. A remote input
+    is read strictly: what cannot be read is an error, not a gap.
+    """
+    start, end = window
+    inputs = [ffmpeg.input(s.url, ss=start, t=end - start, **_access(program, s)) for s in streams]
+    shown = next(i for i, s in zip(inputs, streams, strict=True) if s.has_video)
+    heard = next((i for i, s in zip(inputs, streams, strict=True) if s.has_audio), None)
+    # Both sides shrink alike until the shorter one fits, and stay even, as 4:2:0 needs.
+    factor = f"min(1,{video.resolution}/min(iw,ih))"
+    picture = shown["v:0"].filter(
+        "scale", f"max(2,2*round(iw*{factor}/2))", f"max(2,2*round(ih*{factor}/2))"
+    )
+    if video.fps:
+        picture = picture.filter("fps", video.fps)
+    tracks = [picture] + ([heard["a:0?"]] if heard is not None and video.audio else [])
+    sound = {"acodec": "aac", "audio_bitrate": "128k"} if len(tracks) > 1 else {}
+    output = ffmpeg.output(
+        *tracks,
+        str(target),
+        format="mp4",
+        vcodec="libx264",
+        preset=video.preset,
+        crf=video.crf,
+        pix_fmt="yuv420p",
+        threads=threads,
+        movflags="+faststart",
+        map_metadata=-1,
+        map_chapters=-1,
+        **sound,
+    )
+    flags = ["-hide_banner", "-nostdin", "-nostats", "-benchmark", "-loglevel", "verbose"]
+    if any(s.is_remote for s in streams):
+        flags.append("-xerror")
+    argv = ffmpeg.compile(output.global_args(*flags), cmd=program.path, overwrite_output=True)
+    return run(argv, timeout)
+
+
+def _access(program: Ffmpeg, stream: Stream) -> dict[str, Any]:
+    """The input options that let ffmpeg in where yt-dlp was let in."""
+    if not stream.is_remote:
+        return {}
+    headers = dict(stream.headers)
+    agent = headers.pop("User-Agent", None)
+    wanted: dict[str, Any] = {
+        "rw_timeout": int(stream.timeout * 1_000_000),  # microseconds
+        "user_agent": agent,
+        "headers": "".join(f"{name}: {value}\r\n" for name, value in headers.items()),
+        "cookies": stream.cookies,
+        "http_proxy": stream.proxy,
+        "recv_buffer_size": RECEIVE_BUFFER,
+    }
+    if "request_size" in program.http_options:
+        wanted["request_size"] = REQUEST_SIZE
+    if stream.url.startswith("https://"):
+        wanted["tls_verify"] = int(stream.verify)
+        wanted["ca_file"] = stream.ca_file if stream.verify else None
+    return {name: value for name, value in wanted.items() if value not in (None, "")}
+
+
+def measure(
+    program: Ffmpeg, path: Path, *, decode: bool = False, timeout: float = 120
+) -> Media | None:
+    """What a video file really holds, read packet by packet; None if it cannot be read to its end.
+
+    With `decode`, every frame is decoded too, which finds damage inside the packets.
+    """
+    copy = [] if decode else ["-c", "copy"]
+    strict = ["-xerror"] if decode else []
+    argv = [program.path, "-hide_banner", "-nostdin", "-loglevel", "error", *strict, "-i",
+            str(path), "-map", "0:v:0", "-map", "0:a:0?", *copy, "-f", "framecrc", "-"]  # fmt: skip
+    done = run(argv, timeout)
+    if done.returncode != 0 or (decode and done.stderr.strip()):
+        return None
+    return parse_framecrc(done.stdout)
+
+
+def parse_framecrc(text: str) -> Media | None:
+    """Read ffmpeg's `framecrc` listing, stream 0 being the video: a line a frame, with its times."""
+    base = re.search(r"^#tb 0: (\d+)/(\d+)$", text, re.MULTILINE)
+    size = re.search(r"^#dimensions 0: (\d+)x(\d+)$", text, re.MULTILINE)
+    # Fields of a line: stream, dts, pts, duration, size, checksum.
+    rows = re.findall(r"^0, +(?:-?\d+|NOPTS), +(-?\d+), +(\d+),", text, re.MULTILINE)
+    if not (base and size and rows):
+        return None
+    tick = int(base[1]) / int(base[2])
+    times = sorted((int(pts), int(duration)) for pts, duration in rows)
+    span = times[-1][0] + times[-1][1] - times[0][0]
+    longest = max([times[-1][1], *(later[0] - earlier[0] for earlier, later in pairwise(times))])
+    return Media(
+        width=int(size[1]),
+        height=int(size[2]),
+        frames=len(times),
+        duration=round(span * tick, 6),
+        longest_frame=longest * tick,
+        has_audio="#media_type 1: audio" in text,
+    )
+
+
+def run(argv: Sequence[str], timeout: float) -> Completed:
+    """Run ffmpeg to its end, or kill it after `timeout` seconds. Never leaves it behind."""
+    began = time.monotonic()
+    process = subprocess.Popen(
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        preexec_fn=_die_with_parent if _LIBC else None,  # noqa: PLW1509 - a worker has one thread
+    )
+    try:
+        stdout, stderr = process.communicate(timeout=timeout)
+        code: int | None = process.returncode
+    except subprocess.TimeoutExpired:
+        process.kill()
+        stdout, stderr = process.communicate()
+        code = None
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    seconds = time.monotonic() - began
+    return Completed(code, stdout, stderr, seconds, subprocess.list2cmdline(argv))
+
+
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+_PR_SET_PDEATHSIG: Final = 1
+
+
+def _die_with_parent() -> None:
+    """On Linux the kernel ends ffmpeg with the worker that started it, however that one died."""
+    if _LIBC:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,0 +1,170 @@
+"""What a run asks for, against what its folder already holds: go on, grow, or refuse.
+
+`run.json` records what was asked. A folder may grow (more clips a class, more classes, another
+split); whatever would contradict its clips is refused, with the difference named.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from .annotations import Annotations
+from .clip import Group
+from .config import BuildConfig
+from .errors import InputError
+from .files import replace_file
+from .layout import RUN, SELECTION, SPLITS, Layout
+from .sampling import Selection
+
+VIDEO: Final = ("resolution", "audio", "fps", "crf", "preset")
+MUST_AGREE: Final = ("dataset", "source", "seed", *VIDEO)
+
+_RECORDED: Final = {*MUST_AGREE, "split", "n", "classes", "labels", "annotations"}
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What the folder shall hold after this run, and the record of it for `run.json`."""
+
+    selection: Selection
+    record: Mapping[str, Any]
+
+    def save(self, layout: Layout) -> None:
+        """Write `run.json` and `selection.csv`, both before anything is fetched."""
+        record = json.dumps(self.record, indent=2, ensure_ascii=False)
+        replace_file(layout.run, f"{record}\n".encode())
+        replace_file(layout.selection, self.selection.to_csv())
+
+
+def make_plan(
+    config: BuildConfig,
+    annotations: Annotations,
+    selection: Selection,
+    layout: Layout,
+    versions: Mapping[str, str],
+) -> Plan:
+    """Join what is asked with what the folder holds. Raises InputError where they contradict."""
+    asked = {
+        "dataset": config.dataset,
+        "source": "youtube",
+        "seed": config.seed,
+        "split": [s for s in SPLITS if any(g.split == s for g in selection.quotas)],
+        "n": {group.split: wanted for group, wanted in selection.quotas.items()},
+        "classes": _classes(selection.quotas),
+        **{name: getattr(config.video, name) for name in VIDEO},
+        "annotations": dict(annotations.digests),
+        "versions": dict(versions),
+        "labels": list(selection.labels),
+    }
+    earlier = read_record(layout)
+    if earlier is None:
+        return Plan(selection, asked)
+    for name in MUST_AGREE:
+        if earlier.get(name) != asked[name]:
+            raise _contradiction(layout.root, name, earlier.get(name), asked[name])
+    for split, n in asked["n"].items():
+        if earlier["n"].get(split, 0) > n:
+            raise _contradiction(layout.root, f"n of {split}", earlier["n"][split], n)
+        lost = sorted({*earlier["classes"].get(split, ())} - {*asked["classes"][split]})
+        if lost:
+            had = f"{len(earlier['classes'][split])} classes of {split}, '{lost[0]}' among them"
+            raise _contradiction(layout.root, "classes", had, "a choice without it")
+    merged = asked | {
+        "n": earlier["n"] | asked["n"],
+        "annotations": earlier["annotations"] | asked["annotations"],
+        "labels": sorted({*earlier["labels"], *asked["labels"]}),
+        "split": [s for s in SPLITS if s in {*earlier["split"], *asked["split"]}],
+        "classes": earlier["classes"] | asked["classes"],
+    }
+    return Plan(_merge(selection, merged, layout), merged)
+
+
+def read_record(layout: Layout) -> dict[str, Any] | None:
+    """What `run.json` says; None for a new folder.
+
+    Raises InputError for a damaged one, and for a folder that holds something else.
+    """
+    if not layout.run.exists():
+        strangers = _strangers(layout)
+        if strangers:
+            raise InputError(
+                f"{layout.root} holds '{strangers[0]}' but no {RUN}, so it is not a dataset of "
+                "ours; name a new or empty folder with --dest"
+            )
+        return None
+    try:
+        record: dict[str, Any] = json.loads(layout.run.read_text(encoding="utf-8"))
+        if not _RECORDED <= set(record):
+            raise ValueError("fields are missing")  # noqa: TRY301
+    except ValueError as error:
+        raise InputError(
+            f"{layout.run} is damaged ({error}); restore it, or name another --dest"
+        ) from None
+    return record
+
+
+def quotas_of(record: Mapping[str, Any]) -> dict[Group, int]:
+    """How many clips each class shall get, as `run.json` has it."""
+    return {
+        Group(split, label): record["n"][split]
+        for split in SPLITS
+        for label in record["classes"].get(split, ())
+    }
+
+
+def _merge(selection: Selection, record: Mapping[str, Any], layout: Layout) -> Selection:
+    """The selection just made, and that of the splits which this run does not speak of."""
+    if not layout.selection.exists():  # an earlier run was ended between the two files
+        return selection
+    quotas = quotas_of(record)
+    earlier = Selection.from_csv(layout.selection.read_bytes(), quotas=quotas, labels=())
+    parts = []
+    for group in quotas:
+        before = earlier.candidates(group)
+        now = selection.candidates(group)
+        if group not in selection.quotas:
+            parts.append(before)
+            continue
+        if len(before) and not _same(before, now):
+            raise InputError(
+                f"{layout.root} was begun with other annotations: '{group.label}' ({group.split}) "
+                f"has {len(before)} candidates in its {SELECTION}, and these files give {len(now)}, "
+                "not the same ones; use the same files, or name another --dest"
+            )
+        parts.append(now)
+    return Selection(pd.concat(parts, ignore_index=True), quotas, tuple(record["labels"]))
+
+
+def _same(before: pd.DataFrame, now: pd.DataFrame) -> bool:
+    return before["key"].tolist() == now["key"].tolist() and all(
+        np.array_equal(before[name].to_numpy(), now[name].to_numpy(), equal_nan=True)
+        for name in ("time_start", "time_end")
+    )
+
+
+def _classes(quotas: Mapping[Group, int]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for group in quotas:
+        found.setdefault(group.split, []).append(group.label)
+    return found
+
+
+def _contradiction(root: Path, name: str, before: object, now: object) -> InputError:
+    return InputError(
+        f"{root} was built with {name} {before}, and this asks for {now}; "
+        "ask for what is there or more, or name another --dest"
+    )
+
+
+def _strangers(layout: Layout) -> list[str]:
+    """What a folder holds that is not ours. Before the first record there may be hidden files."""
+    if not layout.root.exists():
+        return []
+    return sorted(p.name for p in layout.root.iterdir() if not p.name.startswith("."))

@@ -1,0 +1,213 @@
+"""Worker processes: hand out jobs, take back outcomes, notice the dead.
+
+Every worker has a pipe of its own and at most one job in hand, so a worker that is killed can
+neither block the others nor leave a doubt about what it was doing. Nothing is decided here about
+what an outcome means.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import Final
+
+from .clip import Clip, Job, Outcome
+from .worker import Worker, WorkerConfig
+
+GRACE: Final = 2.0
+"""Seconds that workers get to end by themselves before they are killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A clip has its outcome; the worker may be busy with more clips of the job."""
+
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """A worker has ended its job."""
+
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
+class Died:
+    """A worker ended with a job unfinished. `clips` have no outcome; the first was in its hands."""
+
+    job: Job
+    clips: tuple[Clip, ...]
+    why: str
+    log: str
+
+
+@dataclass(frozen=True, slots=True)
+class NeverStarted:
+    """A worker ended before it could take a job: the machine's fault, or that of the options."""
+
+    why: str
+    log: str
+
+
+Event = Finished | Idle | Died | NeverStarted
+
+
+@dataclass(slots=True)
+class _Member:
+    """The parent's view of one worker process."""
+
+    process: SpawnProcess
+    pipe: Connection
+    ready: bool = False
+    job: Job | None = None
+    left: list[Clip] | None = None
+    last_words: str = ""
+
+
+class Pool:
+    """Up to `size` worker processes, started when there is work for them."""
+
+    def __init__(self, config: WorkerConfig, size: int) -> None:
+        self._config = config
+        self._size = size
+        self._context = multiprocessing.get_context("spawn")
+        self._members: list[_Member] = []
+
+    @property
+    def busy(self) -> int:
+        """Jobs in hand."""
+        return sum(member.job is not None for member in self._members)
+
+    @property
+    def has_room(self) -> bool:
+        return self.busy < self._size
+
+    def give(self, job: Job) -> None:
+        """Hand a job to a free worker, starting one if need be. Only when there is room."""
+        free = (m for m in self._members if m.job is None)
+        member = next(free, None) or self._start()
+        member.job, member.left = job, list(job.clips)
+        # A free worker that has just died is noticed when its pipe is read, and its job with it.
+        with contextlib.suppress(OSError):
+            member.pipe.send(job)
+
+    def wait(self, timeout: float) -> Iterator[Event]:
+        """What has happened, waiting at most `timeout` seconds for something to happen."""
+        by_pipe = {member.pipe: member for member in self._members}
+        if not by_pipe:
+            time.sleep(min(timeout, 1.0))
+        for pipe in wait(list(by_pipe), timeout):
+            yield from self._hear(by_pipe[pipe])  # type: ignore[index]
+
+    def close(self) -> None:
+        """End all workers now, whatever they are doing, and wait until they are gone."""
+        for member in self._members:
+            member.process.terminate()
+        until = time.monotonic() + GRACE
+        for member in self._members:
+            member.process.join(max(0.0, until - time.monotonic()))
+            if member.process.is_alive():
+                member.process.kill()
+                member.process.join()
+            member.pipe.close()
+        self._members.clear()
+
+    def _start(self) -> _Member:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(
+            target=work_for, args=(theirs, self._config), name="nanokinetics-worker", daemon=True
+        )
+        with ctrl_c_waits():
+            process.start()
+        theirs.close()
+        member = _Member(process, ours)
+        self._members.append(member)
+        return member
+
+    def _hear(self, member: _Member) -> Iterator[Event]:
+        try:
+            message = member.pipe.recv()
+        except (EOFError, OSError):
+            yield from self._bury(member)
+            return
+        if message is None:
+            if member.ready and member.job:
+                job, member.job, member.left = member.job, None, None
+                yield Idle(job)
+            member.ready = True
+        elif isinstance(message, str):
+            member.last_words = message
+        else:
+            if member.left:
+                member.left.remove(message.clip)
+            yield Finished(message)
+
+    def _bury(self, member: _Member) -> Iterator[Event]:
+        self._members.remove(member)
+        member.pipe.close()
+        member.process.join()
+        log = member.last_words
+        why = log.strip().splitlines()[-1] if log.strip() else _cause(member.process.exitcode)
+        if not member.ready:
+            yield NeverStarted(why, log)
+        if member.job:
+            yield Died(member.job, tuple(member.left or ()), why, log)
+
+
+def _cause(exit_code: int | None) -> str:
+    if exit_code is None or exit_code >= 0:
+        return f"the worker process ended with code {exit_code}"
+    try:
+        name = signal.Signals(-exit_code).name
+    except ValueError:
+        name = f"signal {-exit_code}"
+    hint = ", perhaps for want of memory" if name == "SIGKILL" else ""
+    return f"the worker process was ended by {name}{hint}"
+
+
+@contextlib.contextmanager
+def ctrl_c_waits() -> Iterator[None]:
+    """Ctrl-C is held until afterwards, and never seen by processes that are started meanwhile.
+
+    A terminal sends it to all processes at once; only the parent is to act on it, and it ends the
+    others, and what they have started. (Windows has no such mask; there all of them see it.)
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def work_for(pipe: Connection, config: WorkerConfig) -> None:
+    """What a worker process runs: jobs in, outcomes out, None when ready for the next.
+
+    An exception that nobody foresaw ends the process; its traceback is the last message.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that a running ffmpeg is ended too
+    if sys.platform == "win32":
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        worker = Worker(config)
+        pipe.send(None)
+        while True:
+            for outcome in worker.work(pipe.recv()):
+                pipe.send(outcome)
+            pipe.send(None)
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return  # the parent is gone
+    except Exception:  # noqa: BLE001 - handed to the parent, which records it
+        pipe.send(traceback.format_exc())
+        sys.exit(1)

@@ -1,0 +1,146 @@
+"""Which clip comes next, so that every class keeps the first n available of its ranked order.
+
+Pure bookkeeping: no processes, no files, no clock. A class has as many clips in play as it wants:
+finished, waiting, or in hand. Only when one of them is out for good is its next candidate drawn.
+So what is kept does not depend on the order in which clips finish.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .clip import Clip, ClipId, Group
+from .errors import Reason
+from .ledger import Standing
+from .sampling import Selection
+
+
+@dataclass(slots=True)
+class _Class:
+    """One class of one split: where its ranked order stands."""
+
+    group: Group
+    rows: Iterator[int]
+    wanted: int
+    in_play: int = 0
+    made: int = 0
+
+
+class Quotas:
+    """The state of every class, from what is in the tables and what has happened since."""
+
+    def __init__(
+        self, selection: Selection, standing: Standing, *, retry_failed: bool = False
+    ) -> None:
+        self._selection = selection
+        self._standing = standing
+        self._retry_failed = retry_failed
+        self._classes = {
+            group: _Class(group, iter(selection.rows(group)), wanted)
+            for group, wanted in selection.quotas.items()
+        }
+        self._order = {group: place for place, group in enumerate(self._classes)}
+        self._waiting: dict[ClipId, Clip] = {}
+        self._by_video: defaultdict[str, list[Clip]] = defaultdict(list)
+        self._heap: list[tuple[int, int, ClipId]] = []
+        self._ranks: dict[ClipId, int] = {}
+        self._kept: set[ClipId] = set()
+        self.replaced = 0
+        """Candidates that are out for good and had to be passed over."""
+        self.held = 0
+        """Clips that failed for now: they keep their place until a later run."""
+        for each in self._classes.values():
+            self._fill(each)
+
+    @property
+    def wanted(self) -> int:
+        return sum(each.wanted for each in self._classes.values())
+
+    @property
+    def made(self) -> int:
+        return sum(each.made for each in self._classes.values())
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    def next(self) -> tuple[Clip, ...]:
+        """All waiting clips of one video, that of the best-ranked one; empty if none waits.
+
+        Classes take turns, so that an early end leaves them about equally full.
+        """
+        while self._heap:
+            _, _, id_ = heapq.heappop(self._heap)
+            clip = self._waiting.get(id_)
+            if clip is None:  # went out with another clip of its video
+                continue
+            together = self._by_video.pop(_video(clip))
+            for each in together:
+                del self._waiting[each.id]
+            return tuple(sorted(together, key=lambda c: (c.time_start or 0, c.id)))
+        return ()
+
+    def put_back(self, clip: Clip) -> None:
+        """The clip was not made, through no fault of its own: it waits for its turn again."""
+        if clip.id not in self._waiting:
+            self._wait(clip)
+
+    def finished(self, clip: Clip) -> None:
+        self._classes[clip.group].made += 1
+        self._kept.add(clip.id)
+
+    def out(self, clip: Clip) -> None:
+        """The clip is out for good: the next candidate of its class is drawn."""
+        each = self._classes[clip.group]
+        each.in_play -= 1
+        self.replaced += 1
+        self._fill(each)
+
+    def hold(self, clip: Clip) -> None:
+        """The clip failed for now: nothing takes its place, and a later run asks again."""
+        self.held += 1
+
+    def surplus(self) -> frozenset[ClipId]:
+        """Finished clips of full classes that better-ranked ones, available after all, displace."""
+        full = {g for g, each in self._classes.items() if each.made == each.wanted}
+        return frozenset(
+            id_
+            for id_ in self._standing.done
+            if Group(id_.split, id_.label) in full and id_ not in self._kept
+        )
+
+    def short(self) -> dict[Group, tuple[int, int]]:
+        """Classes with fewer clips than wanted: how many they have, and how many they want."""
+        return {g: (c.made, c.wanted) for g, c in self._classes.items() if c.made < c.wanted}
+
+    def _fill(self, each: _Class) -> None:
+        while each.in_play < each.wanted:
+            row = next(each.rows, None)
+            if row is None:
+                return
+            clip = self._selection.clip(row)
+            failed = self._standing.failed.get(clip.id)
+            if clip.id in self._standing.done:
+                each.in_play += 1
+                self.finished(clip)
+            elif failed is not None and self._stays_out(failed):
+                self.replaced += 1
+            else:
+                each.in_play += 1
+                self._ranks[clip.id] = row - self._selection.rows(each.group).start
+                self._wait(clip)
+
+    def _stays_out(self, failed: Reason) -> bool:
+        return failed.replaced and not (self._retry_failed and failed.asked_again)
+
+    def _wait(self, clip: Clip) -> None:
+        self._waiting[clip.id] = clip
+        self._by_video[_video(clip)].append(clip)
+        heapq.heappush(self._heap, (self._ranks[clip.id], self._order[clip.group], clip.id))
+
+
+def _video(clip: Clip) -> str:
+    return clip.youtube_id or clip.key

@@ -1,0 +1,374 @@
+"""Which clips: candidates, quotas and a seed in, a selection out. Pure: no files, no clock.
+
+The ranking is a contract, so that anybody can compute it again: within a class of a split, clips
+stand in the order of the hex SHA-256 of `{seed}:{key}`; classes are drawn in the order of the hex
+SHA-256 of `{seed}:class:{label}`. Neither the order of the rows nor how many clips or classes are
+wanted changes the order, so smaller selections are parts of larger ones.
+"""
+
+from __future__ import annotations
+
+import difflib
+import io
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from .clip import Clip, Group
+from .errors import InputError
+from .layout import SPLITS
+
+COLUMNS: Final = ("key", "split", "label", "youtube_id", "time_start", "time_end", "rank")
+
+_NEEDS_QUOTES: Final = re.compile(r'[,"\r\n]')
+_KEYS_AT_ONCE: Final = 4_096
+_ROWS_AT_ONCE: Final = 50_000  # keeps the text of a whole Kinetics from lying in memory twice
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """Every candidate of the chosen classes in ranked order: first the picks, then the reserves.
+
+    `frame` has the columns of COLUMNS, times in seconds (NaN for a file taken whole); its rows are
+    grouped by split (train, val, test) and label (sorted), and `rank` counts from 1 in each group.
+    `quotas` holds the clips wanted of each group, in the same order; a group may have fewer
+    candidates than that, or none. `labels` are all labels of the annotations, sorted: the position
+    is the label's source id.
+    """
+
+    frame: pd.DataFrame
+    quotas: Mapping[Group, int]
+    labels: tuple[str, ...]
+
+    def groups(self) -> tuple[Group, ...]:
+        """The chosen classes within the chosen splits, in order; one may be without candidates."""
+        return tuple(self.quotas)
+
+    def rows(self, group: Group) -> range:
+        """The row positions of a group, in ranked order. Empty when it has no candidates."""
+        return self._ranges.get(group, range(0))
+
+    def candidates(self, group: Group) -> pd.DataFrame:
+        """The rows of a group, in ranked order."""
+        rows = self.rows(group)
+        return self.frame.iloc[rows.start : rows.stop]
+
+    def clip(self, row: int) -> Clip:
+        """The candidate at a row position."""
+        key, split, label, youtube_id, start, end = (values[row] for values in self._values)
+        return Clip(key, split, label, youtube_id, _seconds(start), _seconds(end))
+
+    def to_csv(self) -> bytes:
+        """`selection.csv`: RFC 4180 with LF, UTF-8; whole seconds without a fraction."""
+        out = io.BytesIO()
+        out.write(f"{','.join(COLUMNS)}\n".encode())
+        for first in range(0, len(self.frame), _ROWS_AT_ONCE):
+            out.write(_lines(self.frame.iloc[first : first + _ROWS_AT_ONCE]).encode())
+        return out.getvalue()
+
+    @classmethod
+    def from_csv(
+        cls, data: bytes, *, quotas: Mapping[Group, int], labels: Iterable[str]
+    ) -> Selection:
+        """The selection that `to_csv` wrote; the file does not hold the other two fields.
+
+        Raises InputError when `data` is no such file.
+        """
+        text, seconds = dict.fromkeys(COLUMNS[:4], str), dict.fromkeys(COLUMNS[4:6], np.float64)
+        try:
+            frame = pd.read_csv(
+                io.BytesIO(data),
+                dtype={**text, **seconds, "rank": np.int64},
+                keep_default_na=False,
+                na_values={name: [""] for name in seconds},
+                float_precision="round_trip",
+                skip_blank_lines=False,
+            )
+        except ValueError as error:
+            raise InputError(f"selection.csv cannot be read: {error}") from None
+        if tuple(frame.columns) != COLUMNS:
+            raise InputError(f"selection.csv has not the header {','.join(COLUMNS)}")
+        return cls(frame, dict(quotas), tuple(labels))
+
+    @cached_property
+    def _ranges(self) -> dict[Group, range]:
+        starts = np.flatnonzero(self.frame["rank"].to_numpy() == 1).tolist()
+        _, splits, labels, *_ = self._values
+        bounds = pairwise([*starts, len(self.frame)])
+        return {Group(splits[start], labels[start]): range(start, stop) for start, stop in bounds}
+
+    @cached_property
+    def _values(self) -> tuple[np.ndarray, ...]:
+        return tuple(self.frame[name].to_numpy(dtype=object) for name in COLUMNS[:6])
+
+
+def select(
+    annotations_frame: pd.DataFrame,
+    *,
+    splits: Sequence[str] | None,
+    n: int | Mapping[str, int],
+    classes: Sequence[str] | None = None,
+    num_classes: int | None = None,
+    seed: str = "0",
+) -> Selection:
+    """Rank the candidates of the chosen classes in the chosen splits.
+
+    `splits=None` takes all there are. `n` is the clips wanted of each class, in each split or, as
+    a mapping, in just the splits that it names. `classes` are matched exactly or else without
+    regard to case, spaces and underscores; `num_classes` draws that many instead. Candidates with
+    one key, split and label are one; of several windows within it the earliest stays.
+
+    Raises InputError for a choice that cannot be met or is not clear.
+    """
+    _check_seed(seed)
+    frame = annotations_frame
+    split_codes, split_names = _coded(frame["split"], _split_order)
+    label_codes, label_names = _coded(frame["label"], str)
+    wanted = _wanted(n, splits, split_names)
+
+    in_split = np.isin(split_codes, [split_names.index(split) for split in wanted])
+    if classes is not None and num_classes is not None:
+        raise InputError("--classes and --num-classes exclude each other; give one")
+    if classes is not None:
+        chosen = _named(classes, label_names)
+    else:
+        present = np.unique(label_codes[in_split]).tolist()
+        chosen = _drawn([label_names[code] for code in present], num_classes, seed)
+
+    in_class = np.isin(label_codes, [i for i, label in enumerate(label_names) if label in chosen])
+    rows = np.flatnonzero(in_split & in_class)
+    groups = split_codes[rows] * len(label_names) + label_codes[rows]
+    quotas = {Group(split, label): wanted[split] for split in wanted for label in chosen}
+    if classes is not None:
+        filled = {divmod(code, len(label_names)) for code in np.unique(groups).tolist()}
+        _check_filled(quotas, {Group(split_names[s], label_names[c]) for s, c in filled})
+    return Selection(_ranked(frame, rows, groups, seed), quotas, tuple(label_names))
+
+
+def warnings(selection: Selection) -> tuple[str, ...]:
+    """What is odd about a selection of several splits, a sentence each.
+
+    A video in two splits leaks from training into evaluation; Kinetics versions overlap that way
+    (12,715 of the 18,009 videos of K400's validation set are in K600's). A class that one split
+    lacks shifts the label ids of every loader that counts folders.
+    """
+    found: list[str] = []
+    videos = selection.frame[["youtube_id", "split"]].drop_duplicates()
+    videos = videos[videos["youtube_id"] != ""]
+    shared = videos[videos["youtube_id"].duplicated(keep=False)]
+    if len(shared):
+        ids = sorted(shared["youtube_id"].unique())
+        where = ", ".join(sorted(shared["split"].unique(), key=_split_order))
+        found.append(
+            f"{len(ids)} {'videos are' if len(ids) > 1 else 'video is'} in more than one split "
+            f"({where}), such as {ids[0]}; do the annotation files mix versions of the dataset?",
+        )
+    empty: dict[str, list[str]] = {}
+    for group in selection.groups():
+        if not selection.rows(group):
+            empty.setdefault(group.split, []).append(group.label)
+    found += [
+        f"split {split} has no clips of {_some(labels)}; the splits have different classes"
+        for split, labels in empty.items()
+    ]
+    return tuple(found)
+
+
+def _check_seed(seed: str) -> None:
+    if "\n" in seed:
+        raise InputError("the seed holds a newline; use any string without one")
+    try:
+        seed.encode()
+    except UnicodeEncodeError:
+        raise InputError("the seed is not valid UTF-8; use another one") from None
+
+
+def _coded(column: pd.Series, order: Callable[[str], Any]) -> tuple[np.ndarray, list[str]]:
+    """For each row the position of its value among the distinct values, and these, in order."""
+    values = column.to_numpy(dtype=object)
+    names: list[str] = sorted(set(values), key=order)
+    places = {name: place for place, name in enumerate(names)}
+    return np.fromiter(map(places.__getitem__, values), dtype=np.int64, count=len(values)), names
+
+
+def _split_order(split: str) -> tuple[int, str]:
+    return (SPLITS.index(split) if split in SPLITS else len(SPLITS), split)
+
+
+def _wanted(
+    n: int | Mapping[str, int], splits: Sequence[str] | None, present: list[str]
+) -> dict[str, int]:
+    """The clips wanted of each class, for each chosen split, in order."""
+    if isinstance(n, Mapping):
+        if splits is not None and set(splits) != set(n):
+            raise InputError(
+                f"--n names the splits {', '.join(n)}, but --split {', '.join(splits)}; "
+                "name the same ones, or leave out --split",
+            )
+        asked = dict(n)
+    else:
+        asked = dict.fromkeys(present if splits is None else splits, n)
+    if not asked:
+        raise InputError(
+            "no split is chosen; the annotations have " + (", ".join(present) or "none")
+        )
+    for split, count in asked.items():
+        if split not in present:
+            raise InputError(
+                f"no split {split!r} in the annotations; there are: {', '.join(present) or 'none'}",
+            )
+        if count < 1:
+            raise InputError(f"--n {count} for split {split}: ask for at least 1 clip a class")
+    return {split: asked[split] for split in sorted(asked, key=_split_order)}
+
+
+def _drawn(labels: Sequence[str], count: int | None, seed: str) -> list[str]:
+    if count is None:
+        return sorted(labels)
+    if not 1 <= count <= len(labels):
+        raise InputError(
+            f"--num-classes {count}: the chosen splits have 1 to {len(labels)} classes"
+        )
+    return sorted(sorted(labels, key=lambda label: (_hex(f"{seed}:class:{label}"), label))[:count])
+
+
+def _hex(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
+
+
+def _named(names: Sequence[str], labels: Sequence[str]) -> list[str]:
+    """The labels that the names mean, sorted. One name, one label, or it is an error."""
+    if not names:
+        raise InputError("--classes names no class")
+    known = set(labels)
+    by_folded: dict[str, list[str]] = {}
+    for label in labels:
+        by_folded.setdefault(_folded(label), []).append(label)
+    chosen: set[str] = set()
+    for name in names:
+        matches = [name] if name in known else by_folded.get(_folded(name), [])
+        if not matches:
+            near = difflib.get_close_matches(_folded(name), by_folded, n=3)
+            hint = ", ".join(repr(label) for folded in near for label in by_folded[folded])
+            raise InputError(f"no class {name!r} in the annotations; nearest: {hint or 'none'}")
+        if len(matches) > 1:
+            several = " and ".join(map(repr, matches))
+            raise InputError(f"class {name!r} may mean {several}; spell it exactly")
+        chosen.update(matches)
+    return sorted(chosen)
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[\s_]", "", name.casefold())
+
+
+def _check_filled(quotas: Iterable[Group], filled: set[Group]) -> None:
+    for group in quotas:
+        if group not in filled:
+            raise InputError(
+                f"class {group.label!r} has no clips in split {group.split}; "
+                "leave out the class or the split",
+            )
+
+
+def _ranked(frame: pd.DataFrame, rows: np.ndarray, groups: np.ndarray, seed: str) -> pd.DataFrame:
+    """The rows sorted by group and rank, a candidate once, with the column `rank`."""
+    order, fresh = _order(frame[["key", "time_start", "time_end"]].take(rows), groups, seed)
+    order = order[fresh]
+    rows, groups = rows[order], groups[order]
+    firsts = np.flatnonzero(np.diff(groups, prepend=-1))
+    sizes = np.diff(firsts, append=len(groups))
+    ranked = frame[list(COLUMNS[:6])].take(rows).reset_index(drop=True)
+    ranked["rank"] = np.arange(1, len(groups) + 1) - np.repeat(firsts, sizes)
+    return ranked
+
+
+def _order(frame: pd.DataFrame, groups: np.ndarray, seed: str) -> tuple[np.ndarray, np.ndarray]:
+    """The order by group, digest and key, and which positions in it are no repetition.
+
+    One number of 64 bits, the group and the head of the digest, decides all but the repetitions
+    of a candidate and the rarest of coincidences; only those few are compared in full.
+    """
+    keys: list[str] = frame["key"].tolist()
+    heads = _digest_heads(keys, seed)
+    group_bits = int(groups.max(initial=0)).bit_length()
+    place = (groups.astype(np.uint64) << np.uint64(64 - group_bits)) | (
+        heads >> np.uint64(group_bits)
+    )
+    order = np.argsort(place)
+    fresh = np.ones(len(order), dtype=bool)
+    tied = np.diff(place[order]) == 0
+    if not tied.any():
+        return order, fresh
+
+    start, end = frame["time_start"].to_numpy(), frame["time_end"].to_numpy()
+
+    def exactly(row: int) -> tuple[Any, ...]:
+        return _hex(f"{seed}:{keys[row]}"), keys[row], start[row], end[row]
+
+    edges = np.flatnonzero(np.diff(tied, prepend=False, append=False)).tolist()
+    for first, last in zip(edges[::2], edges[1::2], strict=True):
+        run = sorted(order[first : last + 1].tolist(), key=exactly)
+        order[first : last + 1] = run
+        fresh[first + 1 : last + 1] = [keys[a] != keys[b] for a, b in pairwise(run)]
+    return order, fresh
+
+
+def _digest_heads(keys: Sequence[str], seed: str) -> np.ndarray:
+    """The first 64 bits of each key's SHA-256; digests come and go while the cache holds them."""
+    heads = np.empty(len(keys), dtype=np.uint64)
+    for first in range(0, len(keys), _KEYS_AT_ONCE):
+        some = keys[first : first + _KEYS_AT_ONCE]
+        digests = b"".join([sha256(f"{seed}:{key}".encode()).digest() for key in some])
+        heads[first : first + len(some)] = np.frombuffer(digests, dtype=">u8")[::4]
+    return heads
+
+
+def _seconds(value: float) -> float | None:
+    return None if value != value else float(value)  # noqa: PLR0124 - NaN alone differs from itself
+
+
+def _lines(frame: pd.DataFrame) -> str:
+    """The rows as CSV. Only where a field might need quotes is each one looked at."""
+    texts: list[list[str]] = [frame[name].tolist() for name in COLUMNS[:4]]
+    numbers = [_numbers(frame[name]) for name in COLUMNS[4:]]
+    lines = _joined(texts + numbers)
+    commas, ends = (len(COLUMNS) - 1) * len(frame), len(frame)
+    plain = lines.count(",") == commas and lines.count("\n") == ends
+    if plain and '"' not in lines and "\r" not in lines:
+        return lines
+    return _joined([list(map(_quoted, column)) for column in texts] + numbers)
+
+
+def _joined(columns: Sequence[Sequence[str]]) -> str:
+    return "\n".join([*map(",".join, zip(*columns, strict=True)), ""])
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"' if _NEEDS_QUOTES.search(text) else text
+
+
+def _numbers(column: pd.Series) -> list[str]:
+    codes, values = pd.factorize(column, use_na_sentinel=False)
+    texts = np.array([_number(value) for value in values.tolist()], dtype=object)
+    shown: list[str] = texts[codes].tolist()
+    return shown
+
+
+def _number(value: float) -> str:
+    """Whole seconds without a fraction, others as the shortest text that reads back the same."""
+    if value != value:  # noqa: PLR0124 - NaN: a file taken whole has no times
+        return ""
+    return str(int(value)) if value == int(value) else repr(value)
+
+
+def _some(labels: Sequence[str]) -> str:
+    shown = ", ".join(map(repr, labels[:3]))
+    return shown if len(labels) <= 3 else f"{shown} and {len(labels) - 3} more classes"

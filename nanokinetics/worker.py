@@ -1,0 +1,326 @@
+"""Clip to outcome: find the video, cut its window, check what came out. Runs in a worker process.
+
+A worker owns nothing and decides nothing about other clips. Its work lands under a temporary
+name; giving it its place is the parent's business. What befalls a clip is returned, not raised.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
+from tenacity.wait import wait_random_exponential
+
+from . import diagnosis, media
+from .check import judge
+from .clip import ADOPTED, Clip, Failed, Job, Made, Media, Outcome, Source
+from .config import NetworkConfig, VideoConfig
+from .errors import Failure, Kind, Reason
+from .fetch import Fetcher, open_fetcher
+from .layout import Layout
+from .media import Completed, Ffmpeg
+
+ATTEMPTS: Final = 3
+"""Tries that a clip gets in one run while what stops it may pass."""
+
+RETRY_WAIT: Final = wait_random_exponential(multiplier=0.5, max=8)
+"""Seconds between those tries: jittered, at most 0.5, then 1, … up to 8."""
+
+SLOWEST_SPEED: Final = 0.2
+"""Seconds of video a second, below which reading the window is given up for the second way.
+YouTube slows some direct readers of long videos to 32 KiB/s, half of what 360p needs."""
+
+START_UP: Final = 20.0
+"""Seconds that connecting, seeking and starting may take on top."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerConfig:
+    """All that a worker is told. `temporary` is where its half-made files lie."""
+
+    root: Path
+    temporary: Path
+    video: VideoConfig
+    network: NetworkConfig
+    ffmpeg: Ffmpeg
+    threads: int
+
+
+class Worker:
+    """Makes clips, one after the other."""
+
+    def __init__(self, config: WorkerConfig) -> None:
+        self._config = config
+        self._layout = Layout(config.root)
+        self._folder = config.temporary / str(os.getpid())
+        self._fetchers: dict[str, Fetcher] = {}
+        self._made = 0
+
+    def work(self, job: Job) -> Iterator[Outcome]:
+        """One outcome for each clip of a job, in order. The video is found once for all of them."""
+        visit = _Visit(self._fetcher(job.source), job.clips[0].youtube_id, self._folder / "whole")
+        try:
+            for clip in job.clips:
+                yield self._outcome(clip, visit)
+        finally:
+            visit.close()
+
+    def _fetcher(self, source: str) -> Fetcher:
+        if source not in self._fetchers:
+            video = self._config.video
+            self._fetchers[source] = open_fetcher(
+                source, self._config.network, resolution=video.resolution, audio=video.audio
+            )
+        return self._fetchers[source]
+
+    def _outcome(self, clip: Clip, visit: _Visit) -> Outcome:
+        began = time.monotonic()
+        number = 0
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            result: Made | Failure | None = self._adopt(clip) or visit.refused
+            if result is None:
+                retrying = Retrying(
+                    stop=stop_after_attempt(ATTEMPTS),
+                    wait=RETRY_WAIT,
+                    retry=retry_if_result(_may_pass),
+                    retry_error_callback=_last_result,
+                )
+                result = retrying(self._attempt, clip, visit, retrying)
+                number = retrying.statistics["attempt_number"]
+        except OSError as error:
+            fault = _fault_of_the_machine(error)
+            if fault is None:
+                raise
+            result = fault
+        if isinstance(result, Failure):
+            return Failed(clip, result, number, visit.log())
+        return replace(result, attempts=number, total_seconds=time.monotonic() - began)
+
+    def _attempt(self, clip: Clip, visit: _Visit, retrying: Retrying) -> Made | Failure:
+        """One try at one clip: its window alone, or, where that does not work, the whole video."""
+        last = retrying.statistics["attempt_number"] == ATTEMPTS
+        source = visit.open()
+        if isinstance(source, Failure):
+            return source
+        start = _window(clip)[0]
+        if source.duration is not None and start >= source.duration + 1:  # rounded by its host
+            return Failure(
+                Reason.OUTSIDE_VIDEO,
+                f"the video ends at {source.duration:g} s, before the window's start, {start:g} s",
+            )
+        if source.seekable:
+            result = self._cut(clip, visit, source)
+            if isinstance(result, Failure):
+                visit.consider(result)
+            if result is not None and not (last and _other_way_may_do(result)):
+                return result
+        whole = visit.download()
+        if isinstance(whole, Failure):
+            return whole
+        return self._cut(clip, visit, whole) or Failure(
+            Reason.UNDECODABLE, "ffmpeg could not make a clip even from the whole video"
+        )
+
+    def _cut(self, clip: Clip, visit: _Visit, source: Source) -> Made | Failure | None:
+        """Cut and check one window. None if the way of reading, not the clip, seems at fault."""
+        window = _window(clip)
+        seconds = window[1] - window[0]
+        self._made += 1
+        target = self._folder / f"{self._made}.mp4"
+        done = media.cut(
+            self._config.ffmpeg,
+            source.streams,
+            window,
+            self._config.video,
+            target,
+            threads=self._config.threads,
+            timeout=START_UP + seconds / SLOWEST_SPEED,
+        )
+        visit.say(done.log)
+        local = not source.streams[0].is_remote
+        wrong = None
+        if done.returncode == 0:
+            found = self._look(target)
+            ends_at = done.input_duration or source.duration
+            wrong = judge(window, found, ends_at=ends_at, whole=local)
+            if found and not wrong:
+                return self._made_from(clip, visit, source, done, target, found)
+        target.unlink(missing_ok=True)
+        if done.killed:
+            return Failure(Reason.WORKER_DIED, "ffmpeg was killed, perhaps for want of memory")
+        if done.returncode is None:
+            return Failure(Reason.TIMEOUT, "ffmpeg took too long") if local else None
+        if wrong and wrong.kind is Kind.MEDIA and wrong.reason is not Reason.UNDECODABLE:
+            return wrong
+        said = diagnosis.of_ffmpeg(done.stderr)
+        if said or local:
+            return said or wrong or Failure(Reason.UNDECODABLE, _last_line(done.stderr))
+        return wrong if wrong and wrong.kind is Kind.TRANSIENT else None
+
+    def _look(self, target: Path) -> Media | None:
+        if not target.exists() or not target.stat().st_size:
+            return None
+        return media.measure(self._config.ffmpeg, target)
+
+    def _made_from(
+        self,
+        clip: Clip,
+        visit: _Visit,
+        source: Source,
+        done: Completed,
+        target: Path,
+        found: Media,
+    ) -> Made:
+        remote = source.streams[0].is_remote
+        digest, size = _flush(target)
+        # One ffmpeg both fetches and encodes: what it did not spend computing, it spent waiting.
+        computing = min(done.cpu_seconds, done.seconds)
+        waiting = done.seconds - computing if remote else source.download_seconds
+        return Made(
+            clip,
+            temporary=str(target),
+            source=visit.source_name,
+            media=found,
+            bytes=size,
+            sha256=digest,
+            downloaded_bytes=done.bytes_read if remote else visit.take_downloaded(),
+            download_seconds=visit.take_opening_seconds() + waiting,
+            trim_seconds=computing,
+            format_id=source.format_id,
+        )
+
+    def _adopt(self, clip: Clip) -> Made | None:
+        """A whole file that already stands in the clip's place: a run was ended before its row."""
+        path = self._layout.clip(clip)
+        if not path.exists():
+            return None
+        found = media.measure(self._config.ffmpeg, path, decode=True)
+        video = self._config.video
+        if (
+            found is None
+            or judge(_window(clip), found, ends_at=None, whole=False)
+            or min(found.width, found.height) > video.resolution
+        ):
+            return None
+        digest, size = _flush(path)
+        return Made(clip, None, ADOPTED, found, size, digest)
+
+
+class _Visit:
+    """One video being worked on: its streams once found, what was said, and what it cost."""
+
+    def __init__(self, fetcher: Fetcher, name: str, folder: Path) -> None:
+        self.source_name = fetcher.name
+        self.refused: Failure | None = None
+        """Why the video could not be opened at all: the same for every clip of it."""
+        self._fetcher = fetcher
+        self._name = name
+        self._folder = folder
+        self._source: Source | None = None
+        self._said: list[str] = []
+        self._seconds = 0.0
+        self._downloaded = 0
+
+    def open(self) -> Source | Failure:
+        if self._source is None:
+            began = time.monotonic()
+            found = self._fetcher.open(self._name)
+            self._seconds += time.monotonic() - began
+            self.say(self._fetcher.log())
+            if isinstance(found, Failure):
+                self.refused = found
+                return found
+            self.refused = None
+            self._source = found
+        return self._source
+
+    def download(self) -> Source | Failure:
+        """The whole video, brought here; from then on every clip of it is cut from that."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        got = self._fetcher.download(self._name, self._folder)
+        self.say(self._fetcher.log())
+        if isinstance(got, Source):
+            self._source = got
+            self._downloaded = got.downloaded_bytes
+        return got
+
+    def consider(self, failure: Failure) -> None:
+        """What a failure of one clip means for the others, and for its own next try."""
+        if failure.kind is Kind.BLOCKED:
+            self.refused = failure
+        if failure.reason in _OF_THE_LINK:
+            self._source = None  # addresses expire: ask for new ones
+
+    def say(self, text: str) -> None:
+        self._said.append(text)
+
+    def log(self) -> str:
+        return "\n".join(self._said)
+
+    def take_downloaded(self) -> int:
+        """Bytes of the whole download, counted to the first clip that was cut from it."""
+        taken, self._downloaded = self._downloaded, 0
+        return taken
+
+    def take_opening_seconds(self) -> float:
+        """Seconds it took to find the video, counted to the first clip that was made of it."""
+        taken, self._seconds = self._seconds, 0.0
+        return taken
+
+    def close(self) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+_OF_THE_LINK: Final = frozenset({Reason.FORBIDDEN_MEDIA, Reason.SERVER_ERROR, Reason.TRUNCATED})
+
+
+def _other_way_may_do(result: Made | Failure) -> bool:
+    """Whether yt-dlp's own downloader may get what ffmpeg's network code could not."""
+    return isinstance(result, Failure) and result.reason in _OF_THE_LINK
+
+
+def _may_pass(result: Made | Failure) -> bool:
+    return isinstance(result, Failure) and result.kind is Kind.TRANSIENT
+
+
+def _last_result(state: RetryCallState) -> Made | Failure:
+    assert state.outcome is not None  # noqa: S101 - tenacity calls this after an attempt only
+    result: Made | Failure = state.outcome.result()
+    return result
+
+
+def _window(clip: Clip) -> tuple[float, float]:
+    if clip.time_start is None or clip.time_end is None:
+        raise ValueError(f"{clip.key} has no window")
+    return clip.time_start, clip.time_end
+
+
+def _flush(path: Path) -> tuple[str, int]:
+    """Bring a file to the disk before anything is said of it; its sha256 and size in bytes."""
+    with path.open("rb+") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        os.fsync(file.fileno())
+        return digest, os.fstat(file.fileno()).st_size
+
+
+def _last_line(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return f"ffmpeg: {lines[-1]}" if lines else "ffmpeg made nothing and said nothing"
+
+
+def _fault_of_the_machine(error: OSError) -> Failure | None:
+    said = f"{error.strerror}: {error.filename}" if error.filename else str(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Failure(Reason.DISK_FULL, said)
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return Failure(Reason.NOT_WRITABLE, said)
+    return None
