@@ -5,8 +5,6 @@
 >>> build("kinetics", annotations=["train.csv"], splits=["train"], n=10, dest="nano-k400")
 """
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,7 +16,7 @@ __all__ = ["BuildResult", "build", "sample"]
 def __getattr__(name: str) -> Any:
     """Import on first use: a worker process has no need of pandas."""
     if name in __all__:
-        from . import api  # noqa: PLC0415
+        from . import api
 
         return getattr(api, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

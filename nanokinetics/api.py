@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from . import indexes, sampling
 from .annotations import Annotations
 from .annotations import read as read_annotations
+from .annotations.candidates import normalised_split
 from .clip import Clip, Group
 from .config import BuildConfig, SampleConfig
 from .engine import Clock, Engine
@@ -110,8 +111,10 @@ def _choose(config: SampleConfig, reporter: Reporter) -> tuple[Annotations, Sele
         reporter.say(f"left out: {row}")
     selection = sampling.select(
         found.frame,
-        splits=config.splits,
-        n=config.n,
+        splits=None if config.splits is None else [_split(s) for s in config.splits],
+        n={_split(s): n for s, n in config.n.items()}
+        if isinstance(config.n, Mapping)
+        else config.n,
         classes=config.classes,
         num_classes=config.num_classes,
         seed=config.seed,
@@ -119,6 +122,13 @@ def _choose(config: SampleConfig, reporter: Reporter) -> tuple[Annotations, Sele
     for warning in sampling.warnings(selection):
         reporter.say(f"warning: {warning}")
     return found, selection
+
+
+def _split(text: str) -> str:
+    split = normalised_split(text)
+    if split is None:
+        raise InputError(f"'{text}' is no split; there are train, val and test")
+    return split
 
 
 def _build(

@@ -15,7 +15,7 @@ SHORTEST: Final = 1.0
 """Seconds below which the rest of a video that ends inside its window is no clip."""
 
 HEADER_SLACK: Final = 0.1
-"""Seconds by which a video's header may overstate its picture: the sound is often a little longer."""
+"""Seconds by which a video's header may overstate its picture: sound is often a little longer."""
 
 LONGEST_GAP: Final = 1.0
 """Seconds up to which a frame that stands still is taken for the video's own doing."""

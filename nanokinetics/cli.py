@@ -206,14 +206,14 @@ def _add_making(parser: argparse.ArgumentParser) -> None:
         metavar="DURATION",
         type=_typed(config.parse_duration),
         default="6h",
-        help="how long to wait in all while YouTube refuses, such as 90s, 15m, 2d (default: %(default)s)",
+        help="how long to wait in all while refused: 90s, 15m, 2d (default: %(default)s)",
     )
     add(
         "--block-wait",
         metavar="DURATION",
         type=_typed(config.parse_duration),
         default="60s",
-        help="first wait after a refusal that names no time; doubled each time (default: %(default)s)",
+        help="first wait after a refusal; doubled each time (default: %(default)s)",
     )
     add(
         "--retry-failed",
@@ -234,7 +234,7 @@ def _add_making(parser: argparse.ArgumentParser) -> None:
         help="the ffmpeg to use (default: the system's, else the bundled one)",
     )
     add("--failed-logs", metavar="DIR", default="failed_logs",
-        help="where the complete output of failed attempts goes (default: %(default)s)")  # fmt: skip
+        help="where the full output of failed attempts goes (default: %(default)s)")  # fmt: skip
 
 
 def _typed(parse: Any) -> Any:
@@ -252,16 +252,16 @@ def _typed(parse: Any) -> Any:
 class _Version(argparse.Action):
     """Looks the version up only when asked for it."""
 
-    def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> NoReturn:
-        from importlib.metadata import version  # noqa: PLC0415
+    def __call__(self, *_: Any, **__: Any) -> NoReturn:
+        from importlib.metadata import version
 
         print(f"nanokinetics {version('nanokinetics')}")
         sys.exit(0)
 
 
 def _build(options: dict[str, Any]) -> ExitCode:
-    from .api import build  # noqa: PLC0415 - pandas and all, only where it is needed
-    from .progress import reporter  # noqa: PLC0415
+    from .api import build
+    from .progress import reporter
 
     quiet = options.pop("quiet")
     result = build(options.pop("dataset"), reporter=reporter(quiet=quiet), **options)
@@ -271,9 +271,9 @@ def _build(options: dict[str, Any]) -> ExitCode:
 
 
 def _sample(options: dict[str, Any]) -> ExitCode:
-    from .api import sample  # noqa: PLC0415
-    from .files import replace_file  # noqa: PLC0415
-    from .progress import reporter  # noqa: PLC0415
+    from .api import sample
+    from .files import replace_file
+    from .progress import reporter
 
     output, quiet = options.pop("output"), options.pop("quiet")
     selection = sample(options.pop("dataset"), reporter=reporter(quiet=quiet), **options)
@@ -290,7 +290,7 @@ def _sample(options: dict[str, Any]) -> ExitCode:
 
 
 def _demo(options: dict[str, Any]) -> ExitCode:
-    from .demo.command import demo  # noqa: PLC0415
+    from .demo.command import demo
 
     return demo(Path(options["dest"]), quiet=options["quiet"])
 
@@ -323,7 +323,7 @@ def outlook(selection: Selection) -> str:
         f"{len(selection.frame) - sum(reach.values())} reserves"
     ]
     lines += [
-        f"  short: {g.label} ({g.split}) has {reach[g]} candidates, {selection.quotas[g]} are wanted"
+        f"  short: {g.label} ({g.split}) has {reach[g]} of {selection.quotas[g]} candidates"
         for g in short[:10]
     ]
     return "\n".join(lines)

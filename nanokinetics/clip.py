@@ -127,7 +127,8 @@ class Stream:
     """Something ffmpeg can open: a URL with what is needed to be let in, or the path of a file.
 
     `verify` and `ca_file` say how a server's certificate is checked; `timeout` is the silence, in
-    seconds, after which a connection is given up.
+    seconds, after which a connection is given up. `bit_rate` is in bits a second, as its host
+    states it; 0 if it does not.
     """
 
     url: str
@@ -139,6 +140,7 @@ class Stream:
     verify: bool = True
     ca_file: str = ""
     timeout: float = 15.0
+    bit_rate: float = 0.0
 
     @property
     def is_remote(self) -> bool:

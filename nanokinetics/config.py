@@ -17,9 +17,12 @@ from typing import Any, Final
 from .errors import InputError
 
 DATASETS: Final = ("kinetics",)
+# fmt: off
 PRESETS: Final = (
-    "ultrafast superfast veryfast faster fast medium slow slower veryslow placebo".split()
+    "ultrafast", "superfast", "veryfast", "faster", "fast",
+    "medium", "slow", "slower", "veryslow", "placebo",
 )
+# fmt: on
 
 GUEST_PER_HOUR: Final = 300
 ACCOUNT_PER_HOUR: Final = 2000

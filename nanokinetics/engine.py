@@ -27,7 +27,7 @@ TICK: Final = 0.5
 """Seconds between two looks at the clock while nothing happens."""
 
 IN_A_ROW: Final = 5
-"""Videos without any format, with none in between that had some, that put the blame on the machine."""
+"""Videos without any format, and none in between that had one, that put the blame on the machine."""
 
 FALSE_STARTS: Final = 3
 """Workers that may end before their first job, in a row, before the run gives up."""
@@ -234,7 +234,7 @@ class Engine:
             self._record(replace(failed, attempts=2))
 
     def _found_no_formats(self, failed: Failed) -> None:
-        """Nobody knows yet whose fault it is: that of the clip, or of this machine for all clips."""
+        """Nobody knows yet whose fault it is: the clip's, or that of this machine for all."""
         self._without_formats.append(failed)
         videos = {each.clip.youtube_id for each in self._without_formats}
         if len(videos) >= IN_A_ROW:

@@ -20,15 +20,17 @@ from .errors import InputError, Reason
 from .files import replace_file
 from .layout import Layout, clip_path
 
+ABOUT: Final = ("key", "split", "label", "youtube_id", "time_start", "time_end")
+# fmt: off
 STATS_COLUMNS: Final = (
-    "key,split,label,youtube_id,time_start,time_end,path,source,width,height,fps,frames,duration,"
-    "has_audio,bytes,sha256,downloaded_bytes,download_seconds,trim_seconds,total_seconds,attempts,"
-    "format_id,finished_at"
-).split(",")
+    *ABOUT, "path", "source", "width", "height", "fps", "frames", "duration", "has_audio", "bytes",
+    "sha256", "downloaded_bytes", "download_seconds", "trim_seconds", "total_seconds", "attempts",
+    "format_id", "finished_at",
+)
 FAILED_COLUMNS: Final = (
-    "key,split,label,youtube_id,time_start,time_end,reason,kind,http_status,attempts,message,log,"
-    "failed_at"
-).split(",")
+    *ABOUT, "reason", "kind", "http_status", "attempts", "message", "log", "failed_at",
+)
+# fmt: on
 
 Row = Mapping[str, str]
 
@@ -127,8 +129,8 @@ class Ledger:
             sizes[ClipId(*id_)] = (path, size)
             if source != ADOPTED:
                 asked[youtube_id] = epoch(at)
-        for id_, (path, size) in sizes.items():
-            (done if _size_of(f"{root}/{path}") == size else stale).add(id_)
+        for clip_id, (path, size) in sizes.items():
+            (done if _size_of(f"{root}/{path}") == size else stale).add(clip_id)
         failed: dict[ClipId, Reason] = {}
         for *id_, reason, youtube_id, at in self._failed.rows(
             "split", "label", "key", "reason", "youtube_id", "failed_at"

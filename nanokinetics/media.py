@@ -26,9 +26,14 @@ from .clip import Media, Stream
 from .config import VideoConfig
 from .errors import EnvironmentFault
 
-RECEIVE_BUFFER: Final = 128 * 1024
-"""Bytes that the kernel may take in before ffmpeg asks for them. Without a bound it reads
-megabytes ahead on a fast link, all of it thrown away when the window ends."""
+READ_AHEAD: Final = 1 / 32
+"""The part of a window that a connection may hold unread in the kernel. All of it is thrown away
+when the window ends or ffmpeg seeks; without a bound that is megabytes on a fast link. A larger
+part would be quicker over a long way, where a connection carries one such buffer a round trip."""
+
+SMALLEST_BUFFER: Final = 16 * 1024
+LARGEST_BUFFER: Final = 256 * 1024
+"""Bytes, whatever the window holds."""
 
 REQUEST_SIZE: Final = 512 * 1024
 """Bytes an HTTP request asks for, with an ffmpeg that can ask in parts."""
@@ -62,7 +67,9 @@ class Completed:
     @property
     def bytes_read(self) -> int:
         """Bytes read from its inputs; ffmpeg says so at its `verbose` level."""
-        return sum(int(n) for n in re.findall(r"Statistics: (\d+) bytes read", self.stderr))
+        # Moving the index to the front of an mp4 reads the output once more: not an input.
+        inputs = re.sub(r"Starting second pass[^\n]*\n[^\n]*bytes read", "", self.stderr)
+        return sum(int(n) for n in re.findall(r"Statistics: (\d+) bytes read", inputs))
 
     @property
     def cpu_seconds(self) -> float:
@@ -83,7 +90,7 @@ class Completed:
 
 
 def find_ffmpeg(path: str | None = None) -> Ffmpeg:
-    """The program to use: the one named, else the system's if it can encode H.264, else the wheel's.
+    """The program to use: the one named, else the system's if it has H.264, else the wheel's.
 
     Raises EnvironmentFault when there is none that works.
     """
@@ -148,7 +155,10 @@ def cut(
     is read strictly: what cannot be read is an error, not a gap.
     """
     start, end = window
-    inputs = [ffmpeg.input(s.url, ss=start, t=end - start, **_access(program, s)) for s in streams]
+    inputs = [
+        ffmpeg.input(s.url, ss=start, t=end - start, **_access(program, s, end - start))
+        for s in streams
+    ]
     shown = next(i for i, s in zip(inputs, streams, strict=True) if s.has_video)
     heard = next((i for i, s in zip(inputs, streams, strict=True) if s.has_audio), None)
     # Both sides shrink alike until the shorter one fits, and stay even, as 4:2:0 needs.
@@ -181,19 +191,20 @@ def cut(
     return run(argv, timeout)
 
 
-def _access(program: Ffmpeg, stream: Stream) -> dict[str, Any]:
+def _access(program: Ffmpeg, stream: Stream, seconds: float) -> dict[str, Any]:
     """The input options that let ffmpeg in where yt-dlp was let in."""
     if not stream.is_remote:
         return {}
     headers = dict(stream.headers)
     agent = headers.pop("User-Agent", None)
+    ahead = (stream.bit_rate or 0) / 8 * seconds * READ_AHEAD
     wanted: dict[str, Any] = {
         "rw_timeout": int(stream.timeout * 1_000_000),  # microseconds
         "user_agent": agent,
         "headers": "".join(f"{name}: {value}\r\n" for name, value in headers.items()),
         "cookies": stream.cookies,
         "http_proxy": stream.proxy,
-        "recv_buffer_size": RECEIVE_BUFFER,
+        "recv_buffer_size": int(min(max(SMALLEST_BUFFER, ahead), LARGEST_BUFFER)),
     }
     if "request_size" in program.http_options:
         wanted["request_size"] = REQUEST_SIZE
@@ -221,7 +232,7 @@ def measure(
 
 
 def parse_framecrc(text: str) -> Media | None:
-    """Read ffmpeg's `framecrc` listing, stream 0 being the video: a line a frame, with its times."""
+    """Read ffmpeg's `framecrc` listing, with the video as stream 0: a line a frame."""
     base = re.search(r"^#tb 0: (\d+)/(\d+)$", text, re.MULTILINE)
     size = re.search(r"^#dimensions 0: (\d+)x(\d+)$", text, re.MULTILINE)
     # Fields of a line: stream, dts, pts, duration, size, checksum.

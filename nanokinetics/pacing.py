@@ -11,7 +11,7 @@ goes out alone, and only its answer opens the gate. Times are seconds of any ste
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 

@@ -101,7 +101,7 @@ def read_record(layout: Layout) -> dict[str, Any] | None:
         return None
     try:
         record: dict[str, Any] = json.loads(layout.run.read_text(encoding="utf-8"))
-        if not _RECORDED <= set(record):
+        if not set(record) >= _RECORDED:
             raise ValueError("fields are missing")  # noqa: TRY301
     except ValueError as error:
         raise InputError(
@@ -135,8 +135,8 @@ def _merge(selection: Selection, record: Mapping[str, Any], layout: Layout) -> S
         if len(before) and not _same(before, now):
             raise InputError(
                 f"{layout.root} was begun with other annotations: '{group.label}' ({group.split}) "
-                f"has {len(before)} candidates in its {SELECTION}, and these files give {len(now)}, "
-                "not the same ones; use the same files, or name another --dest"
+                f"has {len(before)} candidates in its {SELECTION}, and these files give {len(now)} "
+                "and not the same; use the same files, or name another --dest"
             )
         parts.append(now)
     return Selection(pd.concat(parts, ignore_index=True), quotas, tuple(record["labels"]))

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol, TextIO
+from typing import Any, Final, Protocol, TextIO
 
 from tqdm import tqdm
 
@@ -68,11 +68,12 @@ class Bar:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._bar: tqdm[None] | None = None
+        self._bar: tqdm[Any] | None = None
 
     def update(self, progress: Progress) -> None:
-        if self._bar is None:
-            self._bar = tqdm(
+        bar = self._bar
+        if bar is None:
+            self._bar = bar = tqdm(
                 total=progress.wanted,
                 initial=progress.made,
                 unit="clip",
@@ -82,9 +83,9 @@ class Bar:
             )
         counts = [f"{progress.replaced} replaced"] if progress.replaced else []
         counts += [f"{progress.held} for later"] if progress.held else []
-        self._bar.set_postfix_str(", ".join([*counts, progress.state]), refresh=False)
-        self._bar.update(progress.made - self._bar.n)
-        self._bar.refresh()
+        bar.set_postfix_str(", ".join([*counts, progress.state]), refresh=False)
+        bar.update(progress.made - bar.n)
+        bar.refresh()
 
     def say(self, line: str) -> None:
         tqdm.write(line, file=self._stream)

@@ -48,10 +48,9 @@ class Quotas:
         self._heap: list[tuple[int, int, ClipId]] = []
         self._ranks: dict[ClipId, int] = {}
         self._kept: set[ClipId] = set()
+        self._held: set[ClipId] = set()
         self.replaced = 0
         """Candidates that are out for good and had to be passed over."""
-        self.held = 0
-        """Clips that failed for now: they keep their place until a later run."""
         for each in self._classes.values():
             self._fill(each)
 
@@ -62,6 +61,11 @@ class Quotas:
     @property
     def made(self) -> int:
         return sum(each.made for each in self._classes.values())
+
+    @property
+    def held(self) -> int:
+        """Clips that failed for now: they keep their place until a later run."""
+        return len(self._held)
 
     @property
     def waiting(self) -> int:
@@ -101,7 +105,7 @@ class Quotas:
 
     def hold(self, clip: Clip) -> None:
         """The clip failed for now: nothing takes its place, and a later run asks again."""
-        self.held += 1
+        self._held.add(clip.id)
 
     def surplus(self) -> frozenset[ClipId]:
         """Finished clips of full classes that better-ranked ones, available after all, displace."""

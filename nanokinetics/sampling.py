@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import io
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from .layout import SPLITS
 
 COLUMNS: Final = ("key", "split", "label", "youtube_id", "time_start", "time_end", "rank")
 
+_HEADER: Final = f"{','.join(COLUMNS)}\n".encode()
 _NEEDS_QUOTES: Final = re.compile(r'[,"\r\n]')
 _KEYS_AT_ONCE: Final = 4_096
 _ROWS_AT_ONCE: Final = 50_000  # keeps the text of a whole Kinetics from lying in memory twice
@@ -68,7 +70,7 @@ class Selection:
     def to_csv(self) -> bytes:
         """`selection.csv`: RFC 4180 with LF, UTF-8; whole seconds without a fraction."""
         out = io.BytesIO()
-        out.write(f"{','.join(COLUMNS)}\n".encode())
+        out.write(_HEADER)
         for first in range(0, len(self.frame), _ROWS_AT_ONCE):
             out.write(_lines(self.frame.iloc[first : first + _ROWS_AT_ONCE]).encode())
         return out.getvalue()
@@ -81,20 +83,15 @@ class Selection:
 
         Raises InputError when `data` is no such file.
         """
-        text, seconds = dict.fromkeys(COLUMNS[:4], str), dict.fromkeys(COLUMNS[4:6], np.float64)
-        try:
-            frame = pd.read_csv(
-                io.BytesIO(data),
-                dtype={**text, **seconds, "rank": np.int64},
-                keep_default_na=False,
-                na_values={name: [""] for name in seconds},
-                float_precision="round_trip",
-                skip_blank_lines=False,
-            )
-        except ValueError as error:
-            raise InputError(f"selection.csv cannot be read: {error}") from None
-        if tuple(frame.columns) != COLUMNS:
+        if not data.startswith(_HEADER):
             raise InputError(f"selection.csv has not the header {','.join(COLUMNS)}")
+        try:
+            frame = pd.read_csv(io.BytesIO(data), dtype=str, na_filter=False)
+            for name in COLUMNS[4:6]:
+                frame[name] = [float(text) if text else math.nan for text in frame[name]]
+            frame["rank"] = frame["rank"].astype(np.int64)
+        except ValueError as error:  # pandas' own errors are ValueErrors too
+            raise InputError(f"selection.csv cannot be read: {error}") from None
         return cls(frame, dict(quotas), tuple(labels))
 
     @cached_property
@@ -156,7 +153,7 @@ def warnings(selection: Selection) -> tuple[str, ...]:
     """What is odd about a selection of several splits, a sentence each.
 
     A video in two splits leaks from training into evaluation; Kinetics versions overlap that way
-    (12,715 of the 18,009 videos of K400's validation set are in K600's). A class that one split
+    (12,900 of 18,009 videos of K400's validation list are in K600's). A class that one split
     lacks shifts the label ids of every loader that counts folders.
     """
     found: list[str] = []
@@ -332,7 +329,7 @@ def _digest_heads(keys: Sequence[str], seed: str) -> np.ndarray:
 
 
 def _seconds(value: float) -> float | None:
-    return None if value != value else float(value)  # noqa: PLR0124 - NaN alone differs from itself
+    return None if math.isnan(value) else float(value)
 
 
 def _lines(frame: pd.DataFrame) -> str:
@@ -364,7 +361,7 @@ def _numbers(column: pd.Series) -> list[str]:
 
 def _number(value: float) -> str:
     """Whole seconds without a fraction, others as the shortest text that reads back the same."""
-    if value != value:  # noqa: PLR0124 - NaN: a file taken whole has no times
+    if math.isnan(value):  # a file taken whole has no times
         return ""
     return str(int(value)) if value == int(value) else repr(value)
 

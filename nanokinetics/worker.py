@@ -246,7 +246,7 @@ class _Visit:
     def download(self) -> Source | Failure:
         """The whole video, brought here; from then on every clip of it is cut from that."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        got = self._fetcher.download(self._name, self._folder)
+        got = self._fetcher.download(self._folder)
         self.say(self._fetcher.log())
         if isinstance(got, Source):
             self._source = got

@@ -57,7 +57,7 @@ def main() -> None:
 
 def write_annotations(file: Path, rows: int, classes: int) -> None:
     """Random ids and windows of ten seconds; labels of two words, as Kinetics has them."""
-    draw = random.Random(0)  # noqa: S311 - nothing secret
+    draw = random.Random(0)
     labels = [
         f"{name} something{' slowly' * (i % 3)}" for i, name in enumerate(map(str, range(classes)))
     ]
@@ -78,10 +78,10 @@ def in_fresh_process(what: str, file: Path) -> dict[str, tuple[float, float]]:
 
 def measure(what: str, file: Path) -> dict[str, tuple[float, float]]:
     """Seconds and peak memory in MB of the step, and of the one that follows it."""
-    import pandas as pd  # noqa: PLC0415 - the parent has no use for it
+    import pandas as pd
 
-    from nanokinetics.annotations import read  # noqa: PLC0415
-    from nanokinetics.sampling import select  # noqa: PLC0415
+    from nanokinetics.annotations import read
+    from nanokinetics.sampling import select
 
     start = time.perf_counter()
     if what == PLAIN:

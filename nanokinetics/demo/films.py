@@ -8,6 +8,7 @@ H.264 at crf 28. Below it a moving, noisy test picture keeps the bit rate near Y
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -65,11 +66,11 @@ class Stream:
 
 
 def find_ffmpeg() -> str:
-    """The system's ffmpeg, otherwise the one in the imageio-ffmpeg wheel. Raises FileNotFoundError."""
+    """The system's ffmpeg, else the one in imageio-ffmpeg's wheel. Raises FileNotFoundError."""
     if found := shutil.which("ffmpeg"):
         return found
     try:
-        import imageio_ffmpeg  # noqa: PLC0415 - only where there is no system ffmpeg
+        import imageio_ffmpeg
     except ImportError:
         raise FileNotFoundError(
             "the demo site needs ffmpeg: install it, or pip install imageio-ffmpeg"
@@ -78,7 +79,7 @@ def find_ffmpeg() -> str:
 
 
 class FilmStore:
-    """Makes films, each file once, and keeps them in ``folder``, which several processes may share."""
+    """Makes films, each file once, and keeps them in ``folder``; processes may share it."""
 
     def __init__(self, folder: Path, ffmpeg: str | None = None) -> None:
         self.folder = folder
@@ -88,11 +89,13 @@ class FilmStore:
 
     @functools.cache  # noqa: B019 - a store lives as long as its site
     def streams(self, film: Film, form: Form) -> tuple[Stream, ...]:
-        """The files of one form, best first; made now when they are missing. Raises RuntimeError."""
+        """The files of one form, best first; made when they are missing. Raises RuntimeError."""
         return tuple(self._streams(film, form))
 
     def _streams(self, film: Film, form: Form) -> Iterator[Stream]:
         sizes = sorted(film.sizes or (film.short_side,), reverse=True)
+        if len({_itag(AVC, size) for size in sizes}) < len(sizes):
+            raise ValueError(f"film: two of the sizes {sizes} would share an itag")
         if form == "progressive":
             yield self._progressive(film, sizes)
         if form in ("fragmented", "video_only"):
@@ -117,6 +120,7 @@ class FilmStore:
         arguments = [
             *("-filter_complex", _picture(film, width, height), "-map", "[v]"),
             *("-c:v", "libx264", "-preset", "ultrafast", "-bf", "2", "-sc_threshold", "0"),
+            *("-threads", "1"),  # the same bytes on every machine
             *("-b:v", str(rate), "-maxrate", str(rate * 4 // 3), "-bufsize", str(rate * 2)),
             *(*_frames(film), *_fragments()),
         ]
@@ -146,7 +150,7 @@ class FilmStore:
         return _stream(OPUS, path, f'audio/webm; codecs="{OPUS_CODEC}"')
 
     def _progressive(self, film: Film, sizes: list[int]) -> Stream:
-        # YouTube's joined files go up to 360p (18) and 720p (22): the best that fits, else the least.
+        # YouTube's usual joined file is 360p: the best that fits, else the least.
         size = next((size for size in sizes if size <= 360), min(sizes))
         inputs, codecs = self._inputs(film, size)
         flags = ["-movflags", "+faststart"] if film.moov_first else []
@@ -180,11 +184,11 @@ class FilmStore:
 def typical_rate(film: Film, size: int) -> int:
     """Bits per second that YouTube spends on about such a picture."""
     width, height = film.scaled(size)
-    return round(450_000 * (width * height / (640 * 360)) ** 0.75)
+    return int(450_000 * (width * height / (640 * 360)) ** 0.75)
 
 
 def read_frame_numbers(path: str | Path, ffmpeg: str | None = None) -> list[int]:
-    """The number that each frame of a clip carries, in order; -1 for a frame whose strip cannot be read.
+    """The number that each frame of a clip carries, in order; -1 where it cannot be read.
 
     Raises RuntimeError when ffmpeg cannot decode the file.
     """
@@ -267,7 +271,7 @@ def _key(film: Film, name: str) -> str:
 
 
 def _run(ffmpeg: str, arguments: Iterable[str], path: Path) -> None:
-    """Write ``path`` whole or not at all, also when another process makes the same file."""
+    """Write ``path`` whole, once, or not at all, also when others make the same file."""
     handle, temporary = tempfile.mkstemp(suffix=path.suffix, prefix=".making-", dir=path.parent)
     os.close(handle)
     try:
@@ -277,6 +281,8 @@ def _run(ffmpeg: str, arguments: Iterable[str], path: Path) -> None:
             raise RuntimeError(
                 f"{ffmpeg} could not make {path.name}: {done.stderr.decode()[-800:]}"
             )
-        Path(temporary).replace(path)
+        # The first maker wins: a file that a site already serves never changes.
+        with contextlib.suppress(FileExistsError):
+            os.link(temporary, path)
     finally:
         Path(temporary).unlink(missing_ok=True)

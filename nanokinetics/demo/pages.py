@@ -37,7 +37,8 @@ def watch_page(youtube_id: str, video: Video, why: Failure | None) -> str:
     scripts = "".join(
         f"<script>var {key} = {_script(value)};</script>" for key, value in data.items()
     )
-    return f"<!DOCTYPE html><html><head><title>{youtube_id}</title>{_config()}</head><body>{scripts}</body></html>"
+    head = f"<head><title>{youtube_id}</title>{_config()}</head>"
+    return f"<!DOCTYPE html><html>{head}<body>{scripts}</body></html>"
 
 
 def embed_page() -> str:
@@ -69,7 +70,7 @@ def player_response(
     formats: Iterable[dict[str, Any]],
     hls: str | None = None,
 ) -> dict[str, Any]:
-    """The JSON of /youtubei/v1/player. ``hls`` is the URL of the master playlist, when there is one."""
+    """The JSON of /youtubei/v1/player. ``hls`` is the URL of the master playlist, if any."""
     if why and why.status != "OK":
         return {"playabilityStatus": _unplayable(why)}
     seconds = str(math.floor(video.film.duration))
@@ -168,7 +169,7 @@ def format_entry(stream: Stream, film: Film, url: str) -> dict[str, Any]:
 
 
 def media_path(youtube_id: str, itag: int, **more: object) -> str:
-    """Path and query of a media URL. The extractor would read ``n`` as a challenge, so there is none."""
+    """Path and query of a media URL; without ``n``, which the extractor takes for a challenge."""
     query = {"expire": EXPIRES, "id": youtube_id, "itag": itag, "source": "youtube", **more}
     return "/videoplayback?" + urllib.parse.urlencode(query)
 
@@ -178,7 +179,8 @@ def hls_path(youtube_id: str) -> str:
 
 
 def hls_media_path(youtube_id: str, itag: int) -> str:
-    return f"/api/manifest/hls_playlist/expire/{EXPIRES}/id/{youtube_id}/itag/{itag}/playlist/index.m3u8"
+    which = f"expire/{EXPIRES}/id/{youtube_id}/itag/{itag}"
+    return f"/api/manifest/hls_playlist/{which}/playlist/index.m3u8"
 
 
 def hls_master(streams: Iterable[Stream], film: Film, urls: Iterable[str]) -> str:

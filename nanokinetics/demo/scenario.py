@@ -23,7 +23,7 @@ Refusal = Literal["429", "bot_check", "session_rate_limit", "media_403"]
 Scope = Literal["pages", "media", "all"]
 
 FAULTS = ("status", "reset", "empty", "stall", "truncate", "wrong_length")
-"""What a :class:`Fault` may do, apart from the names of extraction failures (see ``failures.FAILURES``)."""
+"""What a :class:`Fault` may do, apart from the names of ``failures.FAILURES``."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ class Scenario:
     """What an id that is not in ``videos`` shows; None: ``Video unavailable``."""
     throttle: Throttle | None = None
     media: Literal["plain", "tls"] = "plain"
-    """Media as http from the site's own port, or as https from googlevideo.com through the proxy."""
+    """Media as http from the site's own port, or as https from googlevideo.com by the proxy."""
     latency: float = 0.0
     """Seconds before each answer."""
     rate: float | None = None
@@ -201,7 +201,7 @@ def _pack(value: Any) -> Any:
 
 def _unpack(cls: type[_T], data: Any, where: str) -> _T:
     if not isinstance(data, dict):
-        raise ValueError(f"{where}: expected an object, got {data!r}")
+        raise ValueError(f"{where}: expected an object, got {data!r}")  # noqa: TRY004 - bad input
     hints = typing.get_type_hints(cls)
     if unknown := data.keys() - hints.keys():
         raise ValueError(f"{where}: unknown field {min(unknown)!r}")
@@ -227,4 +227,4 @@ def _value(hint: Any, data: Any, where: str) -> Any:
         if data not in arguments:
             raise ValueError(f"{where}: {data!r} is none of {', '.join(map(str, arguments))}")
         return data
-    return _unpack(hint, data, where) if dataclasses.is_dataclass(hint) else data
+    return _unpack(hint, data, where) if hint in (Film, Fault, Video, Throttle) else data

@@ -1,4 +1,4 @@
-"""Which request goes wrong, and how: the counters behind a scenario. Time comes in as an argument."""
+"""Which request goes wrong, and how: the counters behind a scenario. No clock of its own."""
 
 from __future__ import annotations
 

@@ -46,12 +46,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     with site:
         ready = {"port": site.port, "proxy_url": site.proxy_url, "ca_file": str(site.ca_file)}
         line = json.dumps(ready) + "\n"
-        sys.stdout.write(line)
-        sys.stdout.flush()
         if options.ready_file:
             partial = options.ready_file.with_name(f".{options.ready_file.name}.partial")
             partial.write_text(line, encoding="utf-8")
             partial.replace(options.ready_file)
+        sys.stdout.write(line)
+        sys.stdout.flush()
         if stat.S_ISFIFO(os.fstat(0).st_mode):
             threading.Thread(target=_until_closed, args=(stop,), daemon=True).start()
         stop.wait()

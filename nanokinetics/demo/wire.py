@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SEND_BUFFER = 32 * 1024
 """Bytes that the kernel may hold for a client that has not taken them: for honest counters."""
 
-CHUNK = 256 * 1024
+CHUNK = 64 * 1024
 TLS_RECORD = 16 * 1024
 
 
@@ -54,7 +54,7 @@ class FilePart:
 
 @dataclass
 class Answer:
-    """What to send. ``break_how`` happens after ``break_after`` bytes of the body; None: instead."""
+    """What to send; ``break_how`` happens after ``break_after`` body bytes, or instead (None)."""
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class Answer:
     break_how: Literal["reset", "empty", "stall", "truncate"] | None = None
     break_after: int | None = None
     sent: Callable[[int], None] = lambda _: None
-    """Told how many more body bytes went out; negative when some did not."""
+    """Told how many more body bytes go out; negative when some did not."""
     done: Callable[[bool], None] = lambda _: None
     """Told at the end whether the break came to pass."""
 
@@ -206,21 +206,25 @@ class Handler(http.server.BaseHTTPRequestHandler):
         # A twentieth of a second at a time, so that a slow link is slow and not a row of bursts.
         chunk = CHUNK if not rate else max(512, min(CHUNK, int(rate / 20)))
         began, left, at = time.monotonic(), _left(self.connection), 0
+        told = 0
         try:
             while at < size:
                 if rate and (ahead := at / rate - (time.monotonic() - began)) > 0:
                     self.server.stopping.wait(ahead)
                 if self.server.stopping.is_set():
                     self._leave(None)
-                count = send(at, min(chunk, size - at))
+                # Told before it is sent: the client shall never know more than the counters.
+                answer.sent(min(at + chunk, size) - told)
+                told = min(at + chunk, size)
+                count = send(at, told - at)
                 if not count:
                     self._leave(None)
                 at += count
-                answer.sent(count)
         except OSError:
             # What the kernel still held when the client went away has never been on the line.
             if left is not None and (now := _left(self.connection)) is not None:
-                answer.sent(-max(0, at - (now - left)))
+                at = min(at, now - left)
+            answer.sent(at - told)
             raise
 
     def _leave(self, how: str | None) -> None:
@@ -236,7 +240,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 def _left(sock: socket.socket) -> int | None:
-    """Bytes that have left for the client (tcpi_bytes_sent); None where the kernel does not tell."""
+    """Bytes that have left for the client (tcpi_bytes_sent); None where no kernel tells."""
     if sys.platform != "linux":
         return None
     try:
@@ -283,6 +287,8 @@ class Server(socketserver.ThreadingTCPServer):
         self._lock = threading.Lock()
         super().__init__(("127.0.0.1", port), Handler)
         self._accepting = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
+
+    def start(self) -> None:
         self._accepting.start()
 
     def server_bind(self) -> None:

@@ -23,7 +23,7 @@ class Fetcher(Protocol):
     def open(self, name: str) -> Source | Failure:
         """Find a video by its name within the source."""
 
-    def download(self, name: str, folder: Path) -> Source | Failure:
+    def download(self, folder: Path) -> Source | Failure:
         """The second way: bring the whole of the video just opened into a folder."""
 
     def log(self) -> str:
@@ -36,7 +36,7 @@ def open_fetcher(source: str, network: NetworkConfig, *, resolution: int, audio:
     resolution: the most pixels of a video's shorter side that are of use.
     """
     if source == "youtube":
-        from .youtube import YouTubeFetcher  # noqa: PLC0415 - yt-dlp only where it is used
+        from .youtube import YouTubeFetcher
 
         return YouTubeFetcher(network, resolution=resolution, audio=audio)
     raise LookupError(source)

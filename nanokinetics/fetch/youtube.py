@@ -73,8 +73,8 @@ class YouTubeFetcher:
         )
         return chosen if isinstance(chosen, Failure) else self._source(chosen)
 
-    def download(self, name: str, folder: Path) -> Source | Failure:
-        """Bring the whole video that was opened last into a folder, with yt-dlp's own downloader."""
+    def download(self, folder: Path) -> Source | Failure:
+        """Bring the whole of the video opened last into a folder, with yt-dlp's downloader."""
         began = time.monotonic()
         target = {
             "outtmpl": {"default": str(folder / "%(format_id)s.%(ext)s")},
@@ -129,6 +129,7 @@ class YouTubeFetcher:
             verify=not params.get("nocheckcertificate"),
             ca_file=_ca_file(params),
             timeout=float(params["socket_timeout"]),
+            bit_rate=1000 * float(part.get("tbr") or 0),
         )
 
     def _cookies(self, url: str) -> str:

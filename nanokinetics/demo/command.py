@@ -1,0 +1,144 @@
+"""`nanokinetics demo`: the real build against the make-believe YouTube, and an account of it.
+
+The site is scripted here: a handful of classes with awkward names, all container forms, dead
+videos of several kinds, one that breaks off once, and a short throttling. Everything else is what
+a user would get.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+from typing import Final
+
+from ..api import BuildResult, build
+from ..errors import ExitCode, InputError
+from ..progress import reporter
+from .films import read_frame_numbers
+from .scenario import Fault, Film, Form, Scenario, Throttle, Video
+
+CLASSES: Final = (
+    "abseiling",
+    "hurling (sport)",
+    "massaging person's head",
+    "training dog",
+)
+CLIPS: Final = 3
+CANDIDATES: Final = 8
+"""A class offers this many; some of them are dead."""
+
+FILM: Final = Film(duration=36.0, width=480, height=270)
+DEAD: Final = ("private", "copyright", "account_terminated", "age_restricted", "geo_blocked")
+FORMS: Final[tuple[tuple[Form, ...], ...]] = (("progressive",), ("fragmented",), ("webm",))
+CLIENT: Final = "--no-check-certificates --extractor-args youtube:player_client=visionos"
+"""The site's certificate is its own, and one client's answers are enough for a demonstration."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One annotation of the make-believe dataset."""
+
+    label: str
+    youtube_id: str
+    start: int
+    split: str = "train"
+
+
+def rows() -> tuple[Row, ...]:
+    """Four classes of eight windows. Some ids begin with a dash, as three in a hundred do."""
+    return tuple(
+        Row(label, f"{'-' if n % 4 == 0 else 'd'}emo-{place}-{n:04d}", 2 + 3 * n)
+        for place, label in enumerate(CLASSES)
+        for n in range(CANDIDATES)
+    )
+
+
+def scenario() -> Scenario:
+    """Every fourth video is dead, one connection breaks once, and YouTube throttles for a while."""
+    dead, forms = cycle(DEAD), cycle(FORMS)
+    videos = {}
+    for n, row in enumerate(rows()):
+        failure = next(dead) if n % 4 == 1 else None
+        breaks = (Fault("media", "reset", after_bytes=20_000, times=1),) if n % 9 == 3 else ()
+        videos[row.youtube_id] = Video(FILM, next(forms), failure=failure, faults=breaks)
+    return Scenario(videos, throttle=Throttle(after=12, seconds=3, repeat=False, retry_after=True))
+
+
+def to_csv(wanted: tuple[Row, ...]) -> str:
+    """The rows as DeepMind would publish them: the clips are ten seconds long."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(("label", "youtube_id", "time_start", "time_end", "split"))
+    table.writerows((r.label, r.youtube_id, r.start, r.start + 10, r.split) for r in wanted)
+    return text.getvalue()
+
+
+def demo(folder: Path, *, quiet: bool = False) -> ExitCode:
+    """Make the demonstration in a folder and say what came of it.
+
+    Raises InputError for a folder that holds something else.
+    """
+    try:
+        from .site import DemoSite
+    except ModuleNotFoundError as missing:
+        raise InputError(
+            f"the demo needs {missing.name}; install it with: pip install 'nanokinetics[demo]'"
+        ) from None
+    began = time.monotonic()
+    source, dest = folder / "annotations.csv", folder / "nano-kinetics"
+    folder.mkdir(parents=True, exist_ok=True)
+    source.write_text(to_csv(rows()), encoding="utf-8")
+    say(quiet, f"making videos and starting a make-believe YouTube; results go to {folder}/")
+    with DemoSite(scenario()) as site:
+        say(quiet, "$ nanokinetics build kinetics "
+            f"--annotations {source} --split train --n {CLIPS} --dest {dest}")  # fmt: skip
+        result = build(
+            "kinetics",
+            annotations=[source],
+            splits=["train"],
+            n=CLIPS,
+            dest=dest,
+            proxy=site.proxy_url,
+            yt_dlp_args=CLIENT,
+            failed_logs=folder / "failed_logs",
+            reporter=reporter(quiet=quiet),
+        )
+        account = "\n".join(_account(result, dest, site.media_bytes(), site.refused))
+    say(quiet, f"{account}\ndone in {time.monotonic() - began:.0f} s")
+    return result.exit_code
+
+
+def _account(result: BuildResult, dest: Path, fetched: int, refused: int) -> Iterator[str]:
+    """What was made, what was replaced and why, read from the tables and from the clips."""
+    with (dest / "stats.csv").open(encoding="utf-8", newline="") as file:
+        made = list(csv.DictReader(file))
+    with (dest / "failed.csv").open(encoding="utf-8", newline="") as file:
+        failed = list(csv.DictReader(file))
+    yield ""
+    yield f"made {result.made} of {result.wanted} clips in {len(CLASSES)} classes:"
+    exact = 0
+    for row in made:
+        numbers = read_frame_numbers(dest / row["path"])
+        first = round(float(row["time_start"]) * FILM.fps)
+        exact += numbers == list(range(first, first + len(numbers)))
+        yield (
+            f"  {row['path']:<58} {row['width']}x{row['height']} {row['duration']} s, "
+            f"frames {numbers[0]} to {numbers[-1]}"
+        )
+    yield f"{exact} of {len(made)} hold exactly the frames of their windows"
+    yield f"replaced {result.replaced}, and why (failed.csv, with the full logs):"
+    for row in failed:
+        yield f"  {row['key']:<28} {row['reason']:<20} {row['message'][:70]}"
+    yield f"the site refused {refused} requests for a while; the build waited and went on"
+    kept = sum(int(row["bytes"]) for row in made)
+    yield f"{fetched / 1e6:.1f} MB were fetched for {kept / 1e6:.1f} MB of clips"
+
+
+def say(quiet: bool, text: str) -> None:
+    if not quiet:
+        print(text, flush=True)
