@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import signal
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -29,7 +30,7 @@ from .ledger import Ledger, Standing
 from .media import Ffmpeg, find_ffmpeg
 from .pacing import Pacer, PacingPolicy
 from .plan import Plan, make_plan, read_record
-from .pool import Pool, ctrl_c_waits
+from .pool import Pool, held
 from .progress import Reporter, Silent
 from .quotas import Quotas
 from .sampling import Selection
@@ -161,7 +162,7 @@ def _build(
         try:
             engine.run()
         finally:
-            with ctrl_c_waits():
+            with held(signal.SIGINT, signal.SIGTERM):
                 engine.close()
                 shutil.rmtree(layout.temporary, ignore_errors=True)
                 displaced = _displace(quotas, ledger, layout)

@@ -27,7 +27,7 @@ TICK: Final = 0.5
 """Seconds between two looks at the clock while nothing happens."""
 
 IN_A_ROW: Final = 5
-"""Videos without any format, and none in between that had one, that put the blame on the machine."""
+"""Videos without any format, with none in between that had one, that speak against the machine."""
 
 FALSE_STARTS: Final = 3
 """Workers that may end before their first job, in a row, before the run gives up."""

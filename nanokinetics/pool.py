@@ -95,10 +95,14 @@ class Pool:
         """Hand a job to a free worker, starting one if need be. Only when there is room."""
         free = (m for m in self._members if m.job is None)
         member = next(free, None) or self._start()
-        member.job, member.left = job, list(job.clips)
-        # A free worker that has just died is noticed when its pipe is read, and its job with it.
-        with contextlib.suppress(OSError):
+        try:
             member.pipe.send(job)
+        except OSError:  # a free worker has died: the job was never in its hands
+            self._members.remove(member)
+            member.process.join()
+            self.give(job)
+        else:
+            member.job, member.left = job, list(job.clips)
 
     def wait(self, timeout: float) -> Iterator[Event]:
         """What has happened, waiting at most `timeout` seconds for something to happen."""
@@ -126,7 +130,7 @@ class Pool:
         process = self._context.Process(
             target=work_for, args=(theirs, self._config), name="nanokinetics-worker", daemon=True
         )
-        with ctrl_c_waits():
+        with held(signal.SIGINT):
             process.start()
         theirs.close()
         member = _Member(process, ours)
@@ -175,16 +179,16 @@ def _cause(exit_code: int | None) -> str:
 
 
 @contextlib.contextmanager
-def ctrl_c_waits() -> Iterator[None]:
-    """Ctrl-C is held until afterwards, and never seen by processes that are started meanwhile.
+def held(*signals: signal.Signals) -> Iterator[None]:
+    """Hold signals until afterwards, and keep them for good from processes started meanwhile.
 
-    A terminal sends it to all processes at once; only the parent is to act on it, and it ends the
-    others, and what they have started. (Windows has no such mask; there all of them see it.)
+    A terminal sends Ctrl-C to all processes at once; only the parent is to act on it, and it ends
+    the others, with what they have started. (Windows has no such mask; there all of them see it.)
     """
     if sys.platform == "win32":
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
         yield
     finally:

@@ -6,6 +6,7 @@ Finding a video costs two or so small requests and downloads nothing. What a fai
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import io
 import shlex
@@ -110,11 +111,15 @@ class YouTubeFetcher:
 
     def _source(self, info: dict[str, Any]) -> Source:
         self._chosen = info.get("requested_formats") or [info]
+        streams = tuple(self._stream(part) for part in self._chosen)
+        plain = all(part.get("protocol") in ("http", "https") for part in self._chosen)
+        # ffmpeg speaks to HTTP proxies only, and must not go around one of another kind.
+        way = all(not s.proxy or s.proxy.startswith("http://") for s in streams)
         return Source(
-            tuple(self._stream(part) for part in self._chosen),
+            streams,
             info.get("duration"),
             "+".join(part["format_id"] for part in self._chosen),
-            seekable=all(str(part.get("protocol")) in ("http", "https") for part in self._chosen),
+            seekable=plain and way,
         )
 
     def _stream(self, part: dict[str, Any]) -> Stream:
@@ -202,10 +207,13 @@ def parse_yt_dlp_args(text: str) -> dict[str, Any]:
     """
     if not text.strip():
         return {}
+    said = io.StringIO()  # optparse prints its complaint and exits
     try:
-        given = yt_dlp.parse_options(["--ignore-config", *shlex.split(text)])
-    except (SystemExit, ValueError) as error:  # optparse has already said more on stderr
-        raise InputError(f"--yt-dlp-args '{text}': yt-dlp does not accept this ({error})") from None
+        with contextlib.redirect_stderr(said):
+            given = yt_dlp.parse_options(["--ignore-config", *shlex.split(text)])
+    except (SystemExit, ValueError) as error:
+        why = (said.getvalue().strip().splitlines() or [str(error)])[-1]
+        raise InputError(f"--yt-dlp-args '{text}': {why}") from None
     if given.urls:
         raise InputError(f"--yt-dlp-args '{text}': '{given.urls[0]}' is not an option")
     default = yt_dlp.parse_options(["--ignore-config"]).ydl_opts
