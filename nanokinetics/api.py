@@ -26,9 +26,9 @@ from .failed_logs import FailedLogs
 from .fetch import check_network
 from .indexes.contents import contents
 from .layout import Layout
-from .ledger import Ledger, Standing
+from .ledger import Ledger, Standing, epoch, utc
 from .media import Ffmpeg, find_ffmpeg
-from .pacing import Pacer, PacingPolicy
+from .pacing import HOUR, Pacer, PacingPolicy
 from .plan import Plan, make_plan, read_record
 from .pool import Pool, held
 from .progress import Reporter, Silent
@@ -209,8 +209,10 @@ def _pacer(config: BuildConfig, standing: Standing, clock: Clock) -> Pacer:
     policy = PacingPolicy.exponential(
         config.block_wait, per_hour=config.per_hour, max_wait=config.max_wait
     )
+    an_hour_ago = utc(wall - HOUR)  # as text it compares like the time it stands for
+    recent = (epoch(at) for at in standing.asked if at >= an_hour_ago)
     # A row from the future, after the clock was set back, counts as of now.
-    return Pacer(policy, (now - max(0.0, wall - at) for at in standing.asked))
+    return Pacer(policy, (now - max(0.0, wall - at) for at in recent))
 
 
 def _versions(ffmpeg: Ffmpeg) -> dict[str, str]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+import tempfile
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -53,11 +55,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our output has gone
         sys.stderr.close()
         return ExitCode.ERROR
+    except Exception as error:  # noqa: BLE001 - a defect of ours: kept whole, told in one line
+        return _fail(f"{_keep(error)}; what was finished is kept", ExitCode.ERROR)
 
 
 def _fail(message: str, code: ExitCode) -> int:
     print(f"nanokinetics: {message}", file=sys.stderr)
     return code
+
+
+def _keep(error: Exception) -> str:
+    """Put a traceback into a file, for a report; the line that says where."""
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="nanokinetics-", suffix=".log", delete=False, encoding="utf-8"
+    ) as file:
+        traceback.print_exception(error, file=file)
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"this should not have happened: {what}; please report it, with {file.name}"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -75,7 +89,13 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    parser.add_argument(
+        "--version",
+        action=_Version,
+        nargs=0,
+        default=argparse.SUPPRESS,
+        help="print the version and exit",
+    )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     build = _command(

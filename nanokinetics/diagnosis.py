@@ -59,6 +59,9 @@ FFMPEG_TEXTS: Final[tuple[tuple[str, Reason], ...]] = (
      r"|No route to host|[Cc]ertificate|HTTP error 3\d\d", Reason.NETWORK),
 )  # fmt: skip
 
+_ADVICE: Final = re.compile(r"[.;,]?\s+(Use --|See +https?://|You might want to|please report)")
+"""Where yt-dlp begins to give advice; the log has all of it, a table needs the fact."""
+
 _STATUS: Final = re.compile(r"HTTP error (\d{3})|returned (\d{3})|HTTP Error (\d{3})")
 
 
@@ -93,6 +96,7 @@ def of_yt_dlp(message: str, *, expected: bool, problems: Sequence[HttpProblem] =
     counts as transient: a new way of refusing must not write living clips off.
     """
     message = re.sub(r"^(ERROR: )?(\[[\w:+]+\] )?([\w-]{11}: )?", "", message.strip())
+    message = re.split(_ADVICE, message)[0].strip()
     refused = next((p for p in problems if p.status == 429), None)
     if refused:
         return Failure(Reason.RATE_LIMITED, message, 429, refused.retry_after)

@@ -41,13 +41,13 @@ class Standing:
 
     done: rows whose file is there with the recorded size. stale: rows whose file is not.
     failed: why a clip failed last; it may have been made since.
-    asked: when each video was last asked for, in seconds since the epoch.
+    asked: when each video was last asked for, as written in the tables.
     """
 
     done: frozenset[ClipId]
     stale: frozenset[ClipId]
     failed: Mapping[ClipId, Reason]
-    asked: tuple[float, ...]
+    asked: tuple[str, ...]
 
 
 def seconds(value: float | None) -> str:
@@ -120,7 +120,7 @@ class Ledger:
         """What the tables and the files on the disk say has become of every clip so far."""
         done: set[ClipId] = set()
         stale: set[ClipId] = set()
-        asked: dict[str, float] = {}
+        asked: dict[str, str] = {}
         root = str(self._layout.root)
         sizes: dict[ClipId, tuple[str, str]] = {}
         for *id_, path, size, source, youtube_id, at in self._stats.rows(
@@ -128,7 +128,7 @@ class Ledger:
         ):
             sizes[ClipId(*id_)] = (path, size)
             if source != ADOPTED:
-                asked[youtube_id] = epoch(at)
+                asked[youtube_id] = at
         for clip_id, (path, size) in sizes.items():
             (done if _size_of(f"{root}/{path}") == size else stale).add(clip_id)
         failed: dict[ClipId, Reason] = {}
@@ -136,7 +136,7 @@ class Ledger:
             "split", "label", "key", "reason", "youtube_id", "failed_at"
         ):
             failed[ClipId(*id_)] = Reason(reason)
-            asked[youtube_id] = epoch(at)
+            asked[youtube_id] = at
         return Standing(frozenset(done), frozenset(stale), failed, tuple(asked.values()))
 
     def drop(self, ids: Collection[ClipId]) -> None:

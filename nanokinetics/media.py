@@ -135,7 +135,8 @@ def _examine(path: str) -> Ffmpeg | None:
     if "libx264" not in encoders:
         return None
     options = frozenset(re.findall(r"^ +-(\w+) ", "\n".join(protocols), re.MULTILINE))
-    return Ffmpeg(path, about.splitlines()[0] if about else "ffmpeg", options)
+    version = re.search(r"ffmpeg version (\S+)", about)
+    return Ffmpeg(path, version[1] if version else "unknown", options)
 
 
 def cut(
@@ -221,10 +222,11 @@ def measure(
 
     With `decode`, every frame is decoded too, which finds damage inside the packets.
     """
-    copy = [] if decode else ["-c", "copy"]
-    strict = ["-xerror"] if decode else []
-    argv = [program.path, "-hide_banner", "-nostdin", "-loglevel", "error", *strict, "-i",
-            str(path), "-map", "0:v:0", "-map", "0:a:0?", *copy, "-f", "framecrc", "-"]  # fmt: skip
+    source = ffmpeg.input(str(path))
+    how = {} if decode else {"codec": "copy"}
+    output = ffmpeg.output(source["v:0"], source["a:0?"], "pipe:", format="framecrc", **how)
+    flags = ["-hide_banner", "-nostdin", "-loglevel", "error", *(["-xerror"] if decode else [])]
+    argv = ffmpeg.compile(output.global_args(*flags), cmd=program.path)
     done = run(argv, timeout)
     if done.returncode != 0 or (decode and done.stderr.strip()):
         return None
@@ -263,7 +265,7 @@ def run(argv: Sequence[str], timeout: float) -> Completed:
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        preexec_fn=_die_with_parent if _LIBC else None,  # noqa: PLW1509 - a worker has one thread
+        preexec_fn=die_with_parent if _LIBC else None,  # noqa: PLW1509 - a worker has one thread
     )
     try:
         stdout, stderr = process.communicate(timeout=timeout)
@@ -284,7 +286,11 @@ _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 _PR_SET_PDEATHSIG: Final = 1
 
 
-def _die_with_parent() -> None:
-    """On Linux the kernel ends ffmpeg with the worker that started it, however that one died."""
+def die_with_parent() -> None:
+    """On Linux, have the kernel end this process with the one that started it, however that died.
+
+    Elsewhere it does nothing: there an ffmpeg outlives a worker that was killed, until its clip is
+    done.
+    """
     if _LIBC:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -20,6 +20,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Final
 
 from .clip import Clip, Job, Outcome
+from .media import die_with_parent
 from .worker import Worker, WorkerConfig
 
 GRACE: Final = 2.0
@@ -200,6 +201,7 @@ def work_for(pipe: Connection, config: WorkerConfig) -> None:
 
     An exception that nobody foresaw ends the process; its traceback is the last message.
     """
+    die_with_parent()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that a running ffmpeg is ended too
     if sys.platform == "win32":
         signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -14,6 +14,9 @@ from tqdm import tqdm
 LINE_EVERY: Final = 30.0
 """Seconds between the lines of a log."""
 
+REDRAW_EVERY: Final = 0.25
+"""Seconds between two drawings of the bar."""
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -69,6 +72,7 @@ class Bar:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._bar: tqdm[Any] | None = None
+        self._next = 0.0
 
     def update(self, progress: Progress) -> None:
         bar = self._bar
@@ -79,13 +83,16 @@ class Bar:
                 unit="clip",
                 file=self._stream,
                 dynamic_ncols=True,
-                mininterval=0.2,
+                mininterval=REDRAW_EVERY,
             )
         counts = [f"{progress.replaced} replaced"] if progress.replaced else []
         counts += [f"{progress.held} for later"] if progress.held else []
         bar.set_postfix_str(", ".join([*counts, progress.state]), refresh=False)
         bar.update(progress.made - bar.n)
-        bar.refresh()
+        now = time.monotonic()
+        if now >= self._next:  # the state may have changed with no clip made
+            self._next = now + REDRAW_EVERY
+            bar.refresh()
 
     def say(self, line: str) -> None:
         tqdm.write(line, file=self._stream)

@@ -125,17 +125,18 @@ class Quotas:
             row = next(each.rows, None)
             if row is None:
                 return
-            clip = self._selection.clip(row)
-            failed = self._standing.failed.get(clip.id)
-            if clip.id in self._standing.done:
+            id_ = self._selection.id(row)
+            failed = self._standing.failed.get(id_)
+            if id_ in self._standing.done:
                 each.in_play += 1
-                self.finished(clip)
+                each.made += 1
+                self._kept.add(id_)
             elif failed is not None and self._stays_out(failed):
                 self.replaced += 1
             else:
                 each.in_play += 1
-                self._ranks[clip.id] = row - self._selection.rows(each.group).start
-                self._wait(clip)
+                self._ranks[id_] = row - self._selection.rows(each.group).start
+                self._wait(self._selection.clip(row))
 
     def _stays_out(self, failed: Reason) -> bool:
         return failed.replaced and not (self._retry_failed and failed.asked_again)

@@ -22,7 +22,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from .clip import Clip, Group
+from .clip import Clip, ClipId, Group
 from .errors import InputError
 from .layout import SPLITS
 
@@ -61,6 +61,11 @@ class Selection:
         """The rows of a group, in ranked order."""
         rows = self.rows(group)
         return self.frame.iloc[rows.start : rows.stop]
+
+    def id(self, row: int) -> ClipId:
+        """What identifies the candidate at a row position; much cheaper than the whole clip."""
+        keys, splits, labels, *_ = self._values
+        return ClipId(splits[row], labels[row], keys[row])
 
     def clip(self, row: int) -> Clip:
         """The candidate at a row position."""

@@ -145,7 +145,7 @@ class Worker:
             threads=self._config.threads,
             timeout=START_UP + seconds / SLOWEST_SPEED,
         )
-        visit.say(done.log)
+        visit.say(f"ffmpeg {self._config.ffmpeg.version}, format {source.format_id}\n{done.log}")
         local = not source.streams[0].is_remote
         wrong = None
         if done.returncode == 0:
