@@ -33,7 +33,7 @@ from .plan import Plan, make_plan, read_record
 from .pool import Pool, held
 from .progress import Reporter, Silent
 from .quotas import Quotas
-from .sampling import Selection
+from .selection import Selection
 from .worker import WorkerConfig
 
 SOURCE: Final = "youtube"

@@ -19,7 +19,7 @@ from .errors import ExitCode, InputError, NanokineticsError
 
 if TYPE_CHECKING:
     from .api import BuildResult
-    from .sampling import Selection
+    from .selection import Selection
 
 EXAMPLES = """\
 examples:

@@ -21,7 +21,7 @@ from .config import BuildConfig
 from .errors import InputError
 from .files import replace_file
 from .layout import RUN, SELECTION, SPLITS, Layout
-from .sampling import Selection
+from .selection import Selection
 
 VIDEO: Final = ("resolution", "audio", "fps", "crf", "preset")
 MUST_AGREE: Final = ("dataset", "source", "seed", *VIDEO)

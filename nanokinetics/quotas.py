@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from .clip import Clip, ClipId, Group
 from .errors import Reason
 from .ledger import Standing
-from .sampling import Selection
+from .selection import Selection
 
 
 @dataclass(slots=True)

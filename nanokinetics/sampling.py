@@ -9,12 +9,8 @@ wanted changes the order, so smaller selections are parts of larger ones.
 from __future__ import annotations
 
 import difflib
-import io
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from hashlib import sha256
 from itertools import pairwise
 from typing import Any, Final
@@ -22,93 +18,12 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from .clip import Clip, ClipId, Group
+from .clip import Group
 from .errors import InputError
 from .layout import SPLITS
+from .selection import COLUMNS, Selection
 
-COLUMNS: Final = ("key", "split", "label", "youtube_id", "time_start", "time_end", "rank")
-
-_HEADER: Final = f"{','.join(COLUMNS)}\n".encode()
-_NEEDS_QUOTES: Final = re.compile(r'[,"\r\n]')
 _KEYS_AT_ONCE: Final = 4_096
-_ROWS_AT_ONCE: Final = 50_000  # keeps the text of a whole Kinetics from lying in memory twice
-
-
-@dataclass(frozen=True, eq=False)
-class Selection:
-    """Every candidate of the chosen classes in ranked order: first the picks, then the reserves.
-
-    `frame` has the columns of COLUMNS, times in seconds (NaN for a file taken whole); its rows are
-    grouped by split (train, val, test) and label (sorted), and `rank` counts from 1 in each group.
-    `quotas` holds the clips wanted of each group, in the same order; a group may have fewer
-    candidates than that, or none. `labels` are all labels of the annotations, sorted: the position
-    is the label's source id.
-    """
-
-    frame: pd.DataFrame
-    quotas: Mapping[Group, int]
-    labels: tuple[str, ...]
-
-    def groups(self) -> tuple[Group, ...]:
-        """The chosen classes within the chosen splits, in order; one may be without candidates."""
-        return tuple(self.quotas)
-
-    def rows(self, group: Group) -> range:
-        """The row positions of a group, in ranked order. Empty when it has no candidates."""
-        return self._ranges.get(group, range(0))
-
-    def candidates(self, group: Group) -> pd.DataFrame:
-        """The rows of a group, in ranked order."""
-        rows = self.rows(group)
-        return self.frame.iloc[rows.start : rows.stop]
-
-    def id(self, row: int) -> ClipId:
-        """What identifies the candidate at a row position; much cheaper than the whole clip."""
-        keys, splits, labels, *_ = self._values
-        return ClipId(splits[row], labels[row], keys[row])
-
-    def clip(self, row: int) -> Clip:
-        """The candidate at a row position."""
-        key, split, label, youtube_id, start, end = (values[row] for values in self._values)
-        return Clip(key, split, label, youtube_id, _seconds(start), _seconds(end))
-
-    def to_csv(self) -> bytes:
-        """`selection.csv`: RFC 4180 with LF, UTF-8; whole seconds without a fraction."""
-        out = io.BytesIO()
-        out.write(_HEADER)
-        for first in range(0, len(self.frame), _ROWS_AT_ONCE):
-            out.write(_lines(self.frame.iloc[first : first + _ROWS_AT_ONCE]).encode())
-        return out.getvalue()
-
-    @classmethod
-    def from_csv(
-        cls, data: bytes, *, quotas: Mapping[Group, int], labels: Iterable[str]
-    ) -> Selection:
-        """The selection that `to_csv` wrote; the file does not hold the other two fields.
-
-        Raises InputError when `data` is no such file.
-        """
-        if not data.startswith(_HEADER):
-            raise InputError(f"selection.csv has not the header {','.join(COLUMNS)}")
-        try:
-            frame = pd.read_csv(io.BytesIO(data), dtype=str, na_filter=False)
-            for name in COLUMNS[4:6]:
-                frame[name] = [float(text) if text else math.nan for text in frame[name]]
-            frame["rank"] = frame["rank"].astype(np.int64)
-        except ValueError as error:  # pandas' own errors are ValueErrors too
-            raise InputError(f"selection.csv cannot be read: {error}") from None
-        return cls(frame, dict(quotas), tuple(labels))
-
-    @cached_property
-    def _ranges(self) -> dict[Group, range]:
-        starts = np.flatnonzero(self.frame["rank"].to_numpy() == 1).tolist()
-        _, splits, labels, *_ = self._values
-        bounds = pairwise([*starts, len(self.frame)])
-        return {Group(splits[start], labels[start]): range(start, stop) for start, stop in bounds}
-
-    @cached_property
-    def _values(self) -> tuple[np.ndarray, ...]:
-        return tuple(self.frame[name].to_numpy(dtype=object) for name in COLUMNS[:6])
 
 
 def select(
@@ -331,44 +246,6 @@ def _digest_heads(keys: Sequence[str], seed: str) -> np.ndarray:
         digests = b"".join([sha256(f"{seed}:{key}".encode()).digest() for key in some])
         heads[first : first + len(some)] = np.frombuffer(digests, dtype=">u8")[::4]
     return heads
-
-
-def _seconds(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
-
-
-def _lines(frame: pd.DataFrame) -> str:
-    """The rows as CSV. Only where a field might need quotes is each one looked at."""
-    texts: list[list[str]] = [frame[name].tolist() for name in COLUMNS[:4]]
-    numbers = [_numbers(frame[name]) for name in COLUMNS[4:]]
-    lines = _joined(texts + numbers)
-    commas, ends = (len(COLUMNS) - 1) * len(frame), len(frame)
-    plain = lines.count(",") == commas and lines.count("\n") == ends
-    if plain and '"' not in lines and "\r" not in lines:
-        return lines
-    return _joined([list(map(_quoted, column)) for column in texts] + numbers)
-
-
-def _joined(columns: Sequence[Sequence[str]]) -> str:
-    return "\n".join([*map(",".join, zip(*columns, strict=True)), ""])
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"' if _NEEDS_QUOTES.search(text) else text
-
-
-def _numbers(column: pd.Series) -> list[str]:
-    codes, values = pd.factorize(column, use_na_sentinel=False)
-    texts = np.array([_number(value) for value in values.tolist()], dtype=object)
-    shown: list[str] = texts[codes].tolist()
-    return shown
-
-
-def _number(value: float) -> str:
-    """Whole seconds without a fraction, others as the shortest text that reads back the same."""
-    if math.isnan(value):  # a file taken whole has no times
-        return ""
-    return str(int(value)) if value == int(value) else repr(value)
 
 
 def _some(labels: Sequence[str]) -> str:

@@ -160,9 +160,8 @@ def main() -> None:
     print(f"the build, all of it       {used:8.1f} s, {used / floor:.2f} x bare ffmpeg")
     print(f"largest worker             {max(peaks.values()) / 2**20:8.0f} MB")
     for form, each in ratios.items():
-        print(
-            f"bytes, {form:<12}        {statistics.mean(each):8.2f} x the least, at most {max(each):.2f}"
-        )
+        mean, most = statistics.mean(each), max(each)
+        print(f"bytes, {form:<12}        {mean:8.2f} x the least, at most {most:.2f}")
 
 
 if __name__ == "__main__":

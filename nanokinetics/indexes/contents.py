@@ -11,7 +11,7 @@ from pathlib import Path
 from ..clip import Clip, ClipId, Group
 from ..files import replace_file
 from ..layout import class_dir
-from ..sampling import Selection
+from ..selection import Selection
 
 
 @dataclass(frozen=True, slots=True)
