@@ -125,6 +125,7 @@ class Worker:
                 return result
         whole = visit.download()
         if isinstance(whole, Failure):
+            visit.consider(whole)
             return whole
         return self._cut(clip, visit, whole) or Failure(
             Reason.UNDECODABLE, "ffmpeg could not make a clip even from the whole video"
@@ -147,6 +148,7 @@ class Worker:
         )
         visit.say(f"ffmpeg {self._config.ffmpeg.version}, format {source.format_id}\n{done.log}")
         local = not source.streams[0].is_remote
+        visit.downloaded += 0 if local else done.bytes_read
         wrong = None
         if done.returncode == 0:
             found = self._look(target)
@@ -192,7 +194,7 @@ class Worker:
             media=found,
             bytes=size,
             sha256=digest,
-            downloaded_bytes=done.bytes_read if remote else visit.take_downloaded(),
+            downloaded_bytes=visit.take_downloaded(),
             download_seconds=visit.take_opening_seconds() + waiting,
             trim_seconds=computing,
             format_id=source.format_id,
@@ -228,7 +230,8 @@ class _Visit:
         self._source: Source | None = None
         self._said: list[str] = []
         self._seconds = 0.0
-        self._downloaded = 0
+        self.downloaded = 0
+        """Media bytes that were brought here and not yet counted to a clip, failed tries included."""
 
     def open(self) -> Source | Failure:
         if self._source is None:
@@ -250,7 +253,7 @@ class _Visit:
         self.say(self._fetcher.log())
         if isinstance(got, Source):
             self._source = got
-            self._downloaded = got.downloaded_bytes
+            self.downloaded += got.downloaded_bytes
         return got
 
     def consider(self, failure: Failure) -> None:
@@ -267,8 +270,8 @@ class _Visit:
         return "\n".join(self._said)
 
     def take_downloaded(self) -> int:
-        """Bytes of the whole download, counted to the first clip that was cut from it."""
-        taken, self._downloaded = self._downloaded, 0
+        """Those bytes, counted to the clip that was made with them."""
+        taken, self.downloaded = self.downloaded, 0
         return taken
 
     def take_opening_seconds(self) -> float:

@@ -6,18 +6,17 @@ Finding a video costs two or so small requests and downloads nothing. What a fai
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import io
+import re
 import shlex
 import ssl
 import time
-from http.cookiejar import LoadError
+from optparse import OptParseError
 from pathlib import Path
 from typing import Any, Final
 
 import yt_dlp
-from yt_dlp.cookies import YoutubeDLCookieJar
 from yt_dlp.dependencies import certifi
 from yt_dlp.networking import Request, Response
 from yt_dlp.networking.exceptions import HTTPError, RequestError
@@ -207,12 +206,10 @@ def parse_yt_dlp_args(text: str) -> dict[str, Any]:
     """
     if not text.strip():
         return {}
-    said = io.StringIO()  # optparse prints its complaint and exits
     try:
-        with contextlib.redirect_stderr(said):
-            given = yt_dlp.parse_options(["--ignore-config", *shlex.split(text)])
-    except (SystemExit, ValueError) as error:
-        why = (said.getvalue().strip().splitlines() or [str(error)])[-1]
+        given = yt_dlp.parse_options(["--ignore-config", *shlex.split(text)])
+    except (OptParseError, ValueError) as error:
+        why = str(error).strip().splitlines()[-1].rpartition("error: ")[2]
         raise InputError(f"--yt-dlp-args '{text}': {why}") from None
     if given.urls:
         raise InputError(f"--yt-dlp-args '{text}': '{given.urls[0]}' is not an option")
@@ -252,11 +249,14 @@ def _cookies(path: Path) -> io.StringIO:
     Raises InputError for one that cannot be read.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        YoutubeDLCookieJar(io.StringIO(text)).load()
-    except (OSError, UnicodeDecodeError, LoadError) as error:
-        raise InputError(f"--cookies {path} is not a Netscape cookie file: {error}") from None
-    return io.StringIO(text)
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"--cookies {path} cannot be read: {error}") from None
+    # A line that is none would be quoted on the terminal by yt-dlp, secret or not.
+    kept = [line for line in lines if line.startswith("#") or line.count("\t") == 6]
+    if not kept or not re.match(r"#( Netscape)? HTTP Cookie File", kept[0]):
+        raise InputError(f"--cookies {path} is not a cookie file in Netscape's format")
+    return io.StringIO("\n".join([*kept, ""]))
 
 
 def _url(youtube_id: str) -> str:
