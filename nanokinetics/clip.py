@@ -152,7 +152,7 @@ class Source:
     """One video, found and ready to be read.
 
     `duration` is in seconds as its host states it, often rounded; None when it does not say.
-    `seekable` is False when reading only a window of it is not to be tried (HLS).
+    `seekable` is False when a window alone cannot be read from it (HLS, which has no index).
     `downloaded_bytes` and `download_seconds` are what it took to bring it here, 0 if it is remote.
     """
 

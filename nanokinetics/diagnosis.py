@@ -24,6 +24,9 @@ YT_DLP_TEXTS: Final[tuple[tuple[str, Reason], ...]] = (
     (r"captcha challenge", Reason.BOT_CHECK),
     # The machine's fault.
     (r"No space left on device|Disk quota exceeded", Reason.DISK_FULL),
+    # There, but with nothing to take.
+    (r"Requested format is not available|No video formats found|Only images are available",
+     Reason.NO_FORMATS),
     # Where one stands or who one is.
     (r"in your country|from your location|in your region|geo.?restrict", Reason.GEO_BLOCKED),
     (r"confirm your age|age.restricted|inappropriate for some users", Reason.AGE_RESTRICTED),
@@ -40,9 +43,6 @@ YT_DLP_TEXTS: Final[tuple[tuple[str, Reason], ...]] = (
     (r"[Vv]ideo unavailable|(isn't|is not|no longer) available|video is unavailable|been removed"
      r"|recording is not available|DRM", Reason.UNAVAILABLE),
     (r"[Ss]ign in|[Ll]og ?in|registered users", Reason.LOGIN_REQUIRED),
-    # There, but with nothing to take.
-    (r"Requested format is not available|No video formats found|Only images are available",
-     Reason.NO_FORMATS),
 )  # fmt: skip
 
 FFMPEG_TEXTS: Final[tuple[tuple[str, Reason], ...]] = (

@@ -192,6 +192,18 @@ def cut(
     return run(argv, timeout)
 
 
+def repack(program: Ffmpeg, source: Path, target: Path, *, timeout: float) -> Completed:
+    """Copy the streams of a local file, undecoded, into an mp4, in which any frame can be found.
+
+    MPEG-TS, which HLS is made of, has no index: seeking in it misses its keyframes.
+    """
+    whole = ffmpeg.input(str(source))
+    output = ffmpeg.output(whole["v:0?"], whole["a:0?"], str(target), format="mp4", codec="copy")
+    flags = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "verbose"]
+    argv = ffmpeg.compile(output.global_args(*flags), cmd=program.path, overwrite_output=True)
+    return run(argv, timeout)
+
+
 def _access(program: Ffmpeg, stream: Stream, seconds: float) -> dict[str, Any]:
     """The input options that let ffmpeg in where yt-dlp was let in."""
     if not stream.is_remote:

@@ -42,6 +42,10 @@ START_UP: Final = 20.0
 """Seconds that connecting, seeking and starting may take on top."""
 
 
+REPACKING: Final = 300.0
+"""Seconds that copying a whole video into another container may take."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerConfig:
     """All that a worker is told. `temporary` is where its half-made files lie."""
@@ -124,12 +128,27 @@ class Worker:
             if result is not None and not (last and _other_way_may_do(result)):
                 return result
         whole = visit.download()
+        if isinstance(whole, Source) and not whole.seekable:
+            whole = self._repack(whole, visit)
         if isinstance(whole, Failure):
             visit.consider(whole)
             return whole
         return self._cut(clip, visit, whole) or Failure(
             Reason.UNDECODABLE, "ffmpeg could not make a clip even from the whole video"
         )
+
+    def _repack(self, whole: Source, visit: _Visit) -> Source | Failure:
+        """The same video in files that can be sought in."""
+        streams = []
+        for stream in whole.streams:
+            target = Path(f"{stream.url}.repacked.mp4")
+            done = media.repack(self._config.ffmpeg, Path(stream.url), target, timeout=REPACKING)
+            visit.say(done.log)
+            if done.returncode != 0:
+                return Failure(Reason.UNDECODABLE, _last_line(done.stderr))
+            Path(stream.url).unlink()
+            streams.append(replace(stream, url=str(target)))
+        return visit.settle(replace(whole, streams=tuple(streams), seekable=True))
 
     def _cut(self, clip: Clip, visit: _Visit, source: Source) -> Made | Failure | None:
         """Cut and check one window. None if the way of reading, not the clip, seems at fault."""
@@ -231,7 +250,7 @@ class _Visit:
         self._said: list[str] = []
         self._seconds = 0.0
         self.downloaded = 0
-        """Media bytes that were brought here and not yet counted to a clip, failed tries included."""
+        """Media bytes brought here and not yet counted to a clip, failed tries included."""
 
     def open(self) -> Source | Failure:
         if self._source is None:
@@ -252,9 +271,14 @@ class _Visit:
         got = self._fetcher.download(self._folder)
         self.say(self._fetcher.log())
         if isinstance(got, Source):
-            self._source = got
+            self.settle(got)
             self.downloaded += got.downloaded_bytes
         return got
+
+    def settle(self, source: Source) -> Source:
+        """From here on, clips are cut from this."""
+        self._source = source
+        return source
 
     def consider(self, failure: Failure) -> None:
         """What a failure of one clip means for the others, and for its own next try."""
@@ -292,7 +316,10 @@ def _other_way_may_do(result: Made | Failure) -> bool:
 
 
 def _may_pass(result: Made | Failure) -> bool:
-    return isinstance(result, Failure) and result.kind is Kind.TRANSIENT
+    """Whether to try again. An answer that was cut short looks to yt-dlp like one without formats."""
+    return isinstance(result, Failure) and (
+        result.kind is Kind.TRANSIENT or result.reason is Reason.NO_FORMATS
+    )
 
 
 def _last_result(state: RetryCallState) -> Made | Failure:

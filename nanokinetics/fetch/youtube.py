@@ -61,11 +61,12 @@ class YouTubeFetcher:
     def open(self, name: str) -> Source | Failure:
         """Find a video: two requests as a guest without a JS runtime, four with one."""
         self._lines.clear()
+        self._ydl.problems.clear()
         found = self._ask(lambda: self._ydl.extract_info(_url(name), download=False, process=False))
         if isinstance(found, Failure):
             return found
-        formats = found.get("formats") or []
-        if formats and all(f.get("vcodec") == "none" for f in formats):
+        kinds = [_kinds(part) for part in found.get("formats") or ()]
+        if any(k["has_audio"] for k in kinds) and not any(k["has_video"] for k in kinds):
             return Failure(Reason.NO_VIDEO_STREAM, "the video has sound but no picture")
         self._found = found
         chosen = self._ask(
@@ -101,6 +102,7 @@ class YouTubeFetcher:
             tuple(streams),
             self._found.get("duration"),
             "+".join(ids),
+            seekable=all(map(_is_plain, self._chosen)),
             downloaded_bytes=size,
             download_seconds=seconds,
         )
@@ -111,14 +113,13 @@ class YouTubeFetcher:
     def _source(self, info: dict[str, Any]) -> Source:
         self._chosen = info.get("requested_formats") or [info]
         streams = tuple(self._stream(part) for part in self._chosen)
-        plain = all(part.get("protocol") in ("http", "https") for part in self._chosen)
         # ffmpeg speaks to HTTP proxies only, and must not go around one of another kind.
         way = all(not s.proxy or s.proxy.startswith("http://") for s in streams)
         return Source(
             streams,
             info.get("duration"),
             "+".join(part["format_id"] for part in self._chosen),
-            seekable=plain and way,
+            seekable=way and all(map(_is_plain, self._chosen)),
         )
 
     def _stream(self, part: dict[str, Any]) -> Stream:
@@ -143,7 +144,6 @@ class YouTubeFetcher:
     def _ask(self, question: Any, ydl: _Observer | None = None) -> Any:
         """What yt-dlp answers, or the Failure that its exception stands for."""
         observer = ydl or self._ydl
-        observer.problems.clear()
         try:
             return question()
         except Refused as refused:
@@ -268,6 +268,11 @@ def _page(url: str) -> str:
         if part in url:
             return name
     return "other"
+
+
+def _is_plain(part: dict[str, Any]) -> bool:
+    """Whether a format is one file over HTTP, and not a list of segments."""
+    return part.get("protocol") in ("http", "https")
 
 
 def _kinds(part: dict[str, Any]) -> dict[str, Any]:
