@@ -113,9 +113,7 @@ def _choose(config: SampleConfig, reporter: Reporter) -> tuple[Annotations, Sele
     selection = sampling.select(
         found.frame,
         splits=None if config.splits is None else [_split(s) for s in config.splits],
-        n={_split(s): n for s, n in config.n.items()}
-        if isinstance(config.n, Mapping)
-        else config.n,
+        n=_by_split(config.n) if isinstance(config.n, Mapping) else config.n,
         classes=config.classes,
         num_classes=config.num_classes,
         seed=config.seed,
@@ -123,6 +121,13 @@ def _choose(config: SampleConfig, reporter: Reporter) -> tuple[Annotations, Sele
     for warning in sampling.warnings(selection):
         reporter.say(f"warning: {warning}")
     return found, selection
+
+
+def _by_split(n: Mapping[str, int]) -> dict[str, int]:
+    named = {_split(text): count for text, count in n.items()}
+    if len(named) < len(n):
+        raise InputError(f"--n names a split twice: {', '.join(n)}")
+    return named
 
 
 def _split(text: str) -> str:

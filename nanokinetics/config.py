@@ -195,7 +195,10 @@ class BuildConfig(SampleConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("max_wait", "block_wait"):
-            self._set(name, parse_duration(getattr(self, name)))
+            try:
+                self._set(name, parse_duration(getattr(self, name)))
+            except InputError as error:
+                raise InputError(f"--{name.replace('_', '-')}: {error}") from None
         for name in ("dest", "failed_logs", "cookies"):
             value = getattr(self, name)
             self._set(name, None if value is None else Path(value).expanduser())

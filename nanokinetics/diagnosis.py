@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final
 
@@ -53,7 +54,7 @@ FFMPEG_TEXTS: Final[tuple[tuple[str, Reason], ...]] = (
     (r"HTTP error 5\d\d|returned 5(XX|\d\d)|5XX Server Error", Reason.SERVER_ERROR),
     (r"HTTP error 4\d\d|returned 4(XX|\d\d)|4XX Client Error", Reason.SERVER_ERROR),
     (r"(Connection|Operation) timed out", Reason.TIMEOUT),
-    (r"ends prematurely|partial file|Connection reset|End of file|Input/output error"
+    (r"end(s|ed) prematurely|Will reconnect|partial file|Connection reset|End of file|Input/output error"
      r"|tls.*(reset|closed|terminated|Error in the pull)|IO error", Reason.TRUNCATED),
     (r"Connection refused|Failed to resolve|Name or service not known|Network is unreachable"
      r"|No route to host|[Cc]ertificate|HTTP error 3\d\d", Reason.NETWORK),
@@ -61,6 +62,9 @@ FFMPEG_TEXTS: Final[tuple[tuple[str, Reason], ...]] = (
 
 _ADVICE: Final = re.compile(r"[.;,]?\s+(Use --|See +https?://|You might want to|please report)")
 """Where yt-dlp begins to give advice; the log has all of it, a table needs the fact."""
+
+LONGEST_RETRY_AFTER: Final = 7 * 86400.0
+"""Seconds that a server is believed to mean; nobody can plan for more than a week."""
 
 _STATUS: Final = re.compile(r"HTTP error (\d{3})|returned (\d{3})|HTTP Error (\d{3})")
 
@@ -117,12 +121,15 @@ def retry_after(header: str | None, now: float) -> float | None:
     """
     if header is None:
         return None
-    if header.strip().isdigit():
-        return float(header)
+    if re.fullmatch(r"[0-9]{1,20}", header.strip()):
+        return min(float(header), LONGEST_RETRY_AFTER)
     try:
-        return max(0.0, parsedate_to_datetime(header).timestamp() - now)
+        at = parsedate_to_datetime(header)
     except ValueError:
         return None
+    if at.tzinfo is None:  # the oldest of the three forms of a date does not say that it is UTC
+        at = at.replace(tzinfo=UTC)
+    return min(max(0.0, at.timestamp() - now), LONGEST_RETRY_AFTER)
 
 
 def _of_problem(problem: HttpProblem, message: str) -> Failure:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from typing import Final
 
 
 class ExitCode(IntEnum):
@@ -148,6 +149,10 @@ _REPLACED = frozenset({Kind.PERMANENT, Kind.CONDITIONAL, Kind.MEDIA, Kind.CRASHE
 _KINDS = {reason: kind for kind, reasons in _REASONS_BY_KIND.items() for reason in reasons}
 
 
+LONGEST_MESSAGE: Final = 500
+"""Characters of a failure's one line; the log has all of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why one clip was not made.
@@ -162,7 +167,9 @@ class Failure:
     retry_after: float | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "message", " ".join(self.message.split()))
+        line = " ".join(self.message[: 4 * LONGEST_MESSAGE].split())
+        short = line if len(line) <= LONGEST_MESSAGE else f"{line[: LONGEST_MESSAGE - 1]}…"
+        object.__setattr__(self, "message", short)
 
     @property
     def kind(self) -> Kind:

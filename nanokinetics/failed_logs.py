@@ -12,10 +12,13 @@ _SECRETS: Final = (
     # Signed addresses: whoever has one can use it, and it holds the asker's IP address.
     (re.compile(r"(?<=[?&/])(sig|lsig|signature|ip|n|pot|spc)([=/])[^&\s/\"']+"), r"\1\2***"),
     # Cookies, headers and proxies on ffmpeg's command line; headers in yt-dlp's words.
-    (re.compile(r"( -(?:cookies|headers|http_proxy)) (\"[^\"]*\"|\S+)"), r"\1 ***"),
+    (
+        re.compile(r"( -(?:cookies|headers|http_proxy)) (\"(?:[^\"\\]|\\.)*\"|\S+)", re.DOTALL),
+        r"\1 ***",
+    ),
     (re.compile(r"((?:Set-)?Cookie|Authorization):[^\n]+", re.IGNORECASE), r"\1: ***"),
     # Credentials within an address, such as a proxy's.
-    (re.compile(r"(\w+://)[^/@\s]+@"), r"\1***@"),
+    (re.compile(r"(\w+://)[^/\s]+@"), r"\1***@"),
 )
 
 

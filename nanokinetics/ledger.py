@@ -34,6 +34,8 @@ FAILED_COLUMNS: Final = (
 
 Row = Mapping[str, str]
 
+_REASONS: Final = frozenset(Reason)
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -128,15 +130,17 @@ class Ledger:
         ):
             sizes[ClipId(*id_)] = (path, size)
             if source != ADOPTED:
-                asked[youtube_id] = at
+                asked[youtube_id] = max(at, asked.get(youtube_id, ""))
         for clip_id, (path, size) in sizes.items():
             (done if _size_of(f"{root}/{path}") == size else stale).add(clip_id)
         failed: dict[ClipId, Reason] = {}
         for *id_, reason, youtube_id, at in self._failed.rows(
             "split", "label", "key", "reason", "youtube_id", "failed_at"
         ):
+            if reason not in _REASONS:
+                raise InputError(f"{self._layout.failed}: '{reason}' is no reason; remove the line")
             failed[ClipId(*id_)] = Reason(reason)
-            asked[youtube_id] = at
+            asked[youtube_id] = max(at, asked.get(youtube_id, ""))
         return Standing(frozenset(done), frozenset(stale), failed, tuple(asked.values()))
 
     def drop(self, ids: Collection[ClipId]) -> None:
@@ -177,7 +181,7 @@ class _Table:
         header = _line(self._columns)
         data = self._path.read_bytes() if self._path.exists() else b""
         whole = data[: data.rfind(b"\n") + 1]
-        if not whole:
+        if header.startswith(data):  # nothing yet, or a header that was torn
             replace_file(self._path, header)
         elif not whole.startswith(header):
             raise InputError(
@@ -199,14 +203,16 @@ class _Table:
         places = [self._columns.index(name) for name in names]
         with self._path.open(encoding="utf-8", newline="") as file:
             reader = csv.reader(file)
-            next(reader)
-            for row in reader:
-                if len(row) != len(self._columns):
-                    raise InputError(
-                        f"{self._path}, line {reader.line_num}: {len(row)} fields where "
-                        f"{len(self._columns)} belong; mend or remove the line"
-                    )
-                yield tuple([row[place] for place in places])
+            try:
+                for row in reader:
+                    if len(row) != len(self._columns):
+                        raise ValueError(f"{len(row)} fields where {len(self._columns)} belong")
+                    if reader.line_num > 1:
+                        yield tuple([row[place] for place in places])
+            except (ValueError, csv.Error) as error:  # what is not UTF-8 is a ValueError too
+                raise InputError(
+                    f"{self._path}, line {reader.line_num}: {error}; mend or remove the line"
+                ) from None
 
     def rewrite(self, rows: Iterable[Sequence[str]]) -> None:
         replace_file(self._path, b"".join([_line(self._columns), *map(_line, rows)]))
@@ -221,7 +227,7 @@ class _Table:
 def _line(values: Iterable[str]) -> bytes:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(values)
-    return text.getvalue().encode()
+    return text.getvalue().encode(errors="replace")  # a server may send half a surrogate pair
 
 
 def _size_of(path: str) -> str:

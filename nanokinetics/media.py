@@ -212,6 +212,9 @@ def _access(program: Ffmpeg, stream: Stream, seconds: float) -> dict[str, Any]:
     agent = headers.pop("User-Agent", None)
     ahead = (stream.bit_rate or 0) / 8 * seconds * READ_AHEAD
     wanted: dict[str, Any] = {
+        # One try to go on where a connection broke; without it some breaks are not even mentioned.
+        "reconnect": 1,
+        "reconnect_delay_max": 0,
         "rw_timeout": int(stream.timeout * 1_000_000),  # microseconds
         "user_agent": agent,
         "headers": "".join(f"{name}: {value}\r\n" for name, value in headers.items()),

@@ -18,7 +18,7 @@ import pandas as pd
 from .annotations import Annotations
 from .clip import Group
 from .config import BuildConfig
-from .errors import InputError
+from .errors import EnvironmentFault, InputError
 from .files import replace_file
 from .layout import RUN, SELECTION, SPLITS, Layout
 from .selection import Selection
@@ -26,7 +26,11 @@ from .selection import Selection
 VIDEO: Final = ("resolution", "audio", "fps", "crf", "preset")
 MUST_AGREE: Final = ("dataset", "source", "seed", *VIDEO)
 
-_RECORDED: Final = {*MUST_AGREE, "split", "n", "classes", "labels", "annotations"}
+_RECORDED: Final[dict[str, type | tuple[type, ...]]] = {
+    **dict.fromkeys(MUST_AGREE, (str, int, float, bool, type(None))),
+    **dict.fromkeys(("n", "classes", "annotations"), dict),
+    **dict.fromkeys(("split", "labels"), list),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,23 +95,32 @@ def read_record(layout: Layout) -> dict[str, Any] | None:
 
     Raises InputError for a damaged one, and for a folder that holds something else.
     """
-    if not layout.run.exists():
-        strangers = _strangers(layout)
-        if strangers:
-            raise InputError(
-                f"{layout.root} holds '{strangers[0]}' but no {RUN}, so it is not a dataset of "
-                "ours; name a new or empty folder with --dest"
-            )
-        return None
+    if layout.root.exists() and not layout.root.is_dir():
+        raise InputError(f"{layout.root} is a file; name a folder with --dest")
     try:
+        if not layout.run.exists():
+            strangers = _strangers(layout)
+            if strangers:
+                raise InputError(
+                    f"{layout.root} holds '{strangers[0]}' but no {RUN}, so it is not a dataset "
+                    "of ours; name a new or empty folder with --dest"
+                )
+            return None
         record: dict[str, Any] = json.loads(layout.run.read_text(encoding="utf-8"))
-        if not set(record) >= _RECORDED:
-            raise ValueError("fields are missing")  # noqa: TRY301
-    except ValueError as error:
-        raise InputError(
-            f"{layout.run} is damaged ({error}); restore it, or name another --dest"
-        ) from None
+        for name, kind in _RECORDED.items():
+            if not isinstance(record[name], kind):
+                raise TypeError(f"its {name} is {record[name]!r}")
+    except OSError as error:
+        raise EnvironmentFault(f"{error.filename}: {error.strerror}") from None
+    except KeyError as missing:
+        raise InputError(_damaged(layout, f"it has no {missing}")) from None
+    except (ValueError, TypeError) as error:
+        raise InputError(_damaged(layout, str(error))) from None
     return record
+
+
+def _damaged(layout: Layout, why: str) -> str:
+    return f"{layout.run} is damaged ({why}); restore it, or name another --dest"
 
 
 def quotas_of(record: Mapping[str, Any]) -> dict[Group, int]:

@@ -168,8 +168,11 @@ class Worker:
         visit.say(f"ffmpeg {self._config.ffmpeg.version}, format {source.format_id}\n{done.log}")
         local = not source.streams[0].is_remote
         visit.downloaded += 0 if local else done.bytes_read
+        # A reader that found its way again after a cut may hold another part than it was to read:
+        # whatever ffmpeg complained of on the way, the file is not to be trusted.
+        said = diagnosis.of_ffmpeg(done.stderr)
         wrong = None
-        if done.returncode == 0:
+        if done.returncode == 0 and not said:
             found = self._look(target)
             ends_at = done.input_duration or source.duration
             wrong = judge(window, found, ends_at=ends_at, whole=local)
@@ -180,12 +183,9 @@ class Worker:
             return Failure(Reason.WORKER_DIED, "ffmpeg was killed, perhaps for want of memory")
         if done.returncode is None:
             return Failure(Reason.TIMEOUT, "ffmpeg took too long") if local else None
-        if wrong and wrong.kind is Kind.MEDIA and wrong.reason is not Reason.UNDECODABLE:
-            return wrong
-        said = diagnosis.of_ffmpeg(done.stderr)
-        if said or local:
+        if local:
             return said or wrong or Failure(Reason.UNDECODABLE, _last_line(done.stderr))
-        return wrong if wrong and wrong.kind is Kind.TRANSIENT else None
+        return said or (None if wrong and wrong.reason is Reason.UNDECODABLE else wrong)
 
     def _look(self, target: Path) -> Media | None:
         if not target.exists() or not target.stat().st_size:
@@ -316,7 +316,7 @@ def _other_way_may_do(result: Made | Failure) -> bool:
 
 
 def _may_pass(result: Made | Failure) -> bool:
-    """Whether to try again. An answer that was cut short looks to yt-dlp like one without formats."""
+    """Whether to try again. An answer cut short looks to yt-dlp like one without formats."""
     return isinstance(result, Failure) and (
         result.kind is Kind.TRANSIENT or result.reason is Reason.NO_FORMATS
     )

@@ -94,6 +94,9 @@ class YouTubeFetcher:
             if isinstance(got, Failure):
                 return got
             path = got["requested_downloads"][0]["filepath"]
+            size, promised = Path(path).stat().st_size, part.get("filesize") or 0
+            if size < promised:
+                return Failure(Reason.TRUNCATED, f"{size} of {promised} bytes arrived")
             streams.append(Stream(path, **_kinds(part)))
             ids.append(part["format_id"])
         size = sum(Path(s.url).stat().st_size for s in streams)

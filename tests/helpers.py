@@ -1,0 +1,279 @@
+"""What the tests of whole builds share: annotations, the command line, and the sum done on paper.
+
+Nothing of the package's own logic is used to say what a build should keep: that is computed here
+anew from the contract, with hashlib alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import imageio_ffmpeg
+import psutil
+
+from nanokinetics.demo.failures import FAILURES
+from nanokinetics.demo.films import read_frame_numbers
+from nanokinetics.demo.scenario import Film
+from nanokinetics.demo.site import DemoSite
+
+WHEEL = str(imageio_ffmpeg.get_ffmpeg_exe())
+SMALL = Film(duration=20, width=256, height=144, fps=15, gop_seconds=2)
+FAST = ("--ffmpeg", WHEEL, "--preset", "ultrafast")
+"""The wheel's ffmpeg starts in a tenth of the time that a distribution's takes."""
+
+ONE_CLIENT = "--no-check-certificates --extractor-args youtube:player_client=visionos"
+"""The site's certificate is its own; one client's answers are enough where it does not matter."""
+
+LOCK = ".nanokinetics.lock"
+DEAD = tuple(name for name in FAILURES if name not in ("bot_check", "session_rate_limit"))
+
+
+def reason_of(failure: str) -> str:
+    """The reason for a scripted failure: variants of one reason are numbered."""
+    return failure.rstrip("_0123456789")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One annotation; times in seconds."""
+
+    label: str
+    youtube_id: str
+    start: float
+    end: float
+    split: str = "train"
+
+    @property
+    def key(self) -> str:
+        return f"{self.youtube_id}_{int(self.start):06d}_{int(self.end):06d}"
+
+    @property
+    def path(self) -> str:
+        return f"{self.split}/{self.label.replace(' ', '_')}/{self.key}.mp4"
+
+
+def youtube_id(number: int, prefix: str = "v") -> str:
+    """Eleven characters that no two numbers share."""
+    return f"{prefix}{number:0{11 - len(prefix)}d}"
+
+
+def write_csv(path: Path, rows: Iterable[Row]) -> Path:
+    """The rows as DeepMind publishes them."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(("label", "youtube_id", "time_start", "time_end", "split"))
+        table.writerows((r.label, r.youtube_id, r.start, r.end, r.split) for r in rows)
+    return path
+
+
+def ranked(rows: Iterable[Row], seed: str = "0") -> dict[tuple[str, str], list[Row]]:
+    """The rows of each class of each split in the order of the contract."""
+    groups: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row.split, row.label].append(row)
+    return {group: sorted(found, key=lambda r: _rank(r, seed)) for group, found in groups.items()}
+
+
+def _rank(row: Row, seed: str) -> tuple[str, str]:
+    return hashlib.sha256(f"{seed}:{row.key}".encode()).hexdigest(), row.key
+
+
+def kept(rows: Iterable[Row], n: int, dead: Collection[str] = (), seed: str = "0") -> set[Row]:
+    """What a build keeps: of each class the first n whose video is not dead."""
+    return {
+        row
+        for found in ranked(rows, seed).values()
+        for row in [row for row in found if row.youtube_id not in dead][:n]
+    }
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def whole_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a table whose last line may be torn, or that is not there yet."""
+    data = path.read_bytes() if path.exists() else b""
+    whole = data[: data.rfind(b"\n") + 1].decode()
+    return list(csv.DictReader(whole.splitlines()))
+
+
+def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:
+    """Every file below a folder: its bytes and when it was last written."""
+    return {
+        str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def left_over(dest: Path) -> list[str]:
+    """Hidden and temporary files of a destination, but for the lock's."""
+    names = [p.relative_to(dest).as_posix() for p in dest.rglob("*")]
+    return [n for n in names if n != LOCK and (n.endswith(".tmp") or "/." in f"/{n}")]
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that has ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+class Running:
+    """A command at work in a session of its own; its output goes to files."""
+
+    def __init__(self, argv: list[str], cwd: Path, env: dict[str, str]) -> None:
+        self._out, self._err = (cwd / f"{time.monotonic_ns()}.{name}" for name in ("out", "err"))
+        with self._out.open("wb") as out, self._err.open("wb") as err:
+            self.process = subprocess.Popen(
+                argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+                start_new_session=True,
+            )  # fmt: skip
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def over(self) -> bool:
+        return self.process.poll() is not None
+
+    def family(self) -> list[psutil.Process]:
+        """All processes that descend from it."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return psutil.Process(self.pid).children(recursive=True)
+        return []
+
+    def wait(self, timeout: float = 120) -> Done:
+        code = self.process.wait(timeout)
+        texts = [p.read_text(errors="replace") for p in (self._out, self._err)]
+        for path in (self._out, self._err):
+            path.unlink()
+        return Done(code, *texts)
+
+    def kill_group(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self.process.wait(10)
+
+
+def nanokinetics(*arguments: str | Path, cwd: Path, **environment: str) -> Running:
+    """Start `python -m nanokinetics …`."""
+    env = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
+    env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', '')}"
+    argv = [sys.executable, "-m", "nanokinetics", *map(str, arguments)]
+    return Running(argv, cwd, env | environment)
+
+
+class Bench:
+    """A site, annotations, and the command that makes a dataset of them in `dest`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        site: DemoSite,
+        rows: Iterable[Row],
+        n: int,
+        *options: str,
+        yt_dlp: str = ONE_CLIENT,
+    ) -> None:
+        self.folder, self.site, self.rows, self.n = folder, site, tuple(rows), n
+        self.dest = folder / "dest"
+        self.csv = write_csv(folder / "annotations.csv", self.rows)
+        self.options = ("--max-per-hour", "0", *options)
+        self.yt_dlp = yt_dlp
+
+    def start(self, *more: str, dest: Path | None = None, **environment: str) -> Running:
+        return nanokinetics(
+            *("build", "kinetics", "--annotations", self.csv, "--n", str(self.n)),
+            *("--dest", dest or self.dest, "--proxy", self.site.proxy_url),
+            f"--yt-dlp-args={self.yt_dlp}",
+            *(*self.options, *more),
+            cwd=self.folder,
+            **environment,
+        )
+
+    def run(self, *more: str, timeout: float = 120, **environment: str) -> Done:
+        running = self.start(*more, **environment)
+        try:
+            return running.wait(timeout)
+        finally:
+            running.kill_group()
+
+    # -- what is there
+
+    def stats(self) -> list[dict[str, str]]:
+        return read_table(self.dest / "stats.csv")
+
+    def failed(self) -> list[dict[str, str]]:
+        return read_table(self.dest / "failed.csv")
+
+    def reasons(self) -> dict[str, str]:
+        """Of each failed clip's video the last reason."""
+        return {row["youtube_id"]: row["reason"] for row in self.failed()}
+
+    def files(self) -> set[str]:
+        return {p.relative_to(self.dest).as_posix() for p in self.dest.rglob("*.mp4")}
+
+    def holds(self, rows: Iterable[Row]) -> None:
+        """Assert that the files and the rows of `stats.csv` are these clips, each once, whole."""
+        expected = {row.path for row in rows}
+        assert self.files() == expected
+        stats = self.stats()
+        assert sorted(row["path"] for row in stats) == sorted(expected)
+        for row in stats:
+            data = (self.dest / row["path"]).read_bytes()
+            assert str(len(data)) == row["bytes"]
+            assert hashlib.sha256(data).hexdigest() == row["sha256"]
+        assert left_over(self.dest) == []
+
+    def holds_the_frames_of(self, rows: Iterable[Row], fps: float) -> None:
+        """Assert that each clip is its window: the first frame right, none missing, none more."""
+        wrong = {}
+        for row in rows:
+            numbers = read_frame_numbers(self.dest / row.path, WHEEL)
+            first = -int(-(row.start * fps) // 1)  # the first frame that is shown in the window
+            exact = numbers == list(range(first, first + len(numbers)))
+            if not exact or abs(len(numbers) / fps - (row.end - row.start)) > 1 / fps + 1e-9:
+                wrong[row.key] = numbers
+        assert not wrong, "begins with frame " + ", ".join(
+            f"{numbers[:1]} ({key})" for key, numbers in wrong.items()
+        )
+
+
+@contextlib.contextmanager
+def ended_at_last(running: Running) -> Iterator[Running]:
+    """Nothing of a command outlives the block."""
+    try:
+        yield running
+    finally:
+        running.kill_group()
+
+
+def wait_until(condition, seconds: float = 60.0, every: float = 0.01) -> None:
+    """Wait for something that is bound to happen; a slow machine may take its time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(every)
+
+
+def gone(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
+    """Those of the processes that are still there after a moment, of which there should be none."""
+    _, alive = psutil.wait_procs(list(processes), timeout=3)
+    return [p for p in alive if p.status() != psutil.STATUS_ZOMBIE]

@@ -1,0 +1,241 @@
+"""What cannot be used is refused in one line, with the right code, and nothing is changed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from helpers import FAST, SMALL, Done, Row, ended_at_last, kept, nanokinetics, snapshot, wait_until
+
+from nanokinetics.demo.scenario import Fault, Scenario, Video
+
+HEADER = "label,youtube_id,time_start,time_end,split\n"
+GOOD = "yoga,abcdefghijk,3,4,train\n"
+
+
+def _build(folder: Path, *arguments: str | Path) -> Done:
+    # A proxy that nobody listens at: whatever asks the network all the same does not reach it.
+    proxy = ("--proxy", "http://127.0.0.1:9")
+    with ended_at_last(
+        nanokinetics("build", "kinetics", *arguments, *proxy, cwd=folder)
+    ) as running:
+        return running.wait()
+
+
+def _is_refused(done: Done, code: int, *words: str) -> None:
+    assert done.code == code, done.stderr
+    assert done.stdout == ""
+    (said,) = done.stderr.splitlines()
+    assert said.startswith("nanokinetics: ")
+    for word in words:
+        assert word in said
+
+
+BAD_ROWS = {
+    "NaN for a time": ("yoga,abcdefghijk,nan,4,train", "time_start"),
+    "no time": ("yoga,abcdefghijk,,4,train", "time_start is missing"),
+    "infinite time": ("yoga,abcdefghijk,3,inf,train", "time_end"),
+    "negative time": ("yoga,abcdefghijk,-3,4,train", "negative"),
+    "reversed times": ("yoga,abcdefghijk,14,4,train", "not before"),
+    "no length": ("yoga,abcdefghijk,4,4,train", "not before"),
+    "10 characters": ("yoga,abcdefghij,3,4,train", "11 characters"),
+    "12 characters": ("yoga,abcdefghijkl,3,4,train", "11 characters"),
+    "an option as id": ("yoga,--exec=rm x,3,4,train", "11 characters"),
+    "a label that climbs": ("../../etc,abcdefghijk,3,4,train", "../../etc"),
+    "a label that is a root": ("/etc,abcdefghijk,3,4,train", "/etc"),
+    "two dots": ("..,abcdefghijk,3,4,train", "'..'"),
+    "an empty label": (",abcdefghijk,3,4,train", "label is empty"),
+    "no such split": ("yoga,abcdefghijk,3,4,holdout", "holdout"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_ROWS)
+def test_a_bad_row_is_named_by_file_and_line(tmp_path, name):
+    row, word = BAD_ROWS[name]
+    (tmp_path / "a.csv").write_text(f"{HEADER}{GOOD}{row}\n")
+    done = _build(tmp_path, "--annotations", "a.csv", "--n", "1", "--dest", "dest")
+    _is_refused(done, 2, "a.csv, line 3", word)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]
+
+
+BAD_CALLS = {
+    "missing file": (["--annotations", "none.csv", "--n", "1"], "none.csv"),
+    "a folder as file": (["--annotations", ".", "--n", "1"], "is a folder"),
+    "n of 0": (["--annotations", "a.csv", "--n", "0"], "--n"),
+    "n below 0": (["--annotations", "a.csv", "--n", "-3"], "--n"),
+    "n no number": (["--annotations", "a.csv", "--n", "many"], "'many'"),
+    "no n": (["--annotations", "a.csv"], "--n"),
+    "an unknown class": (["--annotations", "a.csv", "--n", "1", "--classes", "yogo"], "yoga"),
+    "an empty class": (
+        ["--annotations", "a.csv", "b.csv", "--n", "1", "--split", "train", "--classes", "zumba"],
+        "zumba",
+    ),
+    "too many classes": (["--annotations", "a.csv", "--n", "1", "--num-classes", "9"], "9"),
+    "an unknown split": (["--annotations", "a.csv", "--n", "1", "--split", "tran"], "tran"),
+    "a split without rows": (["--annotations", "a.csv", "--n", "1", "--split", "test"], "test"),
+    "odd resolution": (["--annotations", "a.csv", "--n", "1", "--resolution", "3"], "resolution"),
+    "no duration": (["--annotations", "a.csv", "--n", "1", "--max-wait", "soon"], "soon"),
+    "no workers": (["--annotations", "a.csv", "--n", "1", "--workers", "0"], "--workers"),
+    "missing cookies": (["--annotations", "a.csv", "--n", "1", "--cookies", "jar"], "jar"),
+    "unknown yt-dlp option": (
+        ["--annotations", "a.csv", "--n", "1", "--yt-dlp-args=--no-such"],
+        "--no-such",
+    ),
+    "missing column": (["--annotations", "c.csv", "--n", "1"], "time_end"),
+    "an empty file": (["--annotations", "d.csv", "--n", "1"], "d.csv"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_CALLS)
+def test_a_bad_call_is_refused_before_anything_is_made(tmp_path, name):
+    (tmp_path / "a.csv").write_text(HEADER + GOOD)
+    (tmp_path / "b.csv").write_text(f"{HEADER}zumba,abcdefghijk,3,4,val\n")
+    (tmp_path / "c.csv").write_text("label,youtube_id,time_start,split\nyoga,abcdefghijk,3,train\n")
+    (tmp_path / "d.csv").write_text("")
+    before = snapshot(tmp_path)
+    arguments, word = BAD_CALLS[name]
+    _is_refused(_build(tmp_path, *arguments, "--dest", "dest"), 2, word)
+    assert snapshot(tmp_path) == before
+    assert not (tmp_path / "dest").exists()
+
+
+def test_an_ffmpeg_that_is_none_is_the_machines_fault(tmp_path):
+    (tmp_path / "a.csv").write_text(HEADER + GOOD)
+    arguments = ("--annotations", "a.csv", "--n", "1", "--dest", "dest", "--ffmpeg", "/bin/true")
+    _is_refused(_build(tmp_path, *arguments), 1, "/bin/true", "--ffmpeg")
+    assert not (tmp_path / "dest").exists()
+
+
+# -- destinations
+
+
+def _rows(count: int = 4) -> list[Row]:
+    return [Row("yoga", f"yoga-{i:06d}", 3, 4) for i in range(count)]
+
+
+@pytest.fixture
+def made(bench):
+    """A finished build of two clips."""
+    scenario = Scenario(default=Video(SMALL, ("progressive",)))
+    built = bench(scenario, _rows(), 2, *FAST, "--quiet")
+    assert built.run().code == 0
+    return built
+
+
+@pytest.mark.parametrize("where", ["a file", "below a file"])
+def test_a_destination_that_is_a_file(tmp_path, where):
+    (tmp_path / "a.csv").write_text(HEADER + GOOD)
+    (tmp_path / "file").write_text("mine")
+    dest = "file" if where == "a file" else "file/dest"
+    done = _build(tmp_path, "--annotations", "a.csv", "--n", "1", "--dest", dest)
+    _is_refused(done, done.code, "file")
+    assert done.code in (1, 2)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_folder_of_other_things_is_left_alone(tmp_path):
+    (tmp_path / "a.csv").write_text(HEADER + GOOD)
+    (tmp_path / "dest").mkdir()
+    (tmp_path / "dest" / "thesis.tex").write_text("years of work")
+    done = _build(tmp_path, "--annotations", "a.csv", "--n", "1", "--dest", "dest")
+    _is_refused(done, 2, "thesis.tex")
+    assert [p.name for p in (tmp_path / "dest").iterdir()] == ["thesis.tex"]
+
+
+CONTRADICTIONS = {
+    "another seed": (["--seed", "1"], "seed"),
+    "another resolution": (["--resolution", "120"], "resolution"),
+    "without sound": (["--no-audio"], "audio"),
+    "another rate": (["--fps", "5"], "fps"),
+}
+
+
+def test_a_destination_of_another_build_is_refused_with_the_difference_named(made):
+    before = snapshot(made.dest)
+    for options, word in CONTRADICTIONS.values():
+        _is_refused(made.run(*options), 2, "was built with", word)
+    made.n = 1
+    _is_refused(made.run(), 2, "n of train 2")
+    made.n = 2
+    made.csv.write_text(made.csv.read_text().replace("000001,3,4", "000001,5,6"))
+    _is_refused(made.run(), 2, "other annotations", "yoga")
+    assert snapshot(made.dest) == before
+
+
+def test_of_two_runs_at_once_the_second_is_refused(bench):
+    stall = Fault("media", "stall", after_bytes=9000, times=1)
+    video = Video(SMALL, ("progressive",), faults=(stall,))
+    both = bench(Scenario(default=video), _rows(), 2, *FAST, "--quiet")
+    both.yt_dlp += " --socket-timeout 8"
+    with ended_at_last(both.start()) as first:
+        wait_until(lambda: any(request.kind == "media" for request in both.site.log))
+        _is_refused(both.run(), 2, "another run is at work")
+        assert not first.over, "the stall was to outlast the second run"
+        assert first.wait().code == 0
+    both.holds(kept(both.rows, 2))
+
+
+@contextlib.contextmanager
+def _mounted(folder: Path, *options: str) -> Iterator[Path]:
+    """A file system of its own at a folder. Skips the test where that is not allowed."""
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", *options, "tmpfs", str(folder)]
+    if os.geteuid() != 0 or not shutil.which("mount"):
+        pytest.skip("mounting takes root")
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("this machine lets nobody mount")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("state", ["new", "begun"])
+def test_a_destination_that_cannot_be_written_to(made, tmp_path, state):
+    with _mounted(tmp_path / "mount") as mount:
+        if state == "begun":
+            shutil.copytree(made.dest, mount / "dest")
+            made.n = 4
+        before = snapshot(mount)
+        remount = ["mount", "-o", "remount,ro", str(mount)]
+        if subprocess.run(remount, capture_output=True, check=False).returncode:
+            pytest.skip("this machine does not remount")
+        asked = len(made.site.log)
+        made.dest = mount / "dest"
+        _is_refused(made.run(), 1, "ead-only")
+        assert snapshot(mount) == before
+        assert len(made.site.log) == asked
+
+
+@pytest.mark.parametrize("full", ["from the start", "on the way"])
+def test_a_full_disk_ends_the_run_and_costs_no_clip(bench, tmp_path, full):
+    scenario = Scenario(default=Video(SMALL, ("progressive",)))
+    rows = _rows(12)
+    made = bench(scenario, rows, 8, *FAST, "--quiet", "--workers", "2")
+    with _mounted(tmp_path / "mount", "-o", "size=400k") as mount:
+        made.dest = mount / "dest"
+        ballast = mount / "ballast"
+        if full == "from the start":
+            with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
+                while file.write(b"x" * 4096):
+                    pass
+        began = time.monotonic()
+        _is_refused(made.run(), 1, "pace")  # "No space left on device", "make room"
+        assert time.monotonic() - began < 60
+        if (made.dest / "failed.csv").exists():
+            assert made.failed() == []
+        if (made.dest / "stats.csv").exists():
+            for row in made.stats():
+                assert (made.dest / row["path"]).stat().st_size == int(row["bytes"])
+        ballast.unlink(missing_ok=True)
+        remount = ["mount", "-o", "remount,size=40m", str(mount)]
+        subprocess.run(remount, check=True, capture_output=True)
+        done = made.run()
+        assert (done.code, done.stderr) == (0, "")
+        made.holds(kept(rows, 8))

@@ -1,0 +1,418 @@
+"""The command line: what the library receives, what help says, and how errors end."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import fields
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nanokinetics.api import BuildResult
+from nanokinetics.cli import _parser, main
+from nanokinetics.clip import Group
+from nanokinetics.config import BuildConfig, SampleConfig
+from nanokinetics.errors import Blocked, EnvironmentFault, InputError, Reason
+
+ANNOTATIONS = "label,youtube_id,time_start,time_end,split\n" + "".join(
+    f"{label},-{label[:4]}{number:06d},10,20,train\n"
+    for label in ("yoga", "hurling (sport)", "abseiling")
+    for number in range(3)
+)
+
+ASKED = ["--annotations", "train.csv", "--n", "10"]
+BUILD = ["build", "kinetics", *ASKED, "--dest", "nano"]
+SAMPLE = ["sample", "kinetics", *ASKED]
+
+CHOICE: dict[str, Any] = {
+    "annotations": ["train.csv"],
+    "splits": None,
+    "n": 10,
+    "classes": None,
+    "num_classes": None,
+    "seed": "0",
+    "skip_bad_rows": False,
+}
+MAKING: dict[str, Any] = {
+    "dest": "nano",
+    "resolution": 360,
+    "audio": True,
+    "fps": None,
+    "crf": 23,
+    "preset": "veryfast",
+    "workers": None,
+    "max_per_hour": None,
+    "max_wait": 6 * 3600,
+    "block_wait": 60,
+    "retry_failed": False,
+    "cookies": None,
+    "proxy": None,
+    "yt_dlp_args": "",
+    "ffmpeg": None,
+    "failed_logs": "failed_logs",
+}
+
+CHOOSING_OPTIONS: list[tuple[list[str], dict[str, Any]]] = [
+    ([], {}),
+    (["--annotations", "a.csv", "b.json.gz"], {"annotations": ["a.csv", "b.json.gz"]}),
+    (["--split", "train"], {"splits": ["train"]}),
+    (["--split", "train", "val"], {"splits": ["train", "val"]}),
+    (["--n", "train=10,val=2"], {"n": {"train": 10, "val": 2}}),
+    (["--classes", "yoga,hurling (sport)"], {"classes": ("yoga", "hurling (sport)")}),
+    (["--num-classes", "20"], {"num_classes": 20}),
+    (["--seed", "7"], {"seed": "7"}),
+    (["--seed", "-7"], {"seed": "-7"}),
+    (["--skip-bad-rows"], {"skip_bad_rows": True}),
+    (["--quiet"], {}),
+]
+MAKING_OPTIONS: list[tuple[list[str], dict[str, Any]]] = [
+    (["--dest=-nano"], {"dest": "-nano"}),
+    (["--workers", "4"], {"workers": 4}),
+    (["--resolution", "240"], {"resolution": 240}),
+    (["--no-audio"], {"audio": False}),
+    (["--fps", "12.5"], {"fps": 12.5}),
+    (["--crf", "30"], {"crf": 30}),
+    (["--preset", "slow"], {"preset": "slow"}),
+    (["--max-per-hour", "0"], {"max_per_hour": 0}),
+    (["--max-wait", "90"], {"max_wait": 90}),
+    (["--max-wait", "2d"], {"max_wait": 2 * 86400}),
+    (["--block-wait", "15m"], {"block_wait": 900}),
+    (["--retry-failed"], {"retry_failed": True}),
+    (["--cookies", "c.txt"], {"cookies": "c.txt"}),
+    (["--proxy", "http://u:p@h:1"], {"proxy": "http://u:p@h:1"}),
+    (["--yt-dlp-args=--force-ipv4"], {"yt_dlp_args": "--force-ipv4"}),
+    (["--yt-dlp-args", "--limit-rate 1M"], {"yt_dlp_args": "--limit-rate 1M"}),
+    (["--ffmpeg", "/opt/ffmpeg"], {"ffmpeg": "/opt/ffmpeg"}),
+    (["--failed-logs", "logs"], {"failed_logs": "logs"}),
+]
+
+WHOLE = BuildResult(made=2, wanted=2, new=1, replaced=0, held=0, displaced=0, short={})
+
+
+@pytest.fixture(autouse=True)
+def signals() -> Iterator[None]:
+    """`main` takes SIGTERM; pytest wants it back."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture
+def received(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What `build` was called with."""
+    got: dict[str, Any] = {}
+
+    def build(dataset: str, **options: Any) -> BuildResult:
+        got.update(options, dataset=dataset)
+        return WHOLE
+
+    monkeypatch.setattr("nanokinetics.api.build", build)
+    return got
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with annotations in it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train.csv").write_text(ANNOTATIONS)
+    return tmp_path
+
+
+def commands() -> dict[str, argparse.ArgumentParser]:
+    (action,) = (
+        a
+        for a in _parser()._actions
+        if isinstance(a, argparse._SubParsersAction)
+    )  # fmt: skip
+    return dict(action.choices)
+
+
+def options_of(command: str) -> list[argparse.Action]:
+    return [a for a in commands()[command]._actions if a.dest != "help"]
+
+
+@pytest.mark.parametrize(("argv", "asked"), CHOOSING_OPTIONS + MAKING_OPTIONS)
+def test_what_build_receives(
+    received: dict[str, Any], argv: list[str], asked: dict[str, Any]
+) -> None:
+    assert main([*BUILD, *argv]) == 0
+    del received["reporter"]
+    assert received == {"dataset": "kinetics"} | CHOICE | MAKING | asked
+
+
+@pytest.mark.parametrize(("argv", "asked"), CHOOSING_OPTIONS)
+def test_what_sample_receives(
+    monkeypatch: pytest.MonkeyPatch, argv: list[str], asked: dict[str, Any]
+) -> None:
+    got: dict[str, Any] = {}
+
+    def sample(dataset: str, **options: Any) -> None:
+        got.update(options, dataset=dataset)
+        raise InputError("that will do")
+
+    monkeypatch.setattr("nanokinetics.api.sample", sample)
+    assert main([*SAMPLE, *argv]) == 2
+    del got["reporter"]
+    assert got == {"dataset": "kinetics"} | CHOICE | asked
+
+
+@pytest.mark.parametrize(
+    ("command", "config", "beside"),
+    [("build", BuildConfig, {"quiet"}), ("sample", SampleConfig, {"quiet", "output"})],
+)
+def test_every_option_is_a_field_and_every_field_an_option(
+    command: str, config: type, beside: set[str]
+) -> None:
+    options = {action.dest for action in options_of(command)} - beside
+    assert options == {field.name for field in fields(config)}
+
+
+@pytest.mark.parametrize("command", ["build", "sample"])
+def test_defaults_on_the_command_line_are_those_of_the_library(command: str, here: Path) -> None:
+    asked = vars(_parser().parse_args(BUILD if command == "build" else SAMPLE))
+    for beside in ("run", "quiet", "output"):
+        asked.pop(beside, None)
+    config = BuildConfig if command == "build" else SampleConfig
+    required = {"dataset", "annotations", "n"} | ({"dest"} if command == "build" else set())
+    assert config(**asked) == config(**{name: asked[name] for name in required})
+
+
+FLAGS = {
+    "sample": "--annotations --split --n --classes --num-classes --seed --output --skip-bad-rows "
+    "--quiet",
+    "build": "--annotations --split --n --classes --num-classes --seed --skip-bad-rows --quiet "
+    "--dest --workers --resolution --max-per-hour --max-wait --retry-failed --cookies --proxy "
+    "--yt-dlp-args --failed-logs",
+}
+
+
+@pytest.mark.parametrize("command", FLAGS)
+def test_the_flags_of_the_contract_are_there(command: str) -> None:
+    there = {flag for action in options_of(command) for flag in action.option_strings}
+    assert set(FLAGS[command].split()) <= there
+
+
+def help_of(*argv: str, capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as ended:
+        main([*argv, "--help"])
+    assert ended.value.code == 0
+    return " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("command", sorted(commands()))
+def test_help_shows_defaults_and_an_example(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = help_of(command, capsys=capsys)
+    assert f"example: nanokinetics {command}" in text
+    for action in options_of(command):
+        assert action.help, action.dest
+        if action.option_strings and action.default not in (None, "", True, False):
+            assert f"(default: {action.default})" in text, action.dest
+
+
+@pytest.mark.parametrize("command", sorted(commands()))
+def test_the_example_of_each_command_is_one(command: str) -> None:
+    epilog = commands()[command].epilog
+    assert epilog is not None
+    argv = epilog.removeprefix("example: nanokinetics ").split()
+    assert argv[0] == command
+    _parser().parse_args(argv)
+
+
+def test_the_main_help_names_every_command_and_exit_code(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = help_of(capsys=capsys)
+    for command in commands():
+        assert command in text
+    for code in (0, 1, 2, 3, 75, 130):
+        assert re.search(rf"\b{code} \w", text)
+
+
+NOWHERE = ["--proxy", "http://127.0.0.1:9"]
+"""Should a bad build start all the same, it must not reach anybody."""
+
+BAD_USAGE = [
+    [],
+    ["biuld"],
+    ["build"],
+    ["build", "imagenot", *ASKED, "--dest", "nano"],
+    ["build", "kinetics", *ASKED],
+    ["sample", "kinetics", "--n", "10"],
+    ["sample", "kinetics", "--annotations", "train.csv"],
+    [*BUILD, "--n", "ten"],
+    [*BUILD, "--n", "0"],
+    [*BUILD, "--n", "train=1,train=2"],
+    [*BUILD, "--n", "train=1,training=2"],
+    [*BUILD, "--n", "banana=1"],
+    [*BUILD, "--split", "banana"],
+    [*BUILD, "--annotations", "missing.csv"],
+    [*BUILD, "--annotations", "."],
+    [*BUILD, "--classes", "chess boxing"],
+    [*BUILD, "--classes", "@missing.txt"],
+    [*BUILD, "--classes", ","],
+    [*BUILD, "--num-classes", "99"],
+    [*BUILD, "--num-classes", "many"],
+    [*BUILD, "--classes", "yoga", "--num-classes", "1"],
+    [*BUILD, "--seed", "a\nb"],
+    [*BUILD, "--workers", "0"],
+    [*BUILD, "--resolution", "361"],
+    [*BUILD, "--fps", "0"],
+    [*BUILD, "--crf", "99"],
+    [*BUILD, "--preset", "warp"],
+    [*BUILD, "--max-per-hour", "-1"],
+    [*BUILD, "--max-wait", "1w"],
+    [*BUILD, "--block-wait", "0"],
+    [*BUILD, "--cookies", "missing.txt"],
+    [*BUILD, "--cookies", "train.csv"],
+    [*BUILD, "--yt-dlp-args=--no-such-option"],
+    [*BUILD, "--yt-dlp-args=https://example.org/"],
+    [*BUILD, "--dest", "train.csv"],
+    [*BUILD, "--dest", "."],
+    [*BUILD, "--frobnicate"],
+    [*BUILD, "surplus"],
+]
+
+
+@pytest.mark.parametrize("argv", BAD_USAGE, ids=lambda argv: " ".join(argv[-2:]) or "nothing")
+def test_bad_usage_is_one_line_and_exit_code_2_and_changes_nothing(
+    here: Path, capsys: pytest.CaptureFixture[str], argv: list[str]
+) -> None:
+    assert main([*argv, *NOWHERE] if argv[:1] == ["build"] else argv) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("nanokinetics: ")
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    assert [p.name for p in here.iterdir()] == ["train.csv"]
+    assert (here / "train.csv").read_text() == ANNOTATIONS
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--n", "ten"), ("--max-wait", "1w"), ("--classes", "@missing.txt")]
+)
+def test_a_value_that_cannot_be_read_is_told_with_its_option(
+    here: Path, capsys: pytest.CaptureFixture[str], option: str, value: str
+) -> None:
+    main([*BUILD, option, value])
+    err = capsys.readouterr().err
+    assert option in err
+    assert value.removeprefix("@") in err
+
+
+def test_bad_rows_are_named_and_may_be_left_out(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (here / "train.csv").open("a") as file:
+        file.write("yoga,too-short,10,20,train\n")
+    assert main([*SAMPLE, "--quiet"]) == 2
+    assert "train.csv, line 11: " in capsys.readouterr().err
+    assert main([*SAMPLE, "--quiet", "--skip-bad-rows"]) == 0
+    assert "too-short" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (InputError("told"), 2),
+        (EnvironmentFault("told"), 1),
+        (Blocked("told"), 75),
+        (KeyboardInterrupt(), 130),
+    ],
+)
+def test_what_ends_a_run_is_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: BaseException,
+    code: int,
+) -> None:
+    def build(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("nanokinetics.api.build", build)
+    assert main(BUILD) == code
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert ("told" in err) or code == 130
+
+
+def test_a_short_class_is_exit_code_3_and_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    short = BuildResult(
+        made=1,
+        wanted=3,
+        new=1,
+        replaced=2,
+        held=1,
+        displaced=0,
+        short={Group("train", "hurling (sport)"): (1, 3)},
+        reasons={Reason.PRIVATE: 2, Reason.TIMEOUT: 1},
+    )
+    monkeypatch.setattr("nanokinetics.api.build", lambda *_, **__: short)
+    assert main(BUILD) == 3
+    out = capsys.readouterr().out
+    assert "1 of 3 clips are in nano" in out
+    assert "hurling (sport) (train) has 1 of 3" in out
+    assert "2 private, 1 timeout" in out
+
+
+def test_quiet_says_nothing(received: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*BUILD, "--quiet"]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_sample_prints_the_selection_and_nothing_else_to_stdout(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*SAMPLE, "--n", "2"]) == 0
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert lines[0] == "key,split,label,youtube_id,time_start,time_end,rank"
+    assert len(lines) == 1 + 9
+    assert "3 classes, 6 clips, 3 reserves" in err
+
+
+def test_sample_writes_the_same_to_a_file(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main([*SAMPLE, "--quiet"])
+    printed = capsys.readouterr().out
+    assert main([*SAMPLE, "--quiet", "--output", "new/picks.csv"]) == 0
+    assert capsys.readouterr() == ("", "")
+    assert (here / "new" / "picks.csv").read_text(encoding="utf-8") == printed
+
+
+def test_an_output_that_cannot_be_written_is_told(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*SAMPLE, "--quiet", "--output", "train.csv/picks.csv"]) == 1
+    err = capsys.readouterr().err
+    assert "--output train.csv/picks.csv" in err
+    assert err.count("\n") == 1
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"nanokinetics {version('nanokinetics')}\n"
+
+
+def test_as_a_module_it_is_the_same_command(here: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "nanokinetics", *BUILD, "--n", "0"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("nanokinetics: ")
+    assert done.stderr.count("\n") == 1

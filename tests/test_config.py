@@ -1,0 +1,246 @@
+"""What may be asked: durations, quotas, classes, and values that are refused by their option."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nanokinetics.config import (
+    BuildConfig,
+    NetworkConfig,
+    SampleConfig,
+    VideoConfig,
+    parse_classes,
+    parse_duration,
+    parse_n,
+)
+from nanokinetics.errors import InputError
+
+
+def config(**options: Any) -> BuildConfig:
+    least = {"dataset": "kinetics", "annotations": ["train.csv"], "n": 10, "dest": "nano"}
+    return BuildConfig(**(least | options))
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90", 90),
+        ("90s", 90),
+        ("15m", 900),
+        ("6h", 21_600),
+        ("2d", 172_800),
+        ("1.5h", 5_400),
+        ("0", 0),
+        (" 90s ", 90),
+        (90, 90),
+        (0.5, 0.5),
+    ],
+)
+def test_a_duration(text: str | float, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "s", "-1", "1w", "1h30m", "90 s", "6H", "1e3", "inf", "nan", "six hours"]
+)
+def test_what_is_no_duration_is_named(text: str) -> None:
+    with pytest.raises(InputError, match=r"not a duration; write 90, 90s, 15m, 6h or 2d"):
+        parse_duration(text)
+
+
+@given(n=st.integers(0, 10**6), unit=st.sampled_from("smhd"))
+def test_durations_in_whole_units_are_exact(n: int, unit: str) -> None:
+    assert parse_duration(f"{n}{unit}") == n * {"s": 1, "m": 60, "h": 3600, "d": 86400}[unit]
+
+
+@pytest.mark.parametrize(
+    ("text", "n"),
+    [
+        ("10", 10),
+        ("train=10,val=2", {"train": 10, "val": 2}),
+        (" train = 10 , val = 2 ", {"train": 10, "val": 2}),
+        ("test=1", {"test": 1}),
+    ],
+)
+def test_n(text: str, n: int | dict[str, int]) -> None:
+    assert parse_n(text) == n
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "ten", "1.5", "train=", "train=ten", "train=1,", "train=1;val=2", "train=1,train=2"],
+)
+def test_what_is_no_n_is_named(text: str) -> None:
+    with pytest.raises(InputError, match=r"--n"):
+        parse_n(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("yoga", ("yoga",)),
+        ("yoga, hurling (sport) ,", ("yoga", "hurling (sport)")),
+        ("massaging person's head", ("massaging person's head",)),
+        ("", ()),
+    ],
+)
+def test_classes_stand_between_commas(text: str, labels: tuple[str, ...]) -> None:
+    assert parse_classes(text) == labels
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"yoga\ntying, then untying\n\n  zumba  \n",
+        b"yoga\r\ntying, then untying\r\nzumba",
+        b"\xef\xbb\xbfyoga\ntying, then untying\nzumba\n",
+    ],
+    ids=["unix", "windows", "byte order mark"],
+)
+def test_a_file_names_a_class_a_line_commas_and_all(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "classes.txt").write_bytes(data)
+    labels = parse_classes(f"@{tmp_path / 'classes.txt'}")
+    assert labels == ("yoga", "tying, then untying", "zumba")
+
+
+@pytest.mark.parametrize("name", ["missing.txt", "folder", "latin1.txt"])
+def test_a_classes_file_that_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "latin1.txt").write_bytes(b"Stra\xdfe")
+    with pytest.raises(InputError, match=rf"--classes: .*{name} cannot be read"):
+        parse_classes(f"@{tmp_path / name}")
+
+
+BAD_VALUES = [
+    ("n", 0, "--n"),
+    ("n", -1, "--n"),
+    ("n", 2.5, "--n"),
+    ("n", "10", "--n"),
+    ("n", {"train": 0}, "--n"),
+    ("num_classes", 0, "--num-classes"),
+    ("num_classes", -3, "--num-classes"),
+    ("annotations", [], "--annotations"),
+    ("classes", [], "--classes"),
+    ("seed", "a\nb", "--seed"),
+    ("workers", 0, "--workers"),
+    ("workers", 257, "--workers"),
+    ("max_per_hour", -1, "--max-per-hour"),
+    ("max_wait", "soon", "--max-wait"),
+    ("max_wait", -1, "--max-wait"),
+    ("block_wait", 0, "--block-wait"),
+    ("block_wait", "soon", "--block-wait"),
+    ("resolution", 0, "--resolution"),
+    ("resolution", -360, "--resolution"),
+    ("resolution", 15, "--resolution"),
+    ("resolution", 361, "--resolution"),
+    ("fps", 0, "--fps"),
+    ("fps", -1, "--fps"),
+    ("fps", float("nan"), "--fps"),
+    ("fps", float("inf"), "--fps"),
+    ("crf", -1, "--crf"),
+    ("crf", 52, "--crf"),
+    ("preset", "warp", "--preset"),
+    ("cookies", "no-such-file.txt", "--cookies"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "option"), BAD_VALUES)
+def test_a_bad_value_is_refused_by_the_name_of_its_option(
+    name: str, value: object, option: str
+) -> None:
+    with pytest.raises(InputError, match=option) as caught:
+        config(**{name: value})
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_dataset_is_refused_with_those_there_are() -> None:
+    with pytest.raises(InputError, match=r"'kinetic'.*kinetics"):
+        config(dataset="kinetic")
+
+
+def test_a_folder_is_no_cookie_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--cookies"):
+        config(cookies=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("n", 1),
+        ("n", {"train": 10, "val": 2}),
+        ("seed", ""),
+        ("seed", "ä b\t"),
+        ("max_per_hour", 0),
+        ("max_wait", 0),
+        ("workers", 1),
+        ("resolution", 16),
+        ("fps", 0.5),
+        ("crf", 0),
+        ("crf", 51),
+        ("preset", "placebo"),
+    ],
+)
+def test_values_at_the_edge_are_taken(name: str, value: object) -> None:
+    assert getattr(config(**{name: value}), name) == value
+
+
+def test_one_value_or_several_may_be_given() -> None:
+    one = config(annotations="train.csv", splits="train", classes="yoga")
+    assert one.annotations == (Path("train.csv"),)
+    assert (one.splits, one.classes) == (("train",), ("yoga",))
+    several = config(annotations=[Path("a.csv"), "b.csv"], splits=["train", "val"])
+    assert several.annotations == (Path("a.csv"), Path("b.csv"))
+    assert several.splits == ("train", "val")
+
+
+def test_a_seed_may_be_given_as_a_number() -> None:
+    assert config(seed=7) == config(seed="7")
+
+
+def test_durations_may_be_given_as_text_or_seconds() -> None:
+    assert config(max_wait="2h", block_wait="90s") == config(max_wait=7200, block_wait=90.0)
+
+
+def test_paths_may_begin_with_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    assert config(dest="~/nano").dest == Path("/home/somebody/nano")
+
+
+def test_the_defaults_are_those_of_the_contract() -> None:
+    default = config()
+    assert (default.seed, default.resolution, default.max_wait) == ("0", 360, 6 * 3600)
+    assert default.failed_logs == Path("failed_logs")
+    assert default.video == VideoConfig(resolution=360)
+    assert default.network == NetworkConfig()
+
+
+def test_the_hourly_budget_follows_the_account(tmp_path: Path) -> None:
+    cookies = tmp_path / "cookies.txt"
+    cookies.touch()
+    assert config().per_hour == 300
+    assert config(cookies=cookies).per_hour == 2000
+    assert config(cookies=cookies, max_per_hour=50).per_hour == 50
+    assert config(max_per_hour=0).per_hour == 0
+
+
+def test_workers_are_at_least_one_and_by_default_at_most_eight() -> None:
+    assert 1 <= config().processes <= 8
+    assert config(workers=1).processes == 1
+    assert config(workers=40).processes == 40
+
+
+def test_a_config_never_changes() -> None:
+    with pytest.raises(FrozenInstanceError):
+        config().n = 5  # type: ignore[misc]
+
+
+def test_sampling_asks_for_less_than_building() -> None:
+    asked = SampleConfig(dataset="kinetics", annotations=("train.csv",), n=10)  # type: ignore[arg-type]
+    assert asked.annotations == (Path("train.csv"),)
+    assert not hasattr(asked, "dest")

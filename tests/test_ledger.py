@@ -1,0 +1,331 @@
+"""The ledger: its columns are a contract, its rows outlive a crash at any byte."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nanokinetics.clip import ADOPTED, Clip, ClipId, Failed, Made, Media
+from nanokinetics.errors import Failure, InputError, Reason
+from nanokinetics.layout import Layout
+from nanokinetics.ledger import Ledger, epoch, seconds, utc
+
+STATS = (
+    "key,split,label,youtube_id,time_start,time_end,path,source,width,height,fps,frames,duration,"
+    "has_audio,bytes,sha256,downloaded_bytes,download_seconds,trim_seconds,total_seconds,attempts,"
+    "format_id,finished_at"
+)
+FAILED = (
+    "key,split,label,youtube_id,time_start,time_end,reason,kind,http_status,attempts,message,log,"
+    "failed_at"
+)
+NOON = 1_767_268_800.0  # 2026-01-01T12:00:00Z
+
+AWKWARD = [
+    "hurling (sport)",
+    "massaging person's head",
+    'playing "the game"',
+    "tying, then untying",
+    '"',
+    ",",
+    "Straße fegen",
+    "空手",
+]
+
+
+def clip(number: int = 0, label: str = "abseiling", split: str = "train") -> Clip:
+    video = f"-video{number:05d}"
+    return Clip(f"{video}_000010_000020", split, label, video, 10.0, 20.0)
+
+
+def made(of: Clip, size: int = 3) -> Made:
+    media = Media(454, 340, 300, 10.01, 1 / 30, has_audio=True)
+    return Made(of, "/t/1.mp4", "youtube", media, size, "ab" * 32, 1_400_000, 0.9, 1.25, 2.5, 2,
+                "134+140")  # fmt: skip
+
+
+def failed(of: Clip, reason: Reason = Reason.PRIVATE, status: int | None = None) -> Failed:
+    return Failed(of, Failure(reason, "Private video", status), attempts=1, log="all of it")
+
+
+def place(layout: Layout, of: Clip, size: int = 3) -> None:
+    """The file of a clip, as large as its row says."""
+    path = layout.clip(of)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"x" * size)
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    return Layout(tmp_path)
+
+
+@pytest.fixture
+def ledger(layout: Layout) -> Iterator[Ledger]:
+    ledger = Ledger(layout)
+    yield ledger
+    ledger.close()
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, strict=True))
+
+
+def test_a_new_ledger_is_two_headers(ledger: Ledger, layout: Layout) -> None:
+    assert layout.stats.read_bytes() == f"{STATS}\n".encode()
+    assert layout.failed.read_bytes() == f"{FAILED}\n".encode()
+
+
+def test_a_finished_clip_is_this_row_to_the_letter(ledger: Ledger, layout: Layout) -> None:
+    ledger.made(made(clip()), NOON)
+    assert layout.stats.read_bytes().decode().splitlines()[1] == (
+        "-video00000_000010_000020,train,abseiling,-video00000,10,20,"
+        "train/abseiling/-video00000_000010_000020.mp4,youtube,454,340,29.97,300,10.010,True,3,"
+        f"{'ab' * 32},1400000,0.900,1.250,2.500,2,134+140,2026-01-01T12:00:00Z"
+    )
+
+
+def test_a_failure_is_this_row_to_the_letter(ledger: Ledger, layout: Layout) -> None:
+    ledger.failed(failed(clip(), Reason.SERVER_ERROR, 503), "failed_logs/x.log", NOON + 0.7)
+    assert layout.failed.read_bytes().decode().splitlines()[1] == (
+        "-video00000_000010_000020,train,abseiling,-video00000,10,20,server_error,transient,503,1,"
+        "Private video,failed_logs/x.log,2026-01-01T12:00:00Z"
+    )
+
+
+def test_a_status_that_nobody_gave_is_empty(ledger: Ledger, layout: Layout) -> None:
+    ledger.failed(failed(clip()), "x.log", NOON)
+    assert table(layout.failed)[0]["http_status"] == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(10.0, "10"), (0.0, "0"), (12.5, "12.5"), (0.1, "0.1"), (999999.0, "999999"), (None, "")],
+)
+def test_seconds_are_whole_where_they_can_be(value: float | None, text: str) -> None:
+    assert seconds(value) == text
+
+
+@given(at=st.integers(0, 4_000_000_000))
+def test_times_are_utc_iso_8601_and_read_back(at: int) -> None:
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", utc(at))
+    assert epoch(utc(at)) == at
+
+
+def test_times_do_not_follow_the_machines_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    assert utc(0) == "1970-01-01T00:00:00Z"
+    assert epoch("1970-01-01T00:00:00Z") == 0
+
+
+@pytest.mark.parametrize("label", AWKWARD)
+def test_awkward_labels_read_back_as_they_were(ledger: Ledger, layout: Layout, label: str) -> None:
+    ledger.made(made(clip(label=label)), NOON)
+    ledger.failed(failed(clip(1, label=label)), "x.log", NOON)
+    assert table(layout.stats)[0]["label"] == label
+    assert table(layout.failed)[0]["label"] == label
+    standing = ledger.standing()
+    assert standing.failed == {clip(1, label=label).id: Reason.PRIVATE}
+
+
+text = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20)
+
+
+@settings(
+    deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(label=text, said=text, log=text)
+def test_any_text_survives_the_table(
+    ledger: Ledger, layout: Layout, label: str, said: str, log: str
+) -> None:
+    failure = Failure(Reason.UNAVAILABLE, said)
+    ledger.failed(Failed(clip(label=label), failure), log, NOON)
+    row = table(layout.failed)[-1]
+    assert (row["label"], row["message"], row["log"]) == (label, failure.message, log)
+    assert ledger.standing().failed[clip(label=label).id] is Reason.UNAVAILABLE
+
+
+def test_a_message_with_half_a_surrogate_pair_is_written_all_the_same(ledger: Ledger) -> None:
+    """JSON may hold one, so a server's words may."""
+    said = Failed(clip(), Failure(Reason.UNAVAILABLE, "gone \ud83d for good"))
+    ledger.failed(said, "x.log", NOON)
+    assert ledger.standing().failed == {clip().id: Reason.UNAVAILABLE}
+
+
+def test_a_message_of_any_length_can_be_read_again(ledger: Ledger) -> None:
+    """Python's csv refuses fields of more than 131,072 characters."""
+    said = Failed(clip(), Failure(Reason.UNAVAILABLE, "x" * 200_000))
+    ledger.failed(said, "x.log", NOON)
+    assert ledger.standing().failed == {clip().id: Reason.UNAVAILABLE}
+
+
+def test_the_last_row_of_a_clip_counts(ledger: Ledger, layout: Layout) -> None:
+    place(layout, clip(), size=7)
+    ledger.made(made(clip(), size=3), NOON)
+    assert ledger.standing().stale == {clip().id}
+    ledger.made(made(clip(), size=7), NOON)
+    ledger.failed(failed(clip(1), Reason.TIMEOUT), "x.log", NOON)
+    ledger.failed(failed(clip(1), Reason.PRIVATE), "x.log", NOON)
+    standing = ledger.standing()
+    assert standing.done == {clip().id}
+    assert standing.stale == set()
+    assert standing.failed == {clip(1).id: Reason.PRIVATE}
+
+
+def test_one_window_under_two_labels_or_splits_is_several_clips(
+    ledger: Ledger, layout: Layout
+) -> None:
+    clips = [clip(), clip(label="yoga"), clip(split="val")]
+    for each in clips:
+        place(layout, each)
+        ledger.made(made(each), NOON)
+    assert ledger.standing().done == {
+        ClipId(each.split, each.label, each.key) for each in clips
+    }  # fmt: skip
+    ledger.drop([clip(label="yoga").id])
+    assert ledger.standing().done == {clip().id, clip(split="val").id}
+
+
+def test_a_row_without_its_file_or_with_another_size_is_stale(
+    ledger: Ledger, layout: Layout
+) -> None:
+    for number in range(4):
+        ledger.made(made(clip(number)), NOON)
+    place(layout, clip(0))
+    place(layout, clip(1), size=2)
+    place(layout, clip(2), size=0)
+    standing = ledger.standing()
+    assert standing.done == {clip(0).id}
+    assert standing.stale == {clip(1).id, clip(2).id, clip(3).id}
+
+
+def test_dropped_rows_are_gone_and_the_table_goes_on(ledger: Ledger, layout: Layout) -> None:
+    for number, label in enumerate(AWKWARD):
+        place(layout, clip(number, label))
+        ledger.made(made(clip(number, label)), NOON)
+    before = table(layout.stats)
+    ledger.drop([clip(2, AWKWARD[2]).id, clip(99).id])
+    ledger.made(made(clip(50)), NOON)
+    rows = table(layout.stats)
+    assert rows[:-1] == before[:2] + before[3:]
+    assert rows[-1]["key"] == clip(50).key
+
+
+def test_a_later_run_reads_what_an_earlier_one_wrote(layout: Layout) -> None:
+    for number in range(3):
+        ledger = Ledger(layout)
+        place(layout, clip(number))
+        ledger.made(made(clip(number)), NOON)
+        ledger.close()
+    assert [row["key"] for row in table(layout.stats)] == [clip(n).key for n in range(3)]
+
+
+def test_a_table_cut_off_at_any_byte_is_mended_and_goes_on(tmp_path: Path) -> None:
+    whole = Layout(tmp_path / "whole")
+    whole.root.mkdir()
+    ledger = Ledger(whole)
+    clips = [clip(n, label) for n, label in enumerate(AWKWARD[2:4] + AWKWARD[-1:])]
+    for each in clips:
+        ledger.made(made(each), NOON)
+    ledger.close()
+    data = whole.stats.read_bytes()
+    header = len(STATS) + 1
+
+    torn = Layout(tmp_path / "torn")
+    for each in clips:
+        place(torn, each)
+    extra = clip(9, 'the "next", one')
+    place(torn, extra)
+    # Within the header one byte says as much as another.
+    for length in [0, 1, header - 1, *range(header, len(data) + 1)]:
+        torn.stats.write_bytes(data[:length])
+        kept = data[:length].count(b"\n") - 1
+        ledger = Ledger(torn)
+        assert ledger.standing().done == {each.id for each in clips[: max(0, kept)]}
+        ledger.made(made(extra), NOON)
+        ledger.close()
+        keys = [row["key"] for row in table(torn.stats)]
+        assert keys == [*(each.key for each in clips[: max(0, kept)]), extra.key], length
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "path,label\n",
+        "key,split,label\nx,train,yoga\n",
+        f"{STATS},more\n",
+        f"{STATS[:-1]}\n",
+        f"{STATS}\r\n",
+        "\n",
+        "notes that somebody keeps here, without a line end",
+    ],
+)
+def test_a_table_with_a_foreign_header_is_refused_and_left_alone(
+    layout: Layout, content: str
+) -> None:
+    layout.stats.write_bytes(content.encode())
+    with pytest.raises(InputError, match=r"stats\.csv"):
+        Ledger(layout)
+    assert layout.stats.read_bytes() == content.encode()
+
+
+DAMAGE = {
+    "a field too few": b"a,b,c\n",
+    "a field too many": b",".join([b"x"] * 14) + b"\n",
+    "an empty line": b"\n",
+    "no known reason": b"k,train,yoga,v,1,2,gremlins,permanent,,1,m,l,2026-01-01T12:00:00Z\n",
+    "not UTF-8": b"k,train,yog\xff,v,1,2,private,permanent,,1,m,l,2026-01-01T12:00:00Z\n",
+}
+
+
+@pytest.mark.parametrize("line", DAMAGE.values(), ids=DAMAGE.keys())
+def test_a_damaged_line_is_named_with_its_number(layout: Layout, line: bytes) -> None:
+    ledger = Ledger(layout)
+    ledger.failed(failed(clip(0)), "x.log", NOON)
+    ledger.close()
+    with layout.failed.open("ab") as file:
+        file.write(line)
+    ledger = Ledger(layout)
+    ledger.failed(failed(clip(1)), "x.log", NOON)
+    with pytest.raises(InputError, match=r"failed\.csv, line 3\b"):
+        ledger.standing()
+    ledger.close()
+
+
+def test_a_clip_that_was_adopted_asked_nothing_of_anybody(ledger: Ledger) -> None:
+    ledger.made(made(clip(0)), NOON)
+    ledger.made(replace(made(clip(1)), source=ADOPTED, temporary=None), NOON + 60)
+    ledger.failed(failed(clip(2)), "x.log", NOON + 120)
+    assert sorted(ledger.standing().asked) == [utc(NOON), utc(NOON + 120)]
+
+
+def test_several_windows_of_one_video_were_asked_for_once(ledger: Ledger) -> None:
+    window = clip(0)
+    ledger.made(made(window), NOON)
+    ledger.made(made(replace(window, key=f"{window.youtube_id}_000030_000040")), NOON + 5)
+    assert ledger.standing().asked == (utc(NOON + 5),)
+
+
+def test_a_video_that_failed_and_was_made_later_was_last_asked_for_then(ledger: Ledger) -> None:
+    ledger.failed(failed(clip(), Reason.TIMEOUT), "x.log", NOON)
+    ledger.made(made(clip()), NOON + 3000)
+    assert max(ledger.standing().asked) == utc(NOON + 3000)
+
+
+def test_tables_are_plain_text_with_unix_line_ends(ledger: Ledger, layout: Layout) -> None:
+    for number, label in enumerate(AWKWARD):
+        ledger.made(made(clip(number, label)), NOON)
+    data = layout.stats.read_bytes()
+    assert b"\r" not in data
+    assert data.endswith(b"\n")
+    assert not data.startswith(b"\xef\xbb\xbf")
+    assert len(list(csv.reader(io.StringIO(data.decode(), newline=""), strict=True))) == 9

@@ -1,0 +1,278 @@
+"""A folder may grow; what would contradict it is refused, named, and changes nothing."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nanokinetics.annotations import read
+from nanokinetics.clip import Group
+from nanokinetics.config import BuildConfig
+from nanokinetics.errors import InputError
+from nanokinetics.layout import Layout
+from nanokinetics.plan import Plan, make_plan, quotas_of
+from nanokinetics.sampling import select
+
+LABELS = ("abseiling", "hurling (sport)", "massaging person's head", "yoga")
+VERSIONS = {"nanokinetics": "0"}
+
+Planner = Callable[..., Plan]
+
+
+def annotate(path: Path, split: str, candidates: int = 6, start: float = 10) -> Path:
+    """A file of four classes with windows of ten seconds."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(("label", "youtube_id", "time_start", "time_end", "split"))
+        for place, label in enumerate(LABELS):
+            for number in range(candidates):
+                video = f"{split[:2]}-{place}-{number:06d}"
+                table.writerow((label, video, start, start + 10, split))
+    return path
+
+
+@pytest.fixture
+def dest(tmp_path: Path) -> Layout:
+    return Layout(tmp_path / "nano")
+
+
+@pytest.fixture
+def plan(tmp_path: Path, dest: Layout) -> Planner:
+    """Plan a build, as `build` does, and keep the plan."""
+    files = [annotate(tmp_path / f"{split}.csv", split) for split in ("train", "val")]
+
+    def make(**options: Any) -> Plan:
+        asked = {"dataset": "kinetics", "annotations": files, "splits": ["train"], "n": 2}
+        config = BuildConfig(**{**asked, "dest": dest.root, **options})
+        found = read(config.dataset, config.annotations)
+        chosen = select(
+            found.frame,
+            splits=config.splits,
+            n=config.n,
+            classes=config.classes,
+            num_classes=config.num_classes,
+            seed=config.seed,
+        )
+        made = make_plan(config, found, chosen, dest, VERSIONS)
+        made.save(dest)
+        return made
+
+    return make
+
+
+def kept(plan: Plan) -> dict[Group, list[str]]:
+    """The keys of the picks of each class."""
+    selection = plan.selection
+    return {
+        group: selection.candidates(group)["key"].tolist()[:n]
+        for group, n in selection.quotas.items()
+    }
+
+
+def contains(larger: Mapping[Group, list[str]], smaller: Mapping[Group, list[str]]) -> bool:
+    return all(larger[group][: len(keys)] == keys for group, keys in smaller.items())
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_a_new_folder_records_what_was_asked(plan: Planner, dest: Layout) -> None:
+    made = plan(n=2, classes=["yoga", "abseiling"], seed="ä")
+    record = json.loads(dest.run.read_text(encoding="utf-8"))
+    assert record == dict(made.record)
+    assert record["seed"] == "ä"
+    assert record["n"] == {"train": 2}
+    assert record["split"] == ["train"]
+    assert record["classes"] == {"train": ["abseiling", "yoga"]}
+    assert record["resolution"] == 360
+    assert record["labels"] == list(LABELS)
+    assert {len(digest) for digest in record["annotations"].values()} == {64}
+    assert set(record["annotations"]) == {"train.csv", "val.csv"}
+    assert record["versions"] == VERSIONS
+    assert dest.selection.read_bytes() == made.selection.to_csv()
+
+
+def test_the_same_command_changes_nothing(plan: Planner, dest: Layout) -> None:
+    plan()
+    before = everything(dest.root)
+    plan()
+    assert everything(dest.root) == before
+
+
+GROWTH: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    ("more clips", {"n": 2}, {"n": 3}),
+    (
+        "more clips of one split",
+        {"n": 2, "splits": None},
+        {"n": {"train": 4, "val": 2}, "splits": None},
+    ),
+    ("more classes", {"classes": ["yoga"]}, {"classes": ["yoga", "abseiling"]}),
+    ("more drawn classes", {"num_classes": 2}, {"num_classes": 3}),
+    ("all classes", {"num_classes": 2}, {}),
+    ("another split as well", {}, {"splits": ["train", "val"]}),
+    ("everything", {"n": 1, "num_classes": 1}, {"n": 6, "splits": None}),
+]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [g[1:] for g in GROWTH], ids=[name for name, *_ in GROWTH]
+)
+def test_a_folder_may_grow(plan: Planner, first: dict[str, Any], second: dict[str, Any]) -> None:
+    before = kept(plan(**first))
+    after = kept(plan(**second))
+    assert contains(after, before)
+    assert after != before
+
+
+def test_another_split_alone_leaves_the_first_in_place(plan: Planner, dest: Layout) -> None:
+    train = kept(plan(splits=["train"], n=2))
+    both = plan(splits=["val"], n=1, classes=["yoga"])
+    assert contains(kept(both), train)
+    assert both.selection.quotas[Group("val", "yoga")] == 1
+    assert both.selection.quotas == quotas_of(both.record)
+    assert both.record["n"] == {"train": 2, "val": 1}
+    assert dest.selection.read_bytes() == both.selection.to_csv()
+    ranks = both.selection.frame.groupby(["split", "label"], sort=False)["rank"]
+    assert all(list(group) == list(range(1, 7)) for _, group in ranks)
+
+
+def test_growth_in_any_steps_ends_in_the_same_selection(plan: Planner, dest: Layout) -> None:
+    plan(splits=["val"], n=1, classes=["yoga"])
+    plan(splits=["train"], n=2)
+    plan(splits=["val"], n=3)
+    stepwise = dest.selection.read_bytes()
+    dest.selection.unlink()
+    dest.run.unlink()
+    plan(splits=["train", "val"], n={"train": 2, "val": 3})
+    assert dest.selection.read_bytes() == stepwise
+
+
+def test_annotations_under_other_names_are_the_same_annotations(
+    plan: Planner, tmp_path: Path
+) -> None:
+    plan()
+    copy = annotate(tmp_path / "copy.csv", "train")
+    made = plan(annotations=[copy])
+    assert set(made.record["annotations"]) == {"train.csv", "val.csv", "copy.csv"}
+
+
+@pytest.mark.parametrize(
+    ("second", "named"),
+    [
+        ({"n": 1}, "n of train 2"),
+        ({"seed": "1"}, "seed 0"),
+        ({"resolution": 240}, "resolution 360"),
+        ({"fps": 15}, "fps None"),
+        ({"audio": False}, "audio True"),
+        ({"crf": 30}, "crf 23"),
+        ({"preset": "slow"}, "preset veryfast"),
+        ({"classes": ["yoga"]}, "'abseiling'"),
+        ({"num_classes": 3}, "classes"),
+    ],
+)
+def test_what_contradicts_is_refused_by_name_and_changes_nothing(
+    plan: Planner, dest: Layout, second: dict[str, Any], named: str
+) -> None:
+    plan(n=2)
+    before = everything(dest.root)
+    with pytest.raises(InputError, match="was built with") as caught:
+        plan(**second)
+    assert named in str(caught.value)
+    assert str(dest.root) in str(caught.value)
+    assert everything(dest.root) == before
+
+
+@pytest.mark.parametrize(
+    ("candidates", "start"),
+    [(5, 10), (7, 10), (6, 11), (6, 10.25)],
+    ids=["fewer", "more", "other windows", "other fractions under the same keys"],
+)
+def test_other_annotations_are_refused_and_change_nothing(
+    plan: Planner, dest: Layout, tmp_path: Path, candidates: int, start: float
+) -> None:
+    plan()
+    before = everything(dest.root)
+    other = annotate(tmp_path / "other.csv", "train", candidates, start)
+    with pytest.raises(InputError, match=r"other annotations: 'abseiling' \(train\)"):
+        plan(annotations=[other])
+    assert everything(dest.root) == before
+
+
+def test_a_folder_that_holds_something_else_is_refused(plan: Planner, dest: Layout) -> None:
+    dest.root.mkdir()
+    (dest.root / "thesis.tex").write_text("important")
+    with pytest.raises(InputError, match=r"thesis\.tex.*no run\.json"):
+        plan()
+    assert everything(dest.root) == {"thesis.tex": b"important"}
+
+
+def test_an_empty_folder_or_one_with_hidden_files_will_do(plan: Planner, dest: Layout) -> None:
+    dest.root.mkdir()
+    dest.lock.touch()
+    plan()
+    assert dest.run.exists()
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(plan: Planner, dest: Layout) -> None:
+    dest.root.write_text("important")
+    with pytest.raises(InputError, match="nano"):
+        plan()
+    assert dest.root.read_text() == "important"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"{}",
+        b"null",
+        b"7",
+        b'"text"',
+        b"\xff\xfe",
+        b'{"seed": "0"}',
+    ],
+)
+def test_a_damaged_record_is_refused_and_left_as_it_is(
+    plan: Planner, dest: Layout, damage: bytes
+) -> None:
+    plan()
+    dest.run.write_bytes(damage)
+    before = everything(dest.root)
+    with pytest.raises(InputError, match=r"run\.json is damaged"):
+        plan()
+    assert everything(dest.root) == before
+
+
+@pytest.mark.parametrize("field", ["n", "classes", "labels", "annotations", "split"])
+def test_a_record_whose_fields_are_of_another_type_is_damaged(
+    plan: Planner, dest: Layout, field: str
+) -> None:
+    plan()
+    record = json.loads(dest.run.read_text(encoding="utf-8"))
+    dest.run.write_text(json.dumps(record | {field: None}), encoding="utf-8")
+    with pytest.raises(InputError, match=r"run\.json"):
+        plan()
+
+
+def test_a_damaged_selection_is_refused(plan: Planner, dest: Layout) -> None:
+    plan()
+    dest.selection.write_bytes(b"key,label\n")
+    with pytest.raises(InputError, match=r"selection\.csv"):
+        plan()
+    assert dest.selection.read_bytes() == b"key,label\n"
+
+
+def test_a_run_that_ended_between_its_two_files_goes_on(plan: Planner, dest: Layout) -> None:
+    plan()
+    whole = everything(dest.root)
+    dest.selection.unlink()
+    plan()
+    assert everything(dest.root) == whole

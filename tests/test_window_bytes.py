@@ -1,0 +1,103 @@
+"""Only the window is fetched: what the site hands out, against the least that it could."""
+
+from __future__ import annotations
+
+import contextlib
+from shutil import which
+
+import psutil
+import pytest
+from helpers import FAST, SMALL, WHEEL, Row, ended_at_last, kept, youtube_id
+
+from nanokinetics.demo.least import least_bytes
+from nanokinetics.demo.scenario import Film, Form, Scenario, Video
+
+MOST = 1.3
+"""Times the least possible bytes that a clip may cost on average of its form."""
+
+FILM = Film(duration=60, width=480, height=270, fps=30)
+"""Long and rich enough for its windows to weigh more than the index of the file."""
+
+WINDOWS = ((31, 41), (12, 22))
+"""Seconds; keyframes stand every five, so that none begins on one."""
+
+FFMPEGS = [
+    pytest.param(WHEEL, id="the wheel's ffmpeg"),
+    pytest.param(
+        which("ffmpeg"),
+        id="the system's ffmpeg",
+        marks=pytest.mark.skipif(not which("ffmpeg"), reason="this machine has no ffmpeg"),
+    ),
+]
+
+
+@pytest.mark.parametrize("ffmpeg", FFMPEGS)
+@pytest.mark.parametrize("media", ["plain", "tls"])
+@pytest.mark.parametrize("form", ["progressive", "fragmented", "webm"])
+def test_a_clip_costs_little_more_than_its_window(bench, form: Form, media, ffmpeg):
+    rows = [Row("yoga", youtube_id(i), *window) for i, window in enumerate(WINDOWS)]
+    made = bench(
+        Scenario(default=Video(FILM, (form,)), media=media),
+        rows,
+        2,
+        *("--ffmpeg", ffmpeg, "--preset", "ultrafast", "--workers", "1"),
+    )
+    assert made.run().code == 0
+    made.holds(rows)
+    made.holds_the_frames_of(rows, FILM.fps)
+    told = {row["key"]: int(row["downloaded_bytes"]) for row in made.stats()}
+    for row in rows:
+        streams = made.site.streams(row.youtube_id).values()
+        least = sum(least_bytes(stream.path, row.start, row.end) for stream in streams)
+        whole = sum(stream.size for stream in streams)
+        served = made.site.media_bytes(row.youtube_id)
+        assert served <= MOST * least, f"{row.key}: {served / least:.2f} times the least"
+        assert served < whole / 2
+        # What the table says is what ffmpeg took; the rest was on its way when it left.
+        assert 0.7 * served <= told[row.key] <= served
+
+
+def test_a_window_may_begin_and_end_within_a_second(bench):
+    """Fractions of seconds are those of the JSON annotations; a key holds whole seconds."""
+    rows = [Row("yoga", youtube_id(i), start, start + 1.4) for i, start in enumerate((2.5, 3.31))]
+    made = bench(Scenario(default=Video(SMALL, ("fragmented",))), rows, 2, *FAST)
+    assert made.run().code == 0
+    made.holds(rows)
+    made.holds_the_frames_of(rows, SMALL.fps)
+
+
+def test_several_windows_of_one_video_cost_one_extraction(bench):
+    video, other = youtube_id(1), youtube_id(2)
+    rows = [Row(label, video, at, at + 2) for label, at in (("a", 3), ("a", 9), ("b", 15))]
+    rows += [Row("b", other, 3, 5)]
+    made = bench(Scenario(default=Video(SMALL)), rows, 2, *FAST)
+    assert made.run().code == 0
+    made.holds(rows)
+    made.holds_the_frames_of(rows, SMALL.fps)
+    assert made.site.extractions(video) == 1
+    assert made.site.extractions(other) == 1
+    assert made.site.pages() == 4
+
+
+def test_one_process_a_worker_serves_all_clips(bench):
+    """No process of Python is started for a clip: neither a yt-dlp nor a worker of its own."""
+    rows = [Row("yoga", youtube_id(i), 3, 4) for i in range(12)]
+    made = bench(Scenario(default=Video(SMALL, ("webm",))), rows, 12, *FAST, "--workers", "2")
+    children: dict[int, str] = {}
+    with ended_at_last(made.start()) as running:
+        while not running.over:
+            for process in running.family():
+                # What has just been forked bears its parent's command line until it runs ffmpeg.
+                with contextlib.suppress(psutil.Error):
+                    command = " ".join(process.cmdline())
+                    if process.ppid() == running.pid and command:
+                        children[process.pid] = command
+        assert running.wait().code == 0
+    made.holds(kept(rows, 12))
+    children = {p: c for p, c in children.items() if "-m nanokinetics" not in c}
+    workers = [command for command in children.values() if "spawn_main" in command]
+    assert len(workers) == 2
+    trackers = [command for command in children.values() if "resource_tracker" in command]
+    versions = [command for command in children.values() if "ffmpeg" in command]
+    assert len(workers) + len(trackers) + len(versions) == len(children), children
+    assert made.site.extractions() == 12
