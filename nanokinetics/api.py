@@ -24,6 +24,7 @@ from .engine import Clock, Engine
 from .errors import EnvironmentFault, ExitCode, InputError, Reason
 from .failed_logs import FailedLogs
 from .fetch import check_network
+from .files import clear_leftovers
 from .indexes.contents import contents
 from .layout import Layout
 from .ledger import Ledger, Standing, epoch, utc
@@ -143,6 +144,7 @@ def _build(
     """The part that holds the folder's lock."""
     clock = Clock()
     shutil.rmtree(layout.temporary, ignore_errors=True)  # what a killed run has left
+    clear_leftovers(*layout.index_folders)
     plan.save(layout)
     with closing(Ledger(layout)) as ledger:
         standing = ledger.standing()

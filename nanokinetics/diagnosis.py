@@ -48,14 +48,17 @@ YT_DLP_TEXTS: Final[tuple[tuple[str, Reason], ...]] = (
 
 FFMPEG_TEXTS: Final[tuple[tuple[str, Reason], ...]] = (
     (r"HTTP error 429|returned 429", Reason.RATE_LIMITED),
+    # An ffmpeg that cannot do what is asked of it will not do it for the next clip either.
+    (r"Unrecognized option|Option \w+ not found|Unknown encoder", Reason.NO_FFMPEG),
     (r"No space left on device|Disk quota exceeded", Reason.DISK_FULL),
     (r"Read-only file system", Reason.NOT_WRITABLE),
     (r"HTTP error 40[13]|returned 40[13]|403 Forbidden", Reason.FORBIDDEN_MEDIA),
     (r"HTTP error 5\d\d|returned 5(XX|\d\d)|5XX Server Error", Reason.SERVER_ERROR),
     (r"HTTP error 4\d\d|returned 4(XX|\d\d)|4XX Client Error", Reason.SERVER_ERROR),
     (r"(Connection|Operation) timed out", Reason.TIMEOUT),
-    (r"end(s|ed) prematurely|Will reconnect|partial file|Connection reset|End of file|Input/output error"
-     r"|tls.*(reset|closed|terminated|Error in the pull)|IO error", Reason.TRUNCATED),
+    (r"end(s|ed) prematurely|Will reconnect|partial file|Connection reset|End of file"
+     r"|Input/output error|tls.*(reset|closed|terminated|Error in the pull)|IO error",
+     Reason.TRUNCATED),
     (r"Connection refused|Failed to resolve|Name or service not known|Network is unreachable"
      r"|No route to host|[Cc]ertificate|HTTP error 3\d\d", Reason.NETWORK),
 )  # fmt: skip

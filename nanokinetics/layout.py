@@ -73,6 +73,11 @@ class Layout:
         """Half-made clips lie here, on the same file system as their final places."""
         return self.root / TEMPORARY
 
+    @property
+    def index_folders(self) -> tuple[Path, ...]:
+        """Where tables lie."""
+        return (self.root, self.root / ANNOTATIONS, *(self.root / split for split in SPLITS))
+
     def list_of(self, split: str) -> Path:
         return self.root / f"{split}.csv"
 

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from .clip import ADOPTED, Clip, ClipId, Failed, Made
 from .errors import InputError, Reason
@@ -125,7 +125,7 @@ class Ledger:
         asked: dict[str, str] = {}
         root = str(self._layout.root)
         sizes: dict[ClipId, tuple[str, str]] = {}
-        for *id_, path, size, source, youtube_id, at in self._stats.rows(
+        for _, *id_, path, size, source, youtube_id, at in self._stats.rows(
             "split", "label", "key", "path", "bytes", "source", "youtube_id", "finished_at"
         ):
             sizes[ClipId(*id_)] = (path, size)
@@ -134,11 +134,11 @@ class Ledger:
         for clip_id, (path, size) in sizes.items():
             (done if _size_of(f"{root}/{path}") == size else stale).add(clip_id)
         failed: dict[ClipId, Reason] = {}
-        for *id_, reason, youtube_id, at in self._failed.rows(
+        for line, *id_, reason, youtube_id, at in self._failed.rows(
             "split", "label", "key", "reason", "youtube_id", "failed_at"
         ):
             if reason not in _REASONS:
-                raise InputError(f"{self._layout.failed}: '{reason}' is no reason; remove the line")
+                raise self._failed.damage(line, f"'{reason}' is no reason")
             failed[ClipId(*id_)] = Reason(reason)
             asked[youtube_id] = max(at, asked.get(youtube_id, ""))
         return Standing(frozenset(done), frozenset(stale), failed, tuple(asked.values()))
@@ -147,7 +147,7 @@ class Ledger:
         """Take clips out of `stats.csv`: the table is written anew beside itself and renamed."""
         self._stats.rewrite(
             row
-            for row in self._stats.rows(*STATS_COLUMNS)
+            for _, *row in self._stats.rows(*STATS_COLUMNS)
             if ClipId(row[1], row[2], row[0]) not in ids
         )
 
@@ -180,15 +180,20 @@ class _Table:
         """Make the table if there is none, and cut off a last line that a crash has torn."""
         header = _line(self._columns)
         data = self._path.read_bytes() if self._path.exists() else b""
-        whole = data[: data.rfind(b"\n") + 1]
         if header.startswith(data):  # nothing yet, or a header that was torn
             replace_file(self._path, header)
-        elif not whole.startswith(header):
+            return
+        whole = data[: data.rfind(b"\n") + 1]
+        if not whole.startswith(header):
             raise InputError(
                 f"{self._path}: its header is not that of a nanokinetics table; "
                 "name another --dest, or move the file away"
             )
-        elif whole != data:
+        try:
+            whole.decode()
+        except UnicodeDecodeError as error:
+            raise self.damage(whole.count(b"\n", 0, error.start) + 1, "not UTF-8") from None
+        if whole != data:
             with self._path.open("rb+") as file:
                 file.truncate(len(whole))
 
@@ -198,21 +203,22 @@ class _Table:
         while data:  # a disk that is all but full takes a part; the next write says why
             data = data[os.write(self._file, data) :]
 
-    def rows(self, *names: str) -> Iterator[tuple[str, ...]]:
-        """The named columns of every row. Raises InputError for a row that is not one."""
+    def rows(self, *names: str) -> Iterator[tuple[Any, ...]]:
+        """The line number and the named columns of every row. Raises InputError for damage."""
         places = [self._columns.index(name) for name in names]
         with self._path.open(encoding="utf-8", newline="") as file:
             reader = csv.reader(file)
             try:
                 for row in reader:
                     if len(row) != len(self._columns):
-                        raise ValueError(f"{len(row)} fields where {len(self._columns)} belong")
+                        raise self.damage(reader.line_num, "not a row of this table")
                     if reader.line_num > 1:
-                        yield tuple([row[place] for place in places])
-            except (ValueError, csv.Error) as error:  # what is not UTF-8 is a ValueError too
-                raise InputError(
-                    f"{self._path}, line {reader.line_num}: {error}; mend or remove the line"
-                ) from None
+                        yield (reader.line_num, *[row[place] for place in places])
+            except csv.Error as error:
+                raise self.damage(reader.line_num, str(error)) from None
+
+    def damage(self, line: int, why: str) -> InputError:
+        return InputError(f"{self._path}, line {line}: {why}; mend or remove the line")
 
     def rewrite(self, rows: Iterable[Sequence[str]]) -> None:
         replace_file(self._path, b"".join([_line(self._columns), *map(_line, rows)]))

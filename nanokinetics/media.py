@@ -220,8 +220,11 @@ def _access(program: Ffmpeg, stream: Stream, seconds: float) -> dict[str, Any]:
         "headers": "".join(f"{name}: {value}\r\n" for name, value in headers.items()),
         "cookies": stream.cookies,
         "http_proxy": stream.proxy,
-        "recv_buffer_size": int(min(max(SMALLEST_BUFFER, ahead), LARGEST_BUFFER)),
     }
+    if not (
+        stream.proxy and stream.url.startswith("https://")
+    ):  # a tunnel passes no such option on
+        wanted["recv_buffer_size"] = int(min(max(SMALLEST_BUFFER, ahead), LARGEST_BUFFER))
     if "request_size" in program.http_options:
         wanted["request_size"] = REQUEST_SIZE
     if stream.url.startswith("https://"):

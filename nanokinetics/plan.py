@@ -109,7 +109,7 @@ def read_record(layout: Layout) -> dict[str, Any] | None:
         record: dict[str, Any] = json.loads(layout.run.read_text(encoding="utf-8"))
         for name, kind in _RECORDED.items():
             if not isinstance(record[name], kind):
-                raise TypeError(f"its {name} is {record[name]!r}")
+                raise TypeError(f"its {name} is {record[name]!r}")  # noqa: TRY301
     except OSError as error:
         raise EnvironmentFault(f"{error.filename}: {error.strerror}") from None
     except KeyError as missing:

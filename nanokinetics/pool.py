@@ -15,6 +15,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Final
@@ -131,7 +132,10 @@ class Pool:
         process = self._context.Process(
             target=work_for, args=(theirs, self._config), name="nanokinetics-worker", daemon=True
         )
-        with held(signal.SIGINT):
+        if sys.platform != "win32":
+            # Python starts this helper with the first process, and lets the held signals go then.
+            resource_tracker.ensure_running()
+        with held(signal.SIGINT, signal.SIGTERM):
             process.start()
         theirs.close()
         member = _Member(process, ours)
@@ -205,6 +209,8 @@ def work_for(pipe: Connection, config: WorkerConfig) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that a running ffmpeg is ended too
     if sys.platform == "win32":
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+    else:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     try:
         worker = Worker(config)
         pipe.send(None)

@@ -294,11 +294,8 @@ def test_a_damaged_line_is_named_with_its_number(layout: Layout, line: bytes) ->
     ledger.close()
     with layout.failed.open("ab") as file:
         file.write(line)
-    ledger = Ledger(layout)
-    ledger.failed(failed(clip(1)), "x.log", NOON)
     with pytest.raises(InputError, match=r"failed\.csv, line 3\b"):
-        ledger.standing()
-    ledger.close()
+        Ledger(layout).standing()
 
 
 def test_a_clip_that_was_adopted_asked_nothing_of_anybody(ledger: Ledger) -> None:

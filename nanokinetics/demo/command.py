@@ -18,6 +18,7 @@ from typing import Final
 
 from ..api import BuildResult, build
 from ..errors import ExitCode, InputError
+from ..files import replace_file
 from ..progress import reporter
 from .films import read_frame_numbers
 from .scenario import Fault, Film, Form, Scenario, Throttle, Video
@@ -31,6 +32,9 @@ CLASSES: Final = (
 CLIPS: Final = 3
 CANDIDATES: Final = 8
 """A class offers this many; some of them are dead."""
+
+OURS: Final = {"annotations.csv", "nano-kinetics", "failed_logs"}
+"""What the demonstration puts into its folder."""
 
 FILM: Final = Film(duration=36.0, width=480, height=270)
 DEAD: Final = ("private", "copyright", "account_terminated", "age_restricted", "geo_blocked")
@@ -91,8 +95,12 @@ def demo(folder: Path, *, quiet: bool = False) -> ExitCode:
         ) from None
     began = time.monotonic()
     source, dest = folder / "annotations.csv", folder / "nano-kinetics"
-    folder.mkdir(parents=True, exist_ok=True)
-    source.write_text(to_csv(rows()), encoding="utf-8")
+    strangers = {p.name for p in folder.iterdir()} - OURS if folder.is_dir() else set()
+    mine = to_csv(rows())
+    if strangers or (source.exists() and source.read_text(encoding="utf-8") != mine):
+        what = min(strangers, default=source.name)
+        raise InputError(f"{folder} holds '{what}', not of the demo; name a new or empty folder")
+    replace_file(source, mine.encode())
     say(quiet, f"making videos and starting a make-believe YouTube; results go to {folder}/")
     with DemoSite(scenario()) as site:
         say(quiet, "$ nanokinetics build kinetics "
