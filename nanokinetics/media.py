@@ -7,6 +7,7 @@ ffmpeg's words mean is in `diagnosis`.
 from __future__ import annotations
 
 import ctypes
+import os
 import re
 import shutil
 import signal
@@ -285,6 +286,7 @@ def run(argv: Sequence[str], timeout: float) -> Completed:
         errors="replace",
         preexec_fn=die_with_parent if _LIBC else None,  # noqa: PLW1509 - a worker has one thread
     )
+    _running.append(process)
     try:
         stdout, stderr = process.communicate(timeout=timeout)
         code: int | None = process.returncode
@@ -296,8 +298,22 @@ def run(argv: Sequence[str], timeout: float) -> Completed:
         if process.poll() is None:
             process.kill()
             process.wait()
+        _running.remove(process)
     seconds = time.monotonic() - began
     return Completed(code, stdout, stderr, seconds, subprocess.list2cmdline(argv))
+
+
+_running: list[subprocess.Popen[str]] = []
+
+
+def exit_now(*_: object) -> None:
+    """End this process and the ffmpeg it runs at once; fit to be a signal handler.
+
+    Nothing is raised: an exception could come up anywhere, even where it would be printed.
+    """
+    for process in _running:
+        process.kill()
+    os._exit(0)
 
 
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None

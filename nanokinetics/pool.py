@@ -11,6 +11,7 @@ import contextlib
 import multiprocessing
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Iterator
@@ -18,10 +19,10 @@ from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from typing import Final
+from typing import Any, Final
 
 from .clip import Clip, Job, Outcome
-from .media import die_with_parent
+from .media import die_with_parent, exit_now
 from .worker import Worker, WorkerConfig
 
 GRACE: Final = 2.0
@@ -185,19 +186,29 @@ def _cause(exit_code: int | None) -> str:
 
 @contextlib.contextmanager
 def held(*signals: signal.Signals) -> Iterator[None]:
-    """Hold signals until afterwards, and keep them for good from processes started meanwhile.
+    """Act on signals only afterwards, and keep them for good from processes started meanwhile.
 
     A terminal sends Ctrl-C to all processes at once; only the parent is to act on it, and it ends
     the others, with what they have started. (Windows has no such mask; there all of them see it.)
     """
-    if sys.platform == "win32":
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    caught: list[int] = []
+    before: dict[signal.Signals, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        # The mask alone would not do: a thread of some library takes the signal, and Python then
+        # interrupts the main thread all the same.
+        for each in signals:
+            before[each] = signal.signal(each, lambda number, _: caught.append(number))
+    masks = sys.platform != "win32"
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signals) if masks else set()
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if masks:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for each, handler in before.items():
+            signal.signal(each, handler)
+        for number in caught:
+            signal.raise_signal(number)
 
 
 def work_for(pipe: Connection, config: WorkerConfig) -> None:
@@ -206,7 +217,7 @@ def work_for(pipe: Connection, config: WorkerConfig) -> None:
     An exception that nobody foresaw ends the process; its traceback is the last message.
     """
     die_with_parent()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that a running ffmpeg is ended too
+    signal.signal(signal.SIGTERM, exit_now)
     if sys.platform == "win32":
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     else:

@@ -12,8 +12,9 @@ from helpers import FAST, SMALL, WHEEL, Row, ended_at_last, kept, youtube_id
 from nanokinetics.demo.least import least_bytes
 from nanokinetics.demo.scenario import Film, Form, Scenario, Video
 
-MOST = 1.3
-"""Times the least possible bytes that a clip may cost on average of its form."""
+MOST = {"plain": 1.3, "tunnel": 2.0}
+"""Times the least possible bytes that a clip may cost. Through the tunnel of a proxy ffmpeg cannot
+bound what its kernel reads ahead, which on an unlimited loopback is a good deal."""
 
 FILM = Film(duration=60, width=480, height=270, fps=30)
 """Long and rich enough for its windows to weigh more than the index of the file."""
@@ -32,12 +33,19 @@ FFMPEGS = [
 
 
 @pytest.mark.parametrize("ffmpeg", FFMPEGS)
-@pytest.mark.parametrize("media", ["plain", "tls"])
-@pytest.mark.parametrize("form", ["progressive", "fragmented", "webm"])
-def test_a_clip_costs_little_more_than_its_window(bench, form: Form, media, ffmpeg):
+@pytest.mark.parametrize(
+    ("form", "way"),
+    [
+        ("progressive", "plain"),
+        ("fragmented", "plain"),
+        ("webm", "plain"),
+        ("fragmented", "tunnel"),
+    ],
+)
+def test_a_clip_costs_little_more_than_its_window(bench, form: Form, way, ffmpeg):
     rows = [Row("yoga", youtube_id(i), *window) for i, window in enumerate(WINDOWS)]
     made = bench(
-        Scenario(default=Video(FILM, (form,)), media=media),
+        Scenario(default=Video(FILM, (form,)), media="plain" if way == "plain" else "tls"),
         rows,
         2,
         *("--ffmpeg", ffmpeg, "--preset", "ultrafast", "--workers", "1"),
@@ -51,10 +59,10 @@ def test_a_clip_costs_little_more_than_its_window(bench, form: Form, media, ffmp
         least = sum(least_bytes(stream.path, row.start, row.end) for stream in streams)
         whole = sum(stream.size for stream in streams)
         served = made.site.media_bytes(row.youtube_id)
-        assert served <= MOST * least, f"{row.key}: {served / least:.2f} times the least"
+        assert served <= MOST[way] * least, f"{row.key}: {served / least:.2f} times the least"
         assert served < whole / 2
         # What the table says is what ffmpeg took; the rest was on its way when it left.
-        assert 0.7 * served <= told[row.key] <= served
+        assert (0.7 if way == "plain" else 0.5) * served <= told[row.key] <= served
 
 
 def test_a_window_may_begin_and_end_within_a_second(bench):
