@@ -206,7 +206,7 @@ def held(*signals: signal.Signals) -> Iterator[None]:
         if masks:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for each, handler in before.items():
-            signal.signal(each, handler)
+            signal.signal(each, handler or signal.SIG_DFL)  # None: it was not set from Python
         for number in caught:
             signal.raise_signal(number)
 
