@@ -6,11 +6,11 @@ import os
 import platform
 import shutil
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -18,7 +18,7 @@ from . import indexes, sampling
 from .annotations import Annotations
 from .annotations import read as read_annotations
 from .annotations.candidates import normalised_split
-from .clip import Clip, Group
+from .clip import Clip, ClipId, Group
 from .config import BuildConfig, SampleConfig
 from .engine import Clock, Engine
 from .errors import EnvironmentFault, ExitCode, InputError, Reason
@@ -30,14 +30,12 @@ from .layout import Layout
 from .ledger import Ledger, Standing, epoch, utc
 from .media import Ffmpeg, find_ffmpeg
 from .pacing import HOUR, Pacer, PacingPolicy
-from .plan import Plan, make_plan, read_record
+from .plan import SOURCE, Plan, make_plan, read_record
 from .pool import Pool, held
 from .progress import Reporter, Silent
 from .quotas import Quotas
 from .selection import Selection
 from .worker import WorkerConfig
-
-SOURCE: Final = "youtube"
 
 
 @dataclass(frozen=True)
@@ -46,8 +44,9 @@ class BuildResult:
 
     short: the classes with fewer clips than wanted, as (has, wanted). replaced: candidates passed
     over because they are gone. held: clips that failed for now and that the next run asks for
-    again. reasons: why clips failed in this run. displaced: clips that stood in for others which
-    are available after all, and were removed.
+    again. displaced: clips that stood in for others which are available after all, and were
+    removed. refusals: times that YouTube refused and everybody waited. reasons: why clips failed
+    in this run.
     """
 
     made: int
@@ -56,6 +55,7 @@ class BuildResult:
     replaced: int
     held: int
     displaced: int
+    refusals: int
     short: Mapping[Group, tuple[int, int]]
     reasons: Mapping[Reason, int] = field(default_factory=dict)
 
@@ -145,13 +145,15 @@ def _build(
     clock = Clock()
     shutil.rmtree(layout.temporary, ignore_errors=True)  # what a killed run has left
     clear_leftovers(*layout.index_folders)
-    plan.save(layout)
     with closing(Ledger(layout)) as ledger:
-        standing = ledger.standing()
+        standing = ledger.standing()  # damage is found before anything is written
+        plan.save(layout)
         if standing.stale:
             reporter.say(
-                f"{len(standing.stale)} rows of {layout.stats} have no file any more and go"
+                f"{len(standing.stale)} clips of {layout.stats} are gone or damaged; "
+                "they are asked for again"
             )
+            _unlink(standing.stale, layout)
             ledger.drop(standing.stale)
         quotas = Quotas(plan.selection, standing, retry_failed=config.retry_failed)
         before = quotas.made
@@ -182,6 +184,7 @@ def _build(
         replaced=quotas.replaced,
         held=quotas.held,
         displaced=displaced,
+        refusals=engine.refusals,
         short=quotas.short(),
         reasons=dict(engine.reasons),
     )
@@ -191,10 +194,14 @@ def _displace(quotas: Quotas, ledger: Ledger, layout: Layout) -> int:
     """Remove clips that stood in for better-ranked ones which `--retry-failed` has now made."""
     surplus = quotas.surplus()
     if surplus:
+        _unlink(surplus, layout)  # first: a row without its file is mended, a file without not
         ledger.drop(surplus)
-        for id_ in surplus:
-            layout.clip(Clip(id_.key, id_.split, id_.label)).unlink(missing_ok=True)
     return len(surplus)
+
+
+def _unlink(ids: Iterable[ClipId], layout: Layout) -> None:
+    for id_ in ids:
+        layout.clip(Clip(id_.key, id_.split, id_.label)).unlink(missing_ok=True)
 
 
 def _pool(config: BuildConfig, layout: Layout, ffmpeg: Ffmpeg) -> Pool:

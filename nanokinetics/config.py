@@ -208,6 +208,8 @@ class BuildConfig(SampleConfig):
             raise InputError(f"--max-per-hour is 0 or more, not {self.max_per_hour}")
         if self.block_wait <= 0:
             raise InputError("--block-wait is a duration above 0")
+        if self.proxy and not re.match(r"(https?|socks(4a?|5h?))://[^/]*[^/@]", self.proxy):
+            raise InputError("--proxy is like http://HOST:PORT or socks5://USER:PASSWORD@HOST:PORT")
         if self.cookies is not None and not self.cookies.is_file():
             raise InputError(f"--cookies: there is no file {self.cookies}")
         _ = self.video  # checks its own values

@@ -19,7 +19,7 @@ from .errors import Failure, Reason
 YT_DLP_TEXTS: Final[tuple[tuple[str, Reason], ...]] = (
     # Blocks come first: some of them begin with "Video unavailable".
     (r"rate-limited by YouTube", Reason.RATE_LIMITED),
-    (r"try again later.{0,40}session", Reason.RATE_LIMITED),
+    (r"content isn't available, try again later", Reason.RATE_LIMITED),
     (r"HTTP Error 429|Too Many Requests", Reason.RATE_LIMITED),
     (r"not a bot", Reason.BOT_CHECK),
     (r"captcha challenge", Reason.BOT_CHECK),
@@ -28,6 +28,7 @@ YT_DLP_TEXTS: Final[tuple[tuple[str, Reason], ...]] = (
     # There, but with nothing to take.
     (r"Requested format is not available|No video formats found|Only images are available",
      Reason.NO_FORMATS),
+    (r"try again later", Reason.SERVER_ERROR),
     # Where one stands or who one is.
     (r"in your country|from your location|in your region|geo.?restrict", Reason.GEO_BLOCKED),
     (r"confirm your age|age.restricted|inappropriate for some users", Reason.AGE_RESTRICTED),

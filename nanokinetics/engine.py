@@ -27,7 +27,8 @@ TICK: Final = 0.5
 """Seconds between two looks at the clock while nothing happens."""
 
 IN_A_ROW: Final = 5
-"""Videos without any format, with none in between that had one, that speak against the machine."""
+"""Videos without formats, or that end their worker, which speak against the machine if none in
+between could be made."""
 
 FALSE_STARTS: Final = 3
 """Workers that may end before their first job, in a row, before the run gives up."""
@@ -74,7 +75,8 @@ class Engine:
         self._suspects: deque[Clip] = deque()
         self._alone = False
         self._crashes: Counter[ClipId] = Counter()
-        self._without_formats: list[Failed] = []
+        self._doubtful: list[Failed] = []
+        self._provisional: set[ClipId] = set()
         self._anything_made = False
         self._false_starts = 0
         self._given_up: str | None = None
@@ -93,12 +95,17 @@ class Engine:
                 if self._given_up:
                     raise Blocked(self._given_up)
                 if not (self._quotas.waiting or self._suspects):
-                    if not self._without_formats:
+                    if not self._doubtful:
                         return
-                    self._blame_clips()
+                    self._look_further()
                     continue
             for event in self._pool.wait(self._patience()):
                 self._handle(event)
+
+    @property
+    def refusals(self) -> int:
+        """Times that YouTube refused and everybody waited."""
+        return self._pacer.refusals
 
     def close(self) -> None:
         """End all workers, whatever they are doing."""
@@ -177,7 +184,7 @@ class Engine:
         except OSError as error:
             raise _fault(error) from error
         self._quotas.finished(made.clip)
-        if self._without_formats and made.source != ADOPTED:
+        if self._doubtful and made.source != ADOPTED:
             self._blame_clips()
 
     def _failed(self, failed: Failed) -> None:
@@ -188,11 +195,12 @@ class Engine:
             self._quotas.put_back(failed.clip)
             self._refused(ticket, failure)
             return
-        self._pacer.answered(ticket)
+        if failure.reason not in _NO_ANSWER:
+            self._pacer.answered(ticket)
         if failure.kind is Kind.CRASHED:
             self._crashed(failed)
         elif failure.reason is Reason.NO_FORMATS:
-            self._found_no_formats(failed)
+            self._doubt(failed)
         elif failure.kind is Kind.ENVIRONMENT:
             raise EnvironmentFault(f"{_REMEDIES[failure.reason]} ({mask(failure.message)})")
         else:
@@ -210,7 +218,10 @@ class Engine:
         if failure.reason.about_the_video:
             self._dead[failed.clip.youtube_id] = failure
         if failure.reason.replaced:
-            self._quotas.out(failed.clip)
+            # Whatever an earlier run may have left there is not of the dataset any more.
+            self._layout.clip(failed.clip).unlink(missing_ok=True)
+            if failed.clip.id not in self._provisional:
+                self._quotas.out(failed.clip)
         else:
             self._quotas.hold(failed.clip)
 
@@ -231,23 +242,34 @@ class Engine:
         if self._crashes[failed.clip.id] < 2:
             self._suspects.append(failed.clip)
         else:
-            self._record(replace(failed, attempts=2))
+            self._doubt(replace(failed, attempts=2))
 
-    def _found_no_formats(self, failed: Failed) -> None:
+    def _doubt(self, failed: Failed) -> None:
         """Nobody knows yet whose fault it is: the clip's, or that of this machine for all."""
-        self._without_formats.append(failed)
-        videos = {each.clip.youtube_id for each in self._without_formats}
-        if len(videos) >= IN_A_ROW:
-            raise EnvironmentFault(
-                f"{_REMEDIES[Reason.NO_FORMATS]} ({mask(failed.failure.message)})"
-            )
+        self._doubtful.append(failed)
+        if len({each.clip.youtube_id for each in self._doubtful}) >= IN_A_ROW:
+            raise self._blame_machine()
+
+    def _blame_machine(self) -> EnvironmentFault:
+        failure = self._doubtful[-1].failure
+        return EnvironmentFault(f"{_REMEDIES[failure.reason]} ({mask(failure.message)})")
+
+    def _look_further(self) -> None:
+        """Nothing else is left to try: see whether the reserves can be made, before judging."""
+        fresh = [f.clip for f in self._doubtful if f.clip.id not in self._provisional]
+        for clip in fresh:
+            self._provisional.add(clip.id)
+            self._quotas.out(clip)
+        if fresh:
+            return
+        if not self._anything_made:
+            raise self._blame_machine()
+        self._blame_clips()
 
     def _blame_clips(self) -> None:
-        if not self._anything_made:
-            message = mask(self._without_formats[-1].failure.message)
-            raise EnvironmentFault(f"{_REMEDIES[Reason.NO_FORMATS]} ({message})")
-        while self._without_formats:
-            self._record(self._without_formats.pop())
+        """Others could be made, so these clips are at fault."""
+        while self._doubtful:
+            self._record(self._doubtful.pop())
 
     def _progress(self) -> Progress:
         now, wall = self._clock.steady(), self._clock.wall()
@@ -265,12 +287,17 @@ class Engine:
         )
 
 
+_NO_ANSWER: Final = frozenset({Reason.TIMEOUT, Reason.NETWORK, Reason.WORKER_DIED})
+"""What says nothing of whether YouTube would have answered."""
+
 _REMEDIES: Final = {
     Reason.DISK_FULL: "the disk is full; make room and run the same command again",
     Reason.NOT_WRITABLE: "the destination cannot be written to; mend that and run the same command",
     Reason.NO_FFMPEG: "ffmpeg is missing; install it, or name one with --ffmpeg FILE",
     Reason.NO_FORMATS: "YouTube offers this machine no formats at all; update yt-dlp "
     "(pip install -U 'yt-dlp[default,deno]') and run the same command again",
+    Reason.WORKER_DIED: "worker processes die on every clip; if memory is short, use fewer "
+    "--workers, and run the same command again",
 }
 
 

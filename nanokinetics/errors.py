@@ -4,10 +4,10 @@
     ├── InputError               2   bad usage or bad input; nothing was changed
     │   └── BadRows              2   annotation rows that cannot be used, named by file and line
     ├── EnvironmentFault         1   not the clip's fault: disk full, no ffmpeg, …
-    ├── Blocked                 75   YouTube refuses this address for now; run it again later
-    └── Interrupted            130   Ctrl-C or SIGTERM
+    └── Blocked                 75   YouTube refuses this address for now; run it again later
 
-Exceptions end a run. What befalls one clip is a `Failure`, a value.
+Exceptions end a run; Ctrl-C and SIGTERM are KeyboardInterrupt, with exit code 130. What befalls one
+clip is a `Failure`, a value.
 """
 
 from __future__ import annotations
@@ -217,9 +217,3 @@ class Blocked(NanokineticsError):
     """YouTube refuses this address for now and waiting has passed its limit."""
 
     exit_code = ExitCode.BLOCKED
-
-
-class Interrupted(NanokineticsError):
-    """Ctrl-C or SIGTERM. Everything finished so far is kept."""
-
-    exit_code = ExitCode.INTERRUPTED

@@ -34,6 +34,7 @@ FAILED_COLUMNS: Final = (
 
 Row = Mapping[str, str]
 
+_APPEND: Final = os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0)
 _REASONS: Final = frozenset(Reason)
 
 
@@ -174,7 +175,7 @@ class _Table:
         self._path = path
         self._columns = tuple(columns)
         self._mend()
-        self._file = os.open(path, os.O_WRONLY | os.O_APPEND)
+        self._file = os.open(path, _APPEND)
 
     def _mend(self) -> None:
         """Make the table if there is none, and cut off a last line that a crash has torn."""
@@ -223,7 +224,7 @@ class _Table:
     def rewrite(self, rows: Iterable[Sequence[str]]) -> None:
         replace_file(self._path, b"".join([_line(self._columns), *map(_line, rows)]))
         os.close(self._file)
-        self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND)
+        self._file = os.open(self._path, _APPEND)
 
     def close(self) -> None:
         os.fsync(self._file)

@@ -158,7 +158,7 @@ def cut(
     """
     start, end = window
     inputs = [
-        ffmpeg.input(s.url, ss=start, t=end - start, **_access(program, s, end - start))
+        ffmpeg.input(_name(s.url), ss=start, t=end - start, **_access(program, s, end - start))
         for s in streams
     ]
     shown = next(i for i, s in zip(inputs, streams, strict=True) if s.has_video)
@@ -174,7 +174,7 @@ def cut(
     sound = {"acodec": "aac", "audio_bitrate": "128k"} if len(tracks) > 1 else {}
     output = ffmpeg.output(
         *tracks,
-        str(target),
+        _name(target),
         format="mp4",
         vcodec="libx264",
         preset=video.preset,
@@ -198,11 +198,17 @@ def repack(program: Ffmpeg, source: Path, target: Path, *, timeout: float) -> Co
 
     MPEG-TS, which HLS is made of, has no index: seeking in it misses its keyframes.
     """
-    whole = ffmpeg.input(str(source))
-    output = ffmpeg.output(whole["v:0?"], whole["a:0?"], str(target), format="mp4", codec="copy")
+    whole = ffmpeg.input(_name(source))
+    output = ffmpeg.output(whole["v:0?"], whole["a:0?"], _name(target), format="mp4", codec="copy")
     flags = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "verbose"]
     argv = ffmpeg.compile(output.global_args(*flags), cmd=program.path, overwrite_output=True)
     return run(argv, timeout)
+
+
+def _name(place: str | Path) -> str:
+    """How ffmpeg is told of a place: a path could begin with a dash, or look like a protocol."""
+    text = str(place)
+    return text if text.startswith(("http://", "https://")) else f"file:{text}"
 
 
 def _access(program: Ffmpeg, stream: Stream, seconds: float) -> dict[str, Any]:
@@ -241,7 +247,7 @@ def measure(
 
     With `decode`, every frame is decoded too, which finds damage inside the packets.
     """
-    source = ffmpeg.input(str(path))
+    source = ffmpeg.input(_name(path))
     how = {} if decode else {"codec": "copy"}
     output = ffmpeg.output(source["v:0"], source["a:0?"], "pipe:", format="framecrc", **how)
     flags = ["-hide_banner", "-nostdin", "-loglevel", "error", *(["-xerror"] if decode else [])]

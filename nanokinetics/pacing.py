@@ -55,7 +55,6 @@ class Pacer:
     def __init__(self, policy: PacingPolicy, earlier_starts: Iterable[float] = ()) -> None:
         self.policy = policy
         self.closed_until: float | None = None
-        self.closed_since: float | None = None
         self.refusals = 0
         """Times that the gate was closed, in all."""
         self.waited = 0.0
@@ -86,7 +85,7 @@ class Pacer:
         """A request was let through, whatever became of the clip. A probe opens the gate."""
         if ticket is self._probe:
             self._probe = None
-            self.closed_until = self.closed_since = None
+            self.closed_until = None
             self._in_a_row = 0
 
     def unanswered(self, ticket: Ticket) -> None:
@@ -109,8 +108,6 @@ class Pacer:
         self._in_a_row += 1
         self.refusals += 1
         self._penalized_at = now
-        if self.closed_since is None:
-            self.closed_since = now
         wait = self.policy.wait(_after(self._in_a_row))
         if retry_after is not None:
             wait = max(SHORTEST_WAIT, retry_after, wait if self._in_a_row > 1 else 0.0)

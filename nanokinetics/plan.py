@@ -20,9 +20,10 @@ from .clip import Group
 from .config import BuildConfig
 from .errors import EnvironmentFault, InputError
 from .files import replace_file
-from .layout import RUN, SELECTION, SPLITS, Layout
+from .layout import FAILED, RUN, SELECTION, SPLITS, STATS, Layout
 from .selection import Selection
 
+SOURCE: Final = "youtube"
 VIDEO: Final = ("resolution", "audio", "fps", "crf", "preset")
 MUST_AGREE: Final = ("dataset", "source", "seed", *VIDEO)
 
@@ -57,7 +58,7 @@ def make_plan(
     """Join what is asked with what the folder holds. Raises InputError where they contradict."""
     asked = {
         "dataset": config.dataset,
-        "source": "youtube",
+        "source": SOURCE,
         "seed": config.seed,
         "split": [s for s in SPLITS if any(g.split == s for g in selection.quotas)],
         "n": {group.split: wanted for group, wanted in selection.quotas.items()},
@@ -177,7 +178,9 @@ def _contradiction(root: Path, name: str, before: object, now: object) -> InputE
 
 
 def _strangers(layout: Layout) -> list[str]:
-    """What a folder holds that is not ours. Before the first record there may be hidden files."""
+    """What a folder holds that is not ours. A run that was killed early leaves no record yet."""
     if not layout.root.exists():
         return []
-    return sorted(p.name for p in layout.root.iterdir() if not p.name.startswith("."))
+    ours = {SELECTION, STATS, FAILED}
+    names = {path.name for path in layout.root.iterdir() if not path.name.startswith(".")}
+    return sorted(names - ours)

@@ -26,7 +26,14 @@ class _Class:
     rows: Iterator[int]
     wanted: int
     in_play: int = 0
-    made: int = 0
+    kept: int = 0
+    """Clips among the first n available."""
+    there: int = 0
+    """Clips with a file, stand-ins included that a better-ranked one may still displace."""
+
+    @property
+    def made(self) -> int:
+        return min(self.there, self.wanted)
 
 
 class Quotas:
@@ -51,6 +58,9 @@ class Quotas:
         self._held: set[ClipId] = set()
         self.replaced = 0
         """Candidates that are out for good and had to be passed over."""
+        for id_ in standing.done:
+            if each := self._classes.get(Group(id_.split, id_.label)):
+                each.there += 1
         for each in self._classes.values():
             self._fill(each)
 
@@ -93,7 +103,9 @@ class Quotas:
             self._wait(clip)
 
     def finished(self, clip: Clip) -> None:
-        self._classes[clip.group].made += 1
+        each = self._classes[clip.group]
+        each.kept += 1
+        each.there += 1
         self._kept.add(clip.id)
 
     def out(self, clip: Clip) -> None:
@@ -109,7 +121,7 @@ class Quotas:
 
     def surplus(self) -> frozenset[ClipId]:
         """Finished clips of full classes that better-ranked ones, available after all, displace."""
-        full = {g for g, each in self._classes.items() if each.made == each.wanted}
+        full = {g for g, each in self._classes.items() if each.kept == each.wanted}
         return frozenset(
             id_
             for id_ in self._standing.done
@@ -129,7 +141,7 @@ class Quotas:
             failed = self._standing.failed.get(id_)
             if id_ in self._standing.done:
                 each.in_play += 1
-                each.made += 1
+                each.kept += 1
                 self._kept.add(id_)
             elif failed is not None and self._stays_out(failed):
                 self.replaced += 1

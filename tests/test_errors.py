@@ -14,7 +14,6 @@ from nanokinetics.errors import (
     ExitCode,
     Failure,
     InputError,
-    Interrupted,
     Kind,
     NanokineticsError,
     Reason,
@@ -89,7 +88,6 @@ def test_some_failures_hold_for_every_window_of_the_video(reason: str, whole_vid
         (InputError("x"), 2),
         (BadRows([BadRow("f.csv", 2, "why")]), 2),
         (Blocked("x"), 75),
-        (Interrupted("x"), 130),
     ],
 )
 def test_each_error_has_its_exit_code(error: NanokineticsError, code: int) -> None:

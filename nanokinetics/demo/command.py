@@ -142,9 +142,12 @@ def _account(result: BuildResult, dest: Path, fetched: int, refused: int) -> Ite
     yield f"replaced {result.replaced}, and why (failed.csv, with the full logs):"
     for row in failed:
         yield f"  {row['key']:<28} {row['reason']:<20} {row['message'][:70]}"
-    yield f"the site refused {refused} requests for a while; the build waited and went on"
+    if refused:
+        yield f"the site refused {refused} requests for a while; the build waited and went on"
     kept = sum(int(row["bytes"]) for row in made)
     yield f"{fetched / 1e6:.1f} MB were fetched for {kept / 1e6:.1f} MB of clips"
+    if not result.new:
+        yield "(all of it was there already: nothing was asked for again)"
 
 
 def say(quiet: bool, text: str) -> None:

@@ -6,6 +6,7 @@ Finding a video costs two or so small requests and downloads nothing. What a fai
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import io
 import re
@@ -72,13 +73,18 @@ class YouTubeFetcher:
         chosen = self._ask(
             lambda: self._ydl.process_ie_result(copy.deepcopy(found), download=False)
         )
-        return chosen if isinstance(chosen, Failure) else self._source(chosen)
+        if isinstance(chosen, Failure):
+            return chosen
+        if not (chosen and (chosen.get("requested_formats") or chosen.get("url"))):
+            return Failure(Reason.NO_FORMATS, "yt-dlp named no address; do its options forbid it?")
+        return self._source(chosen)
 
     def download(self, folder: Path) -> Source | Failure:
         """Bring the whole of the video opened last into a folder, with yt-dlp's downloader."""
         began = time.monotonic()
+        literal = str(folder).replace("%", "%%")  # yt-dlp fills in what follows a %
         target = {
-            "outtmpl": {"default": str(folder / "%(format_id)s.%(ext)s")},
+            "outtmpl": {"default": f"{literal}/%(format_id)s.%(ext)s"},
             "fixup": "never",
         }
         streams: list[Stream] = []
@@ -210,14 +216,27 @@ def parse_yt_dlp_args(text: str) -> dict[str, Any]:
     if not text.strip():
         return {}
     try:
-        given = yt_dlp.parse_options(["--ignore-config", *shlex.split(text)])
-    except (OptParseError, ValueError) as error:
-        why = str(error).strip().splitlines()[-1].rpartition("error: ")[2]
+        with contextlib.redirect_stdout(io.StringIO()):  # --help and its like print and exit
+            given = yt_dlp.parse_options(["--ignore-config", *shlex.split(text)])
+    except (OptParseError, ValueError, SystemExit) as error:
+        why = (str(error).strip().splitlines() or ["not usable here"])[-1].rpartition("error: ")[2]
         raise InputError(f"--yt-dlp-args '{text}': {why}") from None
     if given.urls:
         raise InputError(f"--yt-dlp-args '{text}': '{given.urls[0]}' is not an option")
     default = yt_dlp.parse_options(["--ignore-config"]).ydl_opts
-    return {k: v for k, v in given.ydl_opts.items() if k not in default or default[k] != v}
+    changed = {k: v for k, v in given.ydl_opts.items() if k not in default or default[k] != v}
+    return {k: v for k, v in changed.items() if k not in _NOT_FOR_US}
+
+
+# fmt: off
+_NOT_FOR_US: Final = frozenset({
+    "listformats", "list_thumbnails", "listsubtitles", "match_filter", "daterange", "simulate",
+    "skip_download", "min_views", "max_views", "age_limit", "download_archive", "forceprint",
+    "print_to_file", "dump_single_json", "forcejson", "wait_for_video", "live_from_start",
+    "outtmpl", "paths",
+})
+"""Parameters that make yt-dlp print, skip or pretend instead of finding a video."""
+# fmt: on
 
 
 def _fixed_params(resolution: int, *, audio: bool) -> dict[str, Any]:
