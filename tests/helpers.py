@@ -18,9 +18,11 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import which
 
 import imageio_ffmpeg
 import psutil
+import pytest
 
 from nanokinetics.demo.failures import FAILURES
 from nanokinetics.demo.films import read_frame_numbers
@@ -28,6 +30,14 @@ from nanokinetics.demo.scenario import Film
 from nanokinetics.demo.site import DemoSite
 
 WHEEL = str(imageio_ffmpeg.get_ffmpeg_exe())
+FFMPEGS = [
+    pytest.param(WHEEL, id="the wheel's ffmpeg"),
+    pytest.param(
+        which("ffmpeg"),
+        id="the system's ffmpeg",
+        marks=pytest.mark.skipif(not which("ffmpeg"), reason="this machine has no ffmpeg"),
+    ),
+]
 SMALL = Film(duration=20, width=256, height=144, fps=15, gop_seconds=2)
 FAST = ("--ffmpeg", WHEEL, "--preset", "ultrafast")
 """The wheel's ffmpeg starts in a tenth of the time that a distribution's takes."""

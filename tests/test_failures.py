@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from shutil import which
 
 import pytest
-from helpers import DEAD, FAST, SMALL, WHEEL, Bench, Row, kept, ranked, reason_of, youtube_id
+from helpers import (
+    DEAD,
+    FAST,
+    FFMPEGS,
+    SMALL,
+    Bench,
+    Row,
+    kept,
+    ranked,
+    reason_of,
+    youtube_id,
+)
 
 from nanokinetics.demo.scenario import Fault, Film, Form, Scenario, Throttle, Video
 
@@ -14,15 +24,6 @@ FILM = Film(duration=30, width=320, height=180, fps=30)
 SHORT_TIMEOUT = " --socket-timeout 2"
 FORMS: tuple[Form, ...] = ("progressive", "fragmented", "webm")
 VIDEO = Video(SMALL, ("progressive",))
-FFMPEGS = [
-    pytest.param(WHEEL, id="the wheel's ffmpeg"),
-    pytest.param(
-        which("ffmpeg"),
-        id="the system's ffmpeg",
-        marks=pytest.mark.skipif(not which("ffmpeg"), reason="this machine has no ffmpeg"),
-    ),
-]
-
 FAULTS = {
     "reset": Fault("media", "reset", after_bytes=12_000),
     "truncate": Fault("media", "truncate", after_bytes=12_000),

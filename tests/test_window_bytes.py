@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from shutil import which
 
 import psutil
 import pytest
-from helpers import FAST, SMALL, WHEEL, Row, ended_at_last, kept, youtube_id
+from helpers import FAST, FFMPEGS, SMALL, Row, ended_at_last, kept, youtube_id
 
 from nanokinetics.demo.least import least_bytes
 from nanokinetics.demo.scenario import Film, Form, Scenario, Video
@@ -21,15 +20,6 @@ FILM = Film(duration=60, width=480, height=270, fps=30)
 
 WINDOWS = ((31, 41), (12, 22))
 """Seconds; keyframes stand every five, so that none begins on one."""
-
-FFMPEGS = [
-    pytest.param(WHEEL, id="the wheel's ffmpeg"),
-    pytest.param(
-        which("ffmpeg"),
-        id="the system's ffmpeg",
-        marks=pytest.mark.skipif(not which("ffmpeg"), reason="this machine has no ffmpeg"),
-    ),
-]
 
 
 @pytest.mark.parametrize("ffmpeg", FFMPEGS)
