@@ -16,6 +16,14 @@ ADOPTED: Final = "adopted"
 """The `source` of a clip that was found whole in its place: nothing was asked for it."""
 
 
+def seconds(value: float | None) -> str:
+    """A time of the annotations as text: whole seconds without a fraction, others as the shortest
+    text that reads back the same, nothing for None."""
+    if value is None:
+        return ""
+    return str(int(value)) if value == int(value) else repr(value)
+
+
 class Group(NamedTuple):
     """One class within one split: the unit that has a quota."""
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from .clip import ADOPTED, Clip, ClipId, Failed, Made
+from .clip import ADOPTED, Clip, ClipId, Failed, Made, seconds
 from .errors import InputError, Reason
 from .files import replace_file
 from .layout import Layout, clip_path
@@ -51,13 +51,6 @@ class Standing:
     stale: frozenset[ClipId]
     failed: Mapping[ClipId, Reason]
     asked: tuple[str, ...]
-
-
-def seconds(value: float | None) -> str:
-    """A time of the annotations as text: whole seconds without a decimal point."""
-    if value is None:
-        return ""
-    return str(int(value)) if value == int(value) else repr(value)
 
 
 def utc(at: float) -> str:

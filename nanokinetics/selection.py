@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from .clip import Clip, ClipId, Group
+from .clip import Clip, ClipId, Group, seconds
 from .errors import InputError
 
 COLUMNS: Final = ("key", "split", "label", "youtube_id", "time_start", "time_end", "rank")
@@ -136,7 +136,4 @@ def _numbers(column: pd.Series) -> list[str]:
 
 
 def _number(value: float) -> str:
-    """Whole seconds without a fraction, others as the shortest text that reads back the same."""
-    if math.isnan(value):  # a file taken whole has no times
-        return ""
-    return str(int(value)) if value == int(value) else repr(value)
+    return seconds(None if math.isnan(value) else value)  # a file taken whole has no times

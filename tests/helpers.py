@@ -6,6 +6,7 @@ anew from the contract, with hashlib alone.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import csv
 import hashlib
@@ -24,6 +25,7 @@ import imageio_ffmpeg
 import psutil
 import pytest
 
+from nanokinetics.cli import _parser
 from nanokinetics.demo.failures import FAILURES
 from nanokinetics.demo.films import read_frame_numbers
 from nanokinetics.demo.scenario import Film
@@ -71,6 +73,25 @@ class Row:
     @property
     def path(self) -> str:
         return f"{self.split}/{self.label.replace(' ', '_')}/{self.key}.mp4"
+
+
+def real_annotations(name: str) -> Path:
+    """One of the large annotation files, which are not of this project; skips without it."""
+    folder = os.environ.get("NANOKINETICS_ANNOTATIONS")
+    root = Path(folder) if folder else Path(__file__).parents[2] / "shared" / "annotations"
+    if not (root / name).is_file():
+        pytest.skip(f"{root / name} is not there")
+    return root / name
+
+
+def commands() -> dict[str, argparse.ArgumentParser]:
+    """Each command of the command line and its parser."""
+    (action,) = (
+        a
+        for a in _parser()._actions
+        if isinstance(a, argparse._SubParsersAction)
+    )  # fmt: skip
+    return dict(action.choices)
 
 
 def youtube_id(number: int, prefix: str = "v") -> str:

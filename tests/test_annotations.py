@@ -7,11 +7,11 @@ import gzip
 import hashlib
 import io
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from helpers import real_annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -516,21 +516,15 @@ REAL = {
 }
 
 
-def real(name: str) -> Path:
-    folder = os.environ.get("NANOKINETICS_ANNOTATIONS")
-    root = Path(folder) if folder else Path(__file__).parents[2] / "shared" / "annotations"
-    if not (root / name).is_file():
-        pytest.skip(f"{root / name} is not there")
-    return root / name
-
-
 @pytest.mark.real_annotations
 @pytest.mark.parametrize(("name", "expected"), REAL.items())
 def test_real_files_are_read_whole(name: str, expected: tuple[int, int, str]) -> None:
-    found = read("kinetics", [real(name)])
+    found = read("kinetics", [real_annotations(name)])
     assert (len(found.frame), len(found.labels), found.frame["split"].unique().item()) == expected
     label_map = (
-        real(f"{name.partition('/')[0]}/label_map.txt").read_text(encoding="utf-8").splitlines()
+        real_annotations(f"{name.partition('/')[0]}/label_map.txt")
+        .read_text(encoding="utf-8")
+        .splitlines()
     )
     assert list(found.labels) == label_map
 
@@ -538,12 +532,15 @@ def test_real_files_are_read_whole(name: str, expected: tuple[int, int, str]) ->
 @pytest.mark.real_annotations
 def test_real_unlabelled_test_files_are_refused() -> None:
     with pytest.raises(InputError, match="without labels"):
-        read("kinetics", [real("k400/test_unlabelled.csv")])
+        read("kinetics", [real_annotations("k400/test_unlabelled.csv")])
 
 
 @pytest.mark.real_annotations
 def test_real_spellings_of_two_versions_are_kept_apart() -> None:
-    both = read("kinetics", [real("k400/val_headerless.csv"), real("k600/validate.csv")])
+    both = read(
+        "kinetics",
+        [real_annotations("k400/val_headerless.csv"), real_annotations("k600/validate.csv")],
+    )
     upper, lower = (f"passing {a}merican football (not in game)" for a in "Aa")
     assert {upper, lower} <= set(both.labels)
     with pytest.raises(InputError, match=r"may mean 'passing A.* and 'passing a"):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers import commands
 
 from nanokinetics.api import BuildResult
 from nanokinetics.cli import _parser, main
@@ -123,15 +124,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "train.csv").write_text(ANNOTATIONS)
     return tmp_path
-
-
-def commands() -> dict[str, argparse.ArgumentParser]:
-    (action,) = (
-        a
-        for a in _parser()._actions
-        if isinstance(a, argparse._SubParsersAction)
-    )  # fmt: skip
-    return dict(action.choices)
 
 
 def options_of(command: str) -> list[argparse.Action]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import ast
 import contextlib
 import re
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yt_dlp
+from helpers import commands
 
 from nanokinetics.cli import _parser
 from nanokinetics.config import BuildConfig, SampleConfig
@@ -34,17 +34,6 @@ def read(page: Path) -> str:
 
 def everything() -> str:
     return "\n".join(map(read, PAGES))
-
-
-@cache
-def commands() -> dict[str, argparse.ArgumentParser]:
-    """Each command and its parser."""
-    (action,) = (
-        a
-        for a in _parser()._actions
-        if isinstance(a, argparse._SubParsersAction)
-    )  # fmt: skip
-    return dict(action.choices)
 
 
 @cache

@@ -6,13 +6,12 @@ The hashes below were computed with `printf '%s' TEXT | sha256sum`, not with thi
 from __future__ import annotations
 
 import hashlib
-import os
 import random
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import real_annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -320,18 +319,10 @@ def test_a_class_that_one_split_lacks_is_wanted_there_all_the_same_and_warned_of
     assert not warnings(select(TWO_SPLITS, splits=["train"], n=1))
 
 
-def real(name: str) -> Path:
-    folder = os.environ.get("NANOKINETICS_ANNOTATIONS")
-    root = Path(folder) if folder else Path(__file__).parents[2] / "shared" / "annotations"
-    if not (root / name).is_file():
-        pytest.skip(f"{root / name} is not there")
-    return root / name
-
-
 @pytest.mark.real_annotations
 def test_real_windows_are_picked_alike_from_both_dialects_and_in_any_order() -> None:
-    headed = read("kinetics", [real("k400/val_with_is_cc.csv")]).frame
-    headerless = read("kinetics", [real("k400/val_headerless.csv")]).frame
+    headed = read("kinetics", [real_annotations("k400/val_with_is_cc.csv")]).frame
+    headerless = read("kinetics", [real_annotations("k400/val_headerless.csv")]).frame
     rows = ["key", "label"]
     common = headed[rows].merge(headerless[rows])["key"]
     assert len(common) > 15_000
@@ -346,7 +337,7 @@ def test_real_windows_are_picked_alike_from_both_dialects_and_in_any_order() -> 
 
 @pytest.mark.real_annotations
 def test_real_versions_mixed_across_splits_are_warned_of() -> None:
-    k600 = read("kinetics", [real("k600/validate.csv")]).frame.assign(split="train")
-    k400 = read("kinetics", [real("k400/val_headerless.csv")]).frame
+    k600 = read("kinetics", [real_annotations("k600/validate.csv")]).frame.assign(split="train")
+    k400 = read("kinetics", [real_annotations("k400/val_headerless.csv")]).frame
     both = select(pd.concat([k600, k400]), splits=None, n=1)
     assert warnings(both)[0].startswith("12900 videos are in more than one split (train, val)")

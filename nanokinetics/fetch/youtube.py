@@ -56,7 +56,6 @@ class YouTubeFetcher:
         if network.cookies is not None:
             self._params["cookiefile"] = _cookies(network.cookies)
         self._ydl = _Observer(self._params)
-        self._audio = audio
         self._found: dict[str, Any] = {}
 
     def open(self, name: str) -> Source | Failure:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..clip import seconds
 from ..layout import Layout, clip_path
-from ..ledger import seconds
 from .contents import Contents, write_csv
 
 HEADER = ("file_name", "label", "label_id", "youtube_id", "time_start", "time_end")
