@@ -24,7 +24,7 @@ from .engine import Clock, Engine
 from .errors import EnvironmentFault, ExitCode, InputError, Reason
 from .failed_logs import FailedLogs
 from .fetch import check_network
-from .files import clear_leftovers
+from .files import Home, clear_leftovers
 from .indexes.contents import contents
 from .layout import Layout
 from .ledger import Ledger, Standing, epoch, utc
@@ -143,6 +143,7 @@ def _build(
 ) -> BuildResult:
     """The part that holds the folder's lock."""
     clock = Clock()
+    home = Home(layout.root)
     shutil.rmtree(layout.temporary, ignore_errors=True)  # what a killed run has left
     clear_leftovers(*layout.index_folders)
     with closing(Ledger(layout)) as ledger:
@@ -155,13 +156,20 @@ def _build(
             )
             _unlink(standing.stale, layout)
             ledger.drop(standing.stale)
-        quotas = Quotas(plan.selection, standing, retry_failed=config.retry_failed)
+        quotas = Quotas(
+            plan.selection,
+            standing,
+            retry_failed=config.retry_failed,
+            replace_transient=config.replace_transient,
+        )
         before = quotas.made
+        layout.temporary.mkdir()
         engine = Engine(
             source=SOURCE,
             quotas=quotas,
             ledger=ledger,
             layout=layout,
+            home=home,
             pool=_pool(config, layout, ffmpeg),
             pacer=_pacer(config, standing, clock),
             logs=FailedLogs(config.failed_logs),
@@ -173,10 +181,8 @@ def _build(
         finally:
             with held(signal.SIGINT, signal.SIGTERM):
                 engine.close()
-                shutil.rmtree(layout.temporary, ignore_errors=True)
-                displaced = _displace(quotas, ledger, layout)
-                indexes.write_all(contents(plan.selection, ledger.standing().done), layout)
                 reporter.close()
+                displaced = _finish(plan, quotas, ledger, layout) if home.is_there else 0
     return BuildResult(
         made=quotas.made,
         wanted=quotas.wanted,
@@ -188,6 +194,14 @@ def _build(
         short=quotas.short(),
         reasons=dict(engine.reasons),
     )
+
+
+def _finish(plan: Plan, quotas: Quotas, ledger: Ledger, layout: Layout) -> int:
+    """Bring everything that is derived from the ledger up to date; how many stand-ins went."""
+    shutil.rmtree(layout.temporary, ignore_errors=True)
+    displaced = _displace(quotas, ledger, layout)
+    indexes.write_all(contents(plan.selection, ledger.standing().done), layout)
+    return displaced
 
 
 def _displace(quotas: Quotas, ledger: Ledger, layout: Layout) -> int:
@@ -221,7 +235,7 @@ def _pacer(config: BuildConfig, standing: Standing, clock: Clock) -> Pacer:
     """A gate that remembers what earlier runs asked for in the last hour."""
     now, wall = clock.steady(), clock.wall()
     policy = PacingPolicy.exponential(
-        config.block_wait, per_hour=config.per_hour, max_wait=config.max_wait
+        config.block_wait, per_hour=config.per_hour, max_wait=config.patience
     )
     an_hour_ago = utc(wall - HOUR)  # as text it compares like the time it stands for
     recent = (epoch(at) for at in standing.asked if at >= an_hour_ago)

@@ -229,6 +229,11 @@ def _add_making(parser: argparse.ArgumentParser) -> None:
         help="how long to wait in all while refused: 90s, 15m, 2d (default: %(default)s)",
     )
     add(
+        "--wait-forever",
+        action="store_true",
+        help="in place of --max-wait: however long it takes",
+    )
+    add(
         "--block-wait",
         metavar="DURATION",
         type=_typed(config.parse_duration),
@@ -239,6 +244,12 @@ def _add_making(parser: argparse.ArgumentParser) -> None:
         "--retry-failed",
         action="store_true",
         help="ask again for clips whose failure may have passed: age, country, members only",
+    )
+    add(
+        "--replace-transient",
+        action="store_true",
+        help="let others stand in for clips that fail for now, to have N today; a later run "
+        "without it makes those after all",
     )
     add("--cookies", metavar="FILE", help="a Netscape cookie file for YouTube; never written to")
     add("--proxy", metavar="URL", help="a proxy, for yt-dlp and ffmpeg alike")

@@ -110,12 +110,18 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A clip that was not made, and why. `log` is the complete output of the tools involved."""
+    """A clip that was not made, and why. `log` is the complete output of the tools involved.
+
+    `found` says whether its video could be opened at all, `downloaded_bytes` how much of its media
+    came all the same.
+    """
 
     clip: Clip
     failure: Failure
     attempts: int = 1
     log: str = ""
+    found: bool = False
+    downloaded_bytes: int = 0
 
 
 Outcome = Made | Failed

@@ -168,8 +168,10 @@ class BuildConfig(SampleConfig):
     max_per_hour: videos asked for in any hour, 0 for no limit; None is 300 without cookies and
         2000 with them.
     max_wait: seconds to wait in all, while YouTube refuses, before giving up for now.
+    wait_forever: never give up, however long YouTube refuses; `max_wait` then counts for nothing.
     block_wait: seconds of the first wait after a refusal that names no time; doubled each time.
     retry_failed: ask again for clips whose failure may have passed.
+    replace_transient: let reserves stand in for clips that fail for now, to have n today.
     cookies, proxy, yt_dlp_args: see `NetworkConfig`.
     ffmpeg: the program to use; None finds one.
     failed_logs: where the complete output of failed attempts is kept.
@@ -184,8 +186,10 @@ class BuildConfig(SampleConfig):
     preset: str = "veryfast"
     max_per_hour: int | None = None
     max_wait: float = 6 * 3600.0
+    wait_forever: bool = False
     block_wait: float = 60.0
     retry_failed: bool = False
+    replace_transient: bool = False
     cookies: Path | None = None
     proxy: str | None = None
     yt_dlp_args: str = ""
@@ -234,6 +238,11 @@ class BuildConfig(SampleConfig):
         if self.max_per_hour is not None:
             return self.max_per_hour
         return GUEST_PER_HOUR if self.cookies is None else ACCOUNT_PER_HOUR
+
+    @property
+    def patience(self) -> float:
+        """Seconds to wait in all while refused; may be infinite."""
+        return math.inf if self.wait_forever else self.max_wait
 
     @property
     def processes(self) -> int:

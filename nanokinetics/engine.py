@@ -14,21 +14,19 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from .clip import ADOPTED, Clip, ClipId, Failed, Job, Made
+from .doubts import Doubts, fault, is_doubtful, is_refusal, may_pass
 from .errors import Blocked, EnvironmentFault, Failure, Kind, Reason
 from .failed_logs import FailedLogs, mask
+from .files import Home
 from .layout import Layout
 from .ledger import Ledger, utc
 from .pacing import Pacer, Ticket
-from .pool import Died, Event, Finished, Idle, NeverStarted, Pool
+from .pool import Died, Event, Finished, Found, Idle, NeverStarted, Pool
 from .progress import Progress, Reporter
 from .quotas import Quotas
 
 TICK: Final = 0.5
 """Seconds between two looks at the clock while nothing happens."""
-
-IN_A_ROW: Final = 5
-"""Videos without formats, or that end their worker, which speak against the machine if none in
-between could be made."""
 
 FALSE_STARTS: Final = 3
 """Workers that may end before their first job, in a row, before the run gives up."""
@@ -52,6 +50,7 @@ class Engine:
         quotas: Quotas,
         ledger: Ledger,
         layout: Layout,
+        home: Home,
         pool: Pool,
         pacer: Pacer,
         logs: FailedLogs,
@@ -75,12 +74,16 @@ class Engine:
         self._suspects: deque[Clip] = deque()
         self._alone = False
         self._crashes: Counter[ClipId] = Counter()
-        self._doubtful: list[Failed] = []
+        self._doubts = Doubts()
         self._provisional: set[ClipId] = set()
+        self._aside: dict[ClipId, Clip] = {}
+        self._had_a_chance: set[ClipId] = set()
+        self._suspected = False
         self._anything_made = False
+        self._home = home
         self._false_starts = 0
         self._given_up: str | None = None
-        self._blocked_by = ""
+        self._blocked_by: Reason | None = None
 
     def run(self) -> None:
         """Make clips until every quota is met or nothing is left to try.
@@ -93,11 +96,12 @@ class Engine:
             self._reporter.update(self._progress())
             if not self._pool.busy:
                 if self._given_up:
+                    for each in self._doubts.take(Kind.TRANSIENT):
+                        self._record(each)
                     raise Blocked(self._given_up)
                 if not (self._quotas.waiting or self._suspects):
-                    if not self._doubtful:
+                    if not self._look_further():
                         return
-                    self._look_further()
                     continue
             for event in self._pool.wait(self._patience()):
                 self._handle(event)
@@ -117,6 +121,7 @@ class Engine:
             now = self._clock.steady()
             if self._pacer.delay(now) != 0:
                 return
+            self._pool.warm_up(self._quotas.waiting)
             if self._suspects:
                 if self._pool.busy:
                     return
@@ -150,6 +155,8 @@ class Engine:
                 self._made(made)
             case Finished(outcome=Failed() as failed):
                 self._failed(failed)
+            case Found(job=job):
+                self._pacer.found(self._tickets[job])
             case Idle(job=job):
                 self._end(job)
             case Died(job=job, clips=clips, why=why, log=log):
@@ -172,9 +179,10 @@ class Engine:
     def _made(self, made: Made) -> None:
         job = self._jobs.pop(made.clip.id)
         if made.source != ADOPTED:
-            self._pacer.answered(self._tickets[job])
+            self._pacer.answered(self._tickets[job], self._clock.steady())
             self._anything_made = True
         self._false_starts = 0
+        self._home.check()
         final = self._layout.clip(made.clip)
         try:
             if made.temporary is not None:
@@ -182,10 +190,10 @@ class Engine:
                 os.replace(made.temporary, final)  # noqa: PTH105 - a path that came as text
             self._ledger.made(made, self._clock.wall())
         except OSError as error:
-            raise _fault(error) from error
+            raise _unwritable(error) from error
         self._quotas.finished(made.clip)
-        if self._doubtful and made.source != ADOPTED:
-            self._blame_clips()
+        if made.source != ADOPTED:
+            self._others_could_be_made()
 
     def _failed(self, failed: Failed) -> None:
         job = self._jobs.pop(failed.clip.id)
@@ -195,25 +203,28 @@ class Engine:
             self._quotas.put_back(failed.clip)
             self._refused(ticket, failure)
             return
-        if failure.reason not in _NO_ANSWER:
-            self._pacer.answered(ticket)
-        if failure.kind is Kind.CRASHED:
+        if failure.kind is Kind.ENVIRONMENT and not is_doubtful(failed):
+            raise fault(_masked(failure))
+        if failure.reason is Reason.WORKER_DIED:
             self._crashed(failed)
-        elif failure.reason is Reason.NO_FORMATS:
-            self._doubt(failed)
-        elif failure.kind is Kind.ENVIRONMENT:
-            raise EnvironmentFault(f"{_REMEDIES[failure.reason]} ({mask(failure.message)})")
-        else:
+        elif not is_doubtful(failed):
+            self._pacer.answered(ticket, self._clock.steady())
             self._record(failed)
+        elif self._suspected:
+            self._set_aside(failed, ticket)
+        elif self._quotas.has_failed_before(failed.clip):  # then it says nothing of the others
+            self._record(failed)
+        else:
+            self._doubt(failed, ticket)
 
     def _record(self, failed: Failed) -> None:
         """Write a failure down, and let its class draw the next candidate unless it may pass."""
         at, failure = self._clock.wall(), failed.failure
-        masked = replace(failed, failure=replace(failure, message=mask(failure.message)))
+        masked = replace(failed, failure=_masked(failure))
         try:
             self._ledger.failed(masked, self._logs.write(masked, utc(at)), at)
         except OSError as error:
-            raise _fault(error) from error
+            raise _unwritable(error) from error
         self.reasons[failure.reason] += 1
         if failure.reason.about_the_video:
             self._dead[failed.clip.youtube_id] = failure
@@ -226,14 +237,15 @@ class Engine:
             self._quotas.hold(failed.clip)
 
     def _refused(self, ticket: Ticket, failure: Failure) -> None:
-        self._blocked_by = failure.reason.replace("_", " ")
+        self._blocked_by = failure.reason
         too_long = self._pacer.refused(ticket, self._clock.steady(), failure.retry_after)
         if too_long and self._given_up is None:
             until = self._clock.wall() + (self._pacer.delay(self._clock.steady()) or 0.0)
+            made, wanted = self._quotas.made, self._quotas.wanted
             self._given_up = (
-                f"YouTube refuses this address ({self._blocked_by}): {self._quotas.made} of "
-                f"{self._quotas.wanted} clips are made and nothing is lost; run the same command "
-                f"again after {utc(until)}"
+                f"{_WHY_WAITING.get(failure.reason, _LOST)} ({failure.reason.words}): {made} of "
+                f"{wanted} clips are made, {wanted - made} are left and nothing is lost; run the "
+                f"same command again after {utc(until)}"
             )
 
     def _crashed(self, failed: Failed) -> None:
@@ -241,67 +253,112 @@ class Engine:
         self._crashes[failed.clip.id] += 1
         if self._crashes[failed.clip.id] < 2:
             self._suspects.append(failed.clip)
+            return
+        self._doubts.add(replace(failed, attempts=2))
+        if self._doubts.are_everybodys:
+            raise self._diagnosis()
+
+    def _doubt(self, failed: Failed, ticket: Ticket) -> None:
+        """Keep a failure unjudged; many in a row close the gate, or end a run that never worked."""
+        self._doubts.add(failed)
+        if not self._doubts.are_everybodys:
+            return
+        typical = self._doubts.typical
+        if not may_pass(typical) or not (self._anything_made or is_refusal(typical)):
+            raise self._diagnosis()
+        self._suspected = True
+        for each in self._doubts.take():
+            self._aside[each.clip.id] = each.clip
+        self._refused(ticket, typical)
+
+    def _set_aside(self, failed: Failed, ticket: Ticket) -> None:
+        """Another one that fails like all: the gate stays closed, and other videos probe it.
+
+        Those set aside are asked for again when no other is left, each once and alone.
+        """
+        clip = failed.clip
+        if not (ticket.probe and clip.id in self._had_a_chance):
+            self._aside[clip.id] = clip
+        elif failed.failure.kind is Kind.TRANSIENT:
+            self._record(failed)
         else:
-            self._doubt(replace(failed, attempts=2))
+            self._doubts.add(failed)
+        self._refused(ticket, failed.failure)
 
-    def _doubt(self, failed: Failed) -> None:
-        """Nobody knows yet whose fault it is: the clip's, or that of this machine for all."""
-        self._doubtful.append(failed)
-        if len({each.clip.youtube_id for each in self._doubtful}) >= IN_A_ROW:
-            raise self._blame_machine()
+    def _diagnosis(self) -> EnvironmentFault:
+        """What stops every video alike; the logs of those that showed it are kept."""
+        failure = self._doubts.typical
+        logs = [self._logs.write(each, utc(self._clock.wall())) for each in self._doubts.take()]
+        ended = fault(_masked(failure))
+        return EnvironmentFault(f"{ended}; {logs[-1]} has more")
 
-    def _blame_machine(self) -> EnvironmentFault:
-        failure = self._doubtful[-1].failure
-        return EnvironmentFault(f"{_REMEDIES[failure.reason]} ({mask(failure.message)})")
+    def _others_could_be_made(self) -> None:
+        """So each failure is its clip's own, and a block that was only suspected is over."""
+        self._suspected = False
+        for each in self._doubts.take():
+            self._record(each)
+        self._take_back()
 
-    def _look_further(self) -> None:
-        """Nothing else is left to try: see whether the reserves can be made, before judging."""
-        fresh = [f.clip for f in self._doubtful if f.clip.id not in self._provisional]
+    def _take_back(self) -> None:
+        for clip in self._aside.values():
+            self._quotas.put_back(clip)
+        self._aside.clear()
+
+    def _look_further(self) -> bool:
+        """Nothing else is left to try: what can be done about the clips that are not judged?"""
+        if self._aside:
+            self._had_a_chance.update(self._aside)
+            self._take_back()
+            return True
+        for each in self._doubts.take(Kind.TRANSIENT):  # those are written off in no case
+            self._record(each)
+        if self._quotas.waiting:
+            return True
+        # Before a clip is replaced, its reserves show whether any can be made.
+        fresh = [f.clip for f in self._doubts if f.clip.id not in self._provisional]
         for clip in fresh:
             self._provisional.add(clip.id)
             self._quotas.out(clip)
         if fresh:
-            return
-        if not self._anything_made:
-            raise self._blame_machine()
-        self._blame_clips()
-
-    def _blame_clips(self) -> None:
-        """Others could be made, so these clips are at fault."""
-        while self._doubtful:
-            self._record(self._doubtful.pop())
+            return True
+        if any(self._doubts) and not self._anything_made:
+            raise self._diagnosis()
+        self._others_could_be_made()
+        return False
 
     def _progress(self) -> Progress:
         now, wall = self._clock.steady(), self._clock.wall()
-        closed = self._pacer.closed_until
-        rest = self._pacer.delay(now) if self._quotas.waiting and closed is None else 0.0
+        since, until = self._pacer.closed_since, self._pacer.closed_until
+        rest = self._pacer.delay(now) if self._quotas.waiting and until is None else 0.0
         return Progress(
             made=self._quotas.made,
             wanted=self._quotas.wanted,
             replaced=self._quotas.replaced,
             held=self._quotas.held,
             in_hand=len(self._jobs),
-            blocked_until=wall + closed - now if closed is not None and closed > now else None,
-            blocked_by=self._blocked_by,
-            resting_until=wall + rest if rest else None,
+            blocked_since=None if since is None else wall + since - now,
+            blocked_until=None if until is None or until <= now else wall + until - now,
+            blocked_by=self._blocked_by.words if self._blocked_by else "",
+            resting_until=wall + rest if rest and rest > self._pacer.spacing else None,
         )
 
 
-_NO_ANSWER: Final = frozenset({Reason.TIMEOUT, Reason.NETWORK, Reason.WORKER_DIED})
-"""What says nothing of whether YouTube would have answered."""
+_LOST: Final = "YouTube cannot be reached any more"
 
-_REMEDIES: Final = {
-    Reason.DISK_FULL: "the disk is full; make room and run the same command again",
-    Reason.NOT_WRITABLE: "the destination cannot be written to; mend that and run the same command",
-    Reason.NO_FFMPEG: "ffmpeg is missing; install it, or name one with --ffmpeg FILE",
-    Reason.NO_FORMATS: "YouTube offers this machine no formats at all; update yt-dlp "
-    "(pip install -U 'yt-dlp[default,deno]') and run the same command again",
-    Reason.WORKER_DIED: "worker processes die on every clip; if memory is short, use fewer "
-    "--workers, and run the same command again",
+_WHY_WAITING: Final = {
+    Reason.RATE_LIMITED: "YouTube refuses this address",
+    Reason.BOT_CHECK: "YouTube refuses this address",
+    Reason.FORBIDDEN_MEDIA: "YouTube hands no media to this address",
+    Reason.NO_FORMATS: "YouTube offers this address no formats any more",
 }
+"""How a person is told why a run waits; all else is a lost connection."""
 
 
-def _fault(error: OSError) -> EnvironmentFault:
+def _masked(failure: Failure) -> Failure:
+    return replace(failure, message=mask(failure.message))
+
+
+def _unwritable(error: OSError) -> EnvironmentFault:
     where = f": {error.filename}" if error.filename else ""
     return EnvironmentFault(
         f"{error.strerror or error}{where}; mend that and run the same command again"

@@ -87,6 +87,11 @@ class Reason(StrEnum):
         return _KINDS[self]
 
     @property
+    def words(self) -> str:
+        """The reason as it is said to a person."""
+        return self.value.replace("_", " ")
+
+    @property
     def replaced(self) -> bool:
         """Whether the next clip of the class takes the clip's place.
 

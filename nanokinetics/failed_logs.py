@@ -29,11 +29,24 @@ def mask(text: str) -> str:
     return text
 
 
-class FailedLogs:
-    """A folder of logs, made when the first is written."""
+LARGEST_FOLDER: Final = 256 * 2**20
+"""Bytes that the folder may hold: a failure of three attempts leaves some 20 kB, so about 10,000 of
+them. When it is full, the oldest logs make room."""
 
-    def __init__(self, folder: Path) -> None:
+LARGEST_ENTRY: Final = 2**20
+"""Bytes of one failure's output; of more, the beginning and the end are kept."""
+
+_OPENING: Final = "=== "
+"""How each log begins; a file that does not is somebody else's, and is left alone."""
+
+
+class FailedLogs:
+    """A folder of logs, made when the first is written, that never holds more than it may."""
+
+    def __init__(self, folder: Path, largest: int = LARGEST_FOLDER) -> None:
         self._folder = folder
+        self._largest = largest
+        self._held: int | None = None
 
     def write(self, failed: Failed, at: str) -> str:
         """Append an attempt's output to the clip's log; its path. Raises OSError."""
@@ -41,9 +54,41 @@ class FailedLogs:
         path = self._folder / f"{failed.clip.key}.log"
         failure = failed.failure
         head = (
-            f"=== {at} {failed.clip.split}/{failed.clip.label}: {failure.reason} ({failure.kind})"
+            f"{_OPENING}{at} {failed.clip.split}/{failed.clip.label}: "
+            f"{failure.reason} ({failure.kind})"
         )
-        text = f"{head}\n{failure.message}\n\n{failed.log.rstrip()}\n\n"
-        with path.open("a", encoding="utf-8", errors="replace") as file:
-            file.write(mask(text))
+        text = mask(f"{head}\n{failure.message}\n\n{failed.log.rstrip()}\n\n")
+        data = _shortened(text.encode("utf-8", errors="replace"))
+        if self._held is None:
+            self._held = sum(entry.stat().st_size for entry in self._folder.glob("*.log"))
+        if self._held + len(data) > self._largest:
+            self._held = self._make_room(len(data), path)
+        with path.open("ab") as file:
+            file.write(data)
+        self._held += len(data)
         return str(path)
+
+    def _make_room(self, needed: int, spared: Path) -> int:
+        """Remove the oldest logs until a tenth of the room is free; the bytes that are left."""
+        found = [(entry.stat(), entry) for entry in self._folder.glob("*.log")]
+        held = sum(stat.st_size for stat, _ in found)
+        for stat, entry in sorted(found, key=lambda each: each[0].st_mtime_ns):
+            if held + needed <= 0.9 * self._largest:
+                break
+            if entry != spared and _is_ours(entry):
+                entry.unlink(missing_ok=True)
+                held -= stat.st_size
+        return held
+
+
+def _shortened(data: bytes) -> bytes:
+    if len(data) <= LARGEST_ENTRY:
+        return data
+    half = LARGEST_ENTRY // 2
+    left_out = b"\n[... %d bytes are left out ...]\n" % (len(data) - 2 * half)
+    return data[:half] + left_out + data[-half:]
+
+
+def _is_ours(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(_OPENING)) == _OPENING.encode()

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and a folder that must stay where it is."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import contextlib
 import os
 from pathlib import Path
 from typing import Final
+
+from .errors import EnvironmentFault
 
 SUFFIX: Final = ".tmp"
 
@@ -35,3 +37,34 @@ def replace_file(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+
+
+class Home:
+    """A folder that is to be the same one throughout: not unmounted, moved or removed meanwhile.
+
+    Without a look, what is mounted over a folder could vanish and the files go to the disk below.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._at_first = _identity(folder)
+
+    @property
+    def is_there(self) -> bool:
+        return _identity(self._folder) == self._at_first
+
+    def check(self) -> None:
+        """Raises EnvironmentFault if it is another folder than at first."""
+        if not self.is_there:
+            raise EnvironmentFault(
+                f"{self._folder} is not the folder it was at the start; was it unmounted or moved? "
+                "See to that and run the same command again"
+            )
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

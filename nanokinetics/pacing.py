@@ -5,7 +5,9 @@
                            └──────────────── refused ───────────────┘
 
 One refusal holds everyone back. While the gate is closed nothing starts; after that one request
-goes out alone, and only its answer opens the gate. Times are seconds of any steady clock.
+goes out alone, and only its answer opens the gate. What a block has taught stays for a while: the
+others follow one by one at a distance, which shrinks with each success, and the next block is
+taken to last about as long as the last. Times are seconds of any steady clock.
 """
 
 from __future__ import annotations
@@ -22,11 +24,27 @@ HOUR: Final = 3600.0
 LONGEST_WAIT: Final = HOUR
 """Seconds of the longest single wait: a block by YouTube lasts an hour or more."""
 
+MEMORY: Final = HOUR
+"""Seconds of peace after which the next block is taken for the first."""
+
 SHORTEST_WAIT: Final = 1.0
 """Seconds waited even after a Retry-After of nothing."""
 
+ABREAST: Final = 2
+"""Videos that may be asked for at once while nothing speaks against it. Finding one is short, two
+or so requests, so this holds no worker up; and it bounds what the first refusal costs, since
+whatever is under way by then is refused as well. After a refusal it is one."""
 
-@dataclass(frozen=True, slots=True)
+SHRINK: Final = 0.9
+"""What a success makes of the spacing. Below a tenth of its first value there is none any more, so
+that some twenty successes make good one refusal."""
+
+GROWTH: Final = 2.0
+WIDEST: Final = 10.0
+"""What another block makes of the spacing, and how many times its first value it may become."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Ticket:
     """Permission to ask once. `at` is when it was given."""
 
@@ -36,17 +54,28 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class PacingPolicy:
-    """How patient to be. `wait` says how long to wait after the n-th refusal in a row."""
+    """How patient to be.
+
+    wait: how long to wait after the n-th refusal in a row. per_hour: starts in any rolling hour,
+    0 for no limit. max_wait: seconds of waiting in all. spacing: seconds between two starts after
+    the first block. abreast: starts that may be without an answer, 0 for no limit.
+    """
 
     wait: wait_base
     per_hour: int = 0
     max_wait: float = 6 * HOUR
+    spacing: float = 0.0
+    abreast: int = ABREAST
 
     @classmethod
     def exponential(cls, first: float, *, per_hour: int, max_wait: float) -> PacingPolicy:
-        """Wait `first` seconds, twice as long each further time, and a little at random on top."""
+        """Wait `first` seconds, twice as long each further time, and a little at random on top.
+
+        The spacing is a tenth of that: 6 s by default, within the 5 to 10 s between two videos
+        that yt-dlp's wiki recommends.
+        """
         growing = wait_exponential(multiplier=first, max=max(first, LONGEST_WAIT))
-        return cls(growing + wait_random(0, first / 10), per_hour, max_wait)
+        return cls(growing + wait_random(0, first / 10), per_hour, max_wait, spacing=first / 10)
 
 
 class Pacer:
@@ -54,22 +83,30 @@ class Pacer:
 
     def __init__(self, policy: PacingPolicy, earlier_starts: Iterable[float] = ()) -> None:
         self.policy = policy
+        self.closed_since: float | None = None
         self.closed_until: float | None = None
         self.refusals = 0
         """Times that the gate was closed, in all."""
         self.waited = 0.0
         """Seconds of waiting because of refusals, in all."""
-        self._in_a_row = 0
+        self.spacing = 0.0
+        """Seconds between two starts at present."""
+        self._level = 0
+        """Refusals that the next wait reckons with; a probe that is answered takes one off."""
+        self._opened_at = float("-inf")
         self._penalized_at = float("-inf")
+        self._last_start = float("-inf")
         self._probe: Ticket | None = None
+        self._asking: set[Ticket] = set()
         self._starts = deque(sorted(earlier_starts))
 
     def delay(self, now: float) -> float | None:
-        """Seconds until the next start is allowed; 0 for now; None while a probe is out."""
-        if self._probe is not None:
+        """Seconds until the next start is allowed; 0 for now; None while others must answer."""
+        if self._probe is not None or self._is_crowded():
             return None
         gate = self.closed_until - now if self.closed_until is not None else 0.0
-        return max(0.0, gate, self._budget(now))
+        gap = self._last_start + self.spacing - now if self.spacing else 0.0
+        return max(0.0, gate, gap, self._budget(now))
 
     def start(self, now: float) -> Ticket:
         """Take the permission that `delay` promised."""
@@ -78,18 +115,31 @@ class Pacer:
         ticket = Ticket(now, probe=self.closed_until is not None)
         if ticket.probe:
             self._probe = ticket
+        self._asking.add(ticket)
         self._starts.append(now)
+        self._last_start = now
         return ticket
 
-    def answered(self, ticket: Ticket) -> None:
+    def found(self, ticket: Ticket) -> None:
+        """The first requests were let through: others may ask. A probe must come to its end."""
+        self._asking.discard(ticket)
+
+    def answered(self, ticket: Ticket, now: float) -> None:
         """A request was let through, whatever became of the clip. A probe opens the gate."""
+        self._asking.discard(ticket)
+        if ticket.at > self._penalized_at:
+            self.spacing *= SHRINK
+            if self.spacing < self.policy.spacing / 10:
+                self.spacing = 0.0
         if ticket is self._probe:
             self._probe = None
-            self.closed_until = None
-            self._in_a_row = 0
+            self.closed_since = self.closed_until = None
+            self._opened_at = now
+            self._level -= 1
 
     def unanswered(self, ticket: Ticket) -> None:
         """A request never came to an end (its worker died): a probe must be sent again."""
+        self._asking.discard(ticket)
         if ticket is self._probe:
             self._probe = None
 
@@ -100,19 +150,32 @@ class Pacer:
         Retry-After does. A server that refuses again at the time it named itself is believed no
         more than our own patience. True if waiting on would pass the policy's `max_wait`.
         """
+        self._asking.discard(ticket)
         if ticket is not self._probe and ticket.at <= self._penalized_at:
             if retry_after is not None and self.closed_until is not None:
                 self._close_until(max(self.closed_until, now + retry_after), now)
             return self.waited > self.policy.max_wait
+        again = ticket is self._probe
         self._probe = None
-        self._in_a_row += 1
+        if self.closed_since is None:
+            self.closed_since = now
+            if now - self._opened_at >= MEMORY:
+                self._level = 0
+        self._level += 1
         self.refusals += 1
         self._penalized_at = now
-        wait = self.policy.wait(_after(self._in_a_row))
+        self.spacing = min(
+            max(GROWTH * self.spacing, self.policy.spacing), WIDEST * self.policy.spacing
+        )
+        wait = self.policy.wait(_after(self._level))
         if retry_after is not None:
-            wait = max(SHORTEST_WAIT, retry_after, wait if self._in_a_row > 1 else 0.0)
+            wait = max(SHORTEST_WAIT, retry_after, wait if again else 0.0)
         self._close_until(now + wait, now)
         return self.waited > self.policy.max_wait
+
+    def _is_crowded(self) -> bool:
+        abreast = min(1, self.policy.abreast) if self.refusals else self.policy.abreast
+        return abreast > 0 and len(self._asking) >= abreast
 
     def _close_until(self, until: float, now: float) -> None:
         counted = max(now, self.closed_until or now)

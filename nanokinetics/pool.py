@@ -16,6 +16,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -34,6 +35,13 @@ class Finished:
     """A clip has its outcome; the worker may be busy with more clips of the job."""
 
     outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The video of a job could be opened: the first requests were let through."""
+
+    job: Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +69,14 @@ class NeverStarted:
     log: str
 
 
-Event = Finished | Idle | Died | NeverStarted
+Event = Finished | Found | Idle | Died | NeverStarted
+
+
+class _Note(Enum):
+    """What a worker says besides outcomes."""
+
+    READY = "ready for the next job"
+    FOUND = "the video could be opened"
 
 
 @dataclass(slots=True)
@@ -94,10 +109,15 @@ class Pool:
     def has_room(self) -> bool:
         return self.busy < self._size
 
+    def warm_up(self, jobs: int) -> None:
+        """Start the workers that so many jobs will need, so that they are ready when given one."""
+        while len(self._members) < min(jobs, self._size):
+            self._start()
+
     def give(self, job: Job) -> None:
         """Hand a job to a free worker, starting one if need be. Only when there is room."""
-        free = (m for m in self._members if m.job is None)
-        member = next(free, None) or self._start()
+        free = sorted((m for m in self._members if m.job is None), key=lambda m: not m.ready)
+        member = free[0] if free else self._start()
         try:
             member.pipe.send(job)
         except OSError:  # a free worker has died: the job was never in its hands
@@ -149,7 +169,10 @@ class Pool:
         except (EOFError, OSError):
             yield from self._bury(member)
             return
-        if message is None:
+        if message is _Note.FOUND:
+            if member.job:
+                yield Found(member.job)
+        elif message is _Note.READY:
             if member.ready and member.job:
                 job, member.job, member.left = member.job, None, None
                 yield Idle(job)
@@ -212,7 +235,7 @@ def held(*signals: signal.Signals) -> Iterator[None]:
 
 
 def work_for(pipe: Connection, config: WorkerConfig) -> None:
-    """What a worker process runs: jobs in, outcomes out, None when ready for the next.
+    """What a worker process runs: jobs in, outcomes and notes out.
 
     An exception that nobody foresaw ends the process; its traceback is the last message.
     """
@@ -223,12 +246,12 @@ def work_for(pipe: Connection, config: WorkerConfig) -> None:
     else:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     try:
-        worker = Worker(config)
-        pipe.send(None)
+        worker = Worker(config, lambda: pipe.send(_Note.FOUND))
+        pipe.send(_Note.READY)
         while True:
             for outcome in worker.work(pipe.recv()):
                 pipe.send(outcome)
-            pipe.send(None)
+            pipe.send(_Note.READY)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # the parent is gone
     except Exception:  # noqa: BLE001 - handed to the parent, which records it

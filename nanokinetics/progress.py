@@ -22,8 +22,9 @@ REDRAW_EVERY: Final = 0.25
 class Progress:
     """How far a build has come. Counts are clips.
 
-    `blocked_until` is when the next request may go out, in seconds since the epoch, while YouTube
-    refuses; `blocked_by` says how. `resting_until` is the same for the hourly budget.
+    While YouTube refuses, `blocked_since` is when that began, in seconds since the epoch, and
+    `blocked_until` when the next request may go out, None while one is on its way; `blocked_by`
+    says how it refused. `resting_until` is the same for the hourly budget.
     """
 
     made: int
@@ -31,14 +32,16 @@ class Progress:
     replaced: int
     held: int
     in_hand: int
+    blocked_since: float | None = None
     blocked_until: float | None = None
     blocked_by: str = ""
     resting_until: float | None = None
 
     @property
     def state(self) -> str:
-        if self.blocked_until is not None:
-            return f"blocked until {_clock(self.blocked_until)} ({self.blocked_by})"
+        if self.blocked_since is not None:
+            until = f"until {_clock(self.blocked_until)}" if self.blocked_until else "asking again"
+            return f"blocked since {_clock(self.blocked_since)}, {until} ({self.blocked_by})"
         if self.resting_until is not None:
             return f"resting until {_clock(self.resting_until)} (hourly budget)"
         return f"{self.in_hand} in hand"
@@ -114,7 +117,7 @@ class Lines:
 
     def update(self, progress: Progress) -> None:
         now = self._clock()
-        waiting = progress.blocked_until is not None or progress.resting_until is not None
+        waiting = progress.blocked_since is not None or progress.resting_until is not None
         if now < self._next and waiting == self._waiting:
             return
         self._next, self._waiting = now + LINE_EVERY, waiting

@@ -8,12 +8,12 @@ So what is kept does not depend on the order in which clips finish.
 from __future__ import annotations
 
 import heapq
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .clip import Clip, ClipId, Group
-from .errors import Reason
+from .errors import Kind, Reason
 from .ledger import Standing
 from .selection import Selection
 
@@ -25,6 +25,8 @@ class _Class:
     group: Group
     rows: Iterator[int]
     wanted: int
+    later: deque[int] = field(default_factory=deque)
+    """Candidates that failed for now and are asked for again only if no other is left."""
     in_play: int = 0
     kept: int = 0
     """Clips among the first n available."""
@@ -37,14 +39,24 @@ class _Class:
 
 
 class Quotas:
-    """The state of every class, from what is in the tables and what has happened since."""
+    """The state of every class, from what is in the tables and what has happened since.
+
+    retry_failed: draw clips again whose failure may have passed. replace_transient: let reserves
+    stand in for clips that failed for now, until a run without it makes those after all.
+    """
 
     def __init__(
-        self, selection: Selection, standing: Standing, *, retry_failed: bool = False
+        self,
+        selection: Selection,
+        standing: Standing,
+        *,
+        retry_failed: bool = False,
+        replace_transient: bool = False,
     ) -> None:
         self._selection = selection
         self._standing = standing
         self._retry_failed = retry_failed
+        self._replace_transient = replace_transient
         self._classes = {
             group: _Class(group, iter(selection.rows(group)), wanted)
             for group, wanted in selection.quotas.items()
@@ -116,8 +128,16 @@ class Quotas:
         self._fill(each)
 
     def hold(self, clip: Clip) -> None:
-        """The clip failed for now: nothing takes its place, and a later run asks again."""
+        """The clip failed for now: it keeps its place, and a later run asks again."""
         self._held.add(clip.id)
+        if self._replace_transient:
+            each = self._classes[clip.group]
+            each.in_play -= 1
+            self._fill(each)
+
+    def has_failed_before(self, clip: Clip) -> bool:
+        """Whether an earlier run could not make it either."""
+        return clip.id in self._standing.failed
 
     def surplus(self) -> frozenset[ClipId]:
         """Finished clips of full classes that better-ranked ones, available after all, displace."""
@@ -136,7 +156,10 @@ class Quotas:
         while each.in_play < each.wanted:
             row = next(each.rows, None)
             if row is None:
-                return
+                if not each.later:
+                    return
+                self._draw(each, each.later.popleft())
+                continue
             id_ = self._selection.id(row)
             failed = self._standing.failed.get(id_)
             if id_ in self._standing.done:
@@ -145,10 +168,15 @@ class Quotas:
                 self._kept.add(id_)
             elif failed is not None and self._stays_out(failed):
                 self.replaced += 1
+            elif failed is not None and failed.kind is Kind.TRANSIENT and self._replace_transient:
+                each.later.append(row)
             else:
-                each.in_play += 1
-                self._ranks[id_] = row - self._selection.rows(each.group).start
-                self._wait(self._selection.clip(row))
+                self._draw(each, row)
+
+    def _draw(self, each: _Class, row: int) -> None:
+        each.in_play += 1
+        self._ranks[self._selection.id(row)] = row - self._selection.rows(each.group).start
+        self._wait(self._selection.clip(row))
 
     def _stays_out(self, failed: Reason) -> bool:
         return failed.replaced and not (self._retry_failed and failed.asked_again)

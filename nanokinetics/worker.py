@@ -11,7 +11,7 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -59,10 +59,11 @@ class WorkerConfig:
 
 
 class Worker:
-    """Makes clips, one after the other."""
+    """Makes clips, one after the other. `on_found` is called each time a video was opened."""
 
-    def __init__(self, config: WorkerConfig) -> None:
+    def __init__(self, config: WorkerConfig, on_found: Callable[[], None] = lambda: None) -> None:
         self._config = config
+        self._on_found = on_found
         self._layout = Layout(config.root)
         self._folder = config.temporary / str(os.getpid())
         self._fetchers: dict[str, Fetcher] = {}
@@ -70,7 +71,8 @@ class Worker:
 
     def work(self, job: Job) -> Iterator[Outcome]:
         """One outcome for each clip of a job, in order. The video is found once for all of them."""
-        visit = _Visit(self._fetcher(job.source), job.clips[0].youtube_id, self._folder / "whole")
+        fetcher = self._fetcher(job.source)
+        visit = _Visit(fetcher, job.clips[0].youtube_id, self._folder / "whole", self._on_found)
         try:
             for clip in job.clips:
                 yield self._outcome(clip, visit)
@@ -89,7 +91,7 @@ class Worker:
         began = time.monotonic()
         number = 0
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._folder.mkdir(exist_ok=True)  # its parent is there, or the destination is gone
             result: Made | Failure | None = self._adopt(clip) or visit.refused
             if result is None:
                 retrying = Retrying(
@@ -101,12 +103,12 @@ class Worker:
                 result = retrying(self._attempt, clip, visit, retrying)
                 number = retrying.statistics["attempt_number"]
         except OSError as error:
-            fault = _fault_of_the_machine(error)
+            fault = self._fault_of_the_machine(error)
             if fault is None:
                 raise
             result = fault
         if isinstance(result, Failure):
-            return Failed(clip, result, number, visit.log())
+            return Failed(clip, result, number, visit.log(), visit.found, visit.downloaded)
         return replace(result, attempts=number, total_seconds=time.monotonic() - began)
 
     def _attempt(self, clip: Clip, visit: _Visit, retrying: Retrying) -> Made | Failure:
@@ -219,6 +221,15 @@ class Worker:
             format_id=source.format_id,
         )
 
+    def _fault_of_the_machine(self, error: OSError) -> Failure | None:
+        """What stops every clip; None for what ends this worker only, such as a lack of memory."""
+        said = f"{error.strerror}: {error.filename}" if error.filename else str(error)
+        if error.filename == self._config.ffmpeg.path:
+            return Failure(Reason.NO_FFMPEG, said)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return Failure(Reason.DISK_FULL, said)
+        return Failure(Reason.NOT_WRITABLE, said) if error.errno in _GONE_OR_CLOSED else None
+
     def _adopt(self, clip: Clip) -> Made | None:
         """A whole file that already stands in the clip's place: a run was ended before its row."""
         path = self._layout.clip(clip)
@@ -239,13 +250,17 @@ class Worker:
 class _Visit:
     """One video being worked on: its streams once found, what was said, and what it cost."""
 
-    def __init__(self, fetcher: Fetcher, name: str, folder: Path) -> None:
+    def __init__(
+        self, fetcher: Fetcher, name: str, folder: Path, on_found: Callable[[], None]
+    ) -> None:
         self.source_name = fetcher.name
+        self.found = False
         self.refused: Failure | None = None
         """Why the video could not be opened at all: the same for every clip of it."""
         self._fetcher = fetcher
         self._name = name
         self._folder = folder
+        self._on_found = on_found
         self._source: Source | None = None
         self._said: list[str] = []
         self._seconds = 0.0
@@ -262,12 +277,14 @@ class _Visit:
                 self.refused = found
                 return found
             self.refused = None
+            self.found = True
             self._source = found
+            self._on_found()
         return self._source
 
     def download(self) -> Source | Failure:
         """The whole video, brought here; from then on every clip of it is cut from that."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(exist_ok=True)
         got = self._fetcher.download(self._folder)
         self.say(self._fetcher.log())
         if isinstance(got, Source):
@@ -347,10 +364,10 @@ def _last_line(text: str) -> str:
     return f"ffmpeg: {lines[-1]}" if lines else "ffmpeg made nothing and said nothing"
 
 
-def _fault_of_the_machine(error: OSError) -> Failure | None:
-    said = f"{error.strerror}: {error.filename}" if error.filename else str(error)
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return Failure(Reason.DISK_FULL, said)
-    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return Failure(Reason.NOT_WRITABLE, said)
-    return None
+_GONE_OR_CLOSED: Final = frozenset(
+    {
+        *(errno.EROFS, errno.EACCES, errno.EPERM),
+        *(errno.ENOENT, errno.ENOTDIR, errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO),
+    }
+)
+"""A folder that must not be written to, or that went away: unmounted, unplugged, removed."""

@@ -277,7 +277,7 @@ def test_a_throttle_is_waited_for_and_costs_no_clip(bench, kind):
     done = made.run()
     assert done.code == 0, done.stderr
     assert made.site.refused
-    assert "blocked until" in done.stderr
+    assert "blocked since" in done.stderr
     assert made.failed() == []
     made.holds(kept(rows, 3))
 
