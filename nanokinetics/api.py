@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import platform
 import shutil
 import signal
-from collections.abc import Iterable, Mapping
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
@@ -88,8 +90,10 @@ def build(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> 
     reporter = reporter or Silent()
     layout = Layout(config.dest)
     read_record(layout)  # refuses somebody else's folder before a lock is put into it
-    found, selection = _choose(config, reporter)
-    ffmpeg = find_ffmpeg(config.ffmpeg)
+    with ThreadPoolExecutor(1) as aside:  # asking an ffmpeg what it can do takes half a second
+        looking = aside.submit(find_ffmpeg, config.ffmpeg)
+        found, selection = _choose(config, reporter)
+        ffmpeg = looking.result()
     try:
         config.dest.mkdir(parents=True, exist_ok=True)
         with FileLock(layout.lock, timeout=0):
@@ -147,8 +151,15 @@ def _build(
     shutil.rmtree(layout.temporary, ignore_errors=True)  # what a killed run has left
     clear_leftovers(*layout.index_folders)
     with closing(Ledger(layout)) as ledger:
-        standing = ledger.standing()  # damage is found before anything is written
-        plan.save(layout)
+        with _no_collector():
+            standing = ledger.standing()  # damage is found before anything is written
+            plan.save(layout)
+            quotas = Quotas(
+                plan.selection,
+                standing,
+                retry_failed=config.retry_failed,
+                replace_transient=config.replace_transient,
+            )
         if standing.stale:
             reporter.say(
                 f"{len(standing.stale)} clips of {layout.stats} are gone or damaged; "
@@ -156,12 +167,6 @@ def _build(
             )
             _unlink(standing.stale, layout)
             ledger.drop(standing.stale)
-        quotas = Quotas(
-            plan.selection,
-            standing,
-            retry_failed=config.retry_failed,
-            replace_transient=config.replace_transient,
-        )
         before = quotas.made
         layout.temporary.mkdir()
         engine = Engine(
@@ -196,20 +201,24 @@ def _build(
     )
 
 
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """Python's collector of cycles would walk the rows being read again and again, all alive."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
 def _finish(plan: Plan, quotas: Quotas, ledger: Ledger, layout: Layout) -> int:
     """Bring everything that is derived from the ledger up to date; how many stand-ins went."""
     shutil.rmtree(layout.temporary, ignore_errors=True)
-    displaced = _displace(quotas, ledger, layout)
-    indexes.write_all(contents(plan.selection, ledger.standing().done), layout)
-    return displaced
-
-
-def _displace(quotas: Quotas, ledger: Ledger, layout: Layout) -> int:
-    """Remove clips that stood in for better-ranked ones which `--retry-failed` has now made."""
-    surplus = quotas.surplus()
+    surplus = quotas.surplus()  # stood in for better-ranked clips which have now been made
     if surplus:
         _unlink(surplus, layout)  # first: a row without its file is mended, a file without not
         ledger.drop(surplus)
+    indexes.write_all(contents(plan.selection, quotas.done - surplus), layout)
     return len(surplus)
 
 

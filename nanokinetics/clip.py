@@ -41,6 +41,10 @@ class ClipId(NamedTuple):
     label: str
     key: str
 
+    @property
+    def group(self) -> Group:
+        return Group(self.split, self.label)
+
 
 @dataclass(frozen=True, slots=True)
 class Clip:

@@ -23,8 +23,11 @@ def clear_leftovers(*folders: Path) -> None:
 def replace_file(path: Path, data: bytes) -> None:
     """Give a file new content in one step: written beside it, flushed, renamed over it.
 
-    Whoever reads it meanwhile sees the old or the new content, never a part.
+    Whoever reads it meanwhile sees the old or the new content, never a part. A file that holds
+    the content already is left as it is.
     """
+    if _holds(path, data):
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}{SUFFIX}")
     try:
@@ -37,6 +40,13 @@ def replace_file(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        return path.stat().st_size == len(data) and path.read_bytes() == data
+    except OSError:  # whatever is wrong with it shows when it is written
+        return False
 
 
 class Home:

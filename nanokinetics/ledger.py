@@ -12,8 +12,9 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from .clip import ADOPTED, Clip, ClipId, Failed, Made, seconds
 from .errors import InputError, Reason
@@ -119,21 +120,23 @@ class Ledger:
         asked: dict[str, str] = {}
         root = str(self._layout.root)
         sizes: dict[ClipId, tuple[str, str]] = {}
-        for _, *id_, path, size, source, youtube_id, at in self._stats.rows(
+        for _, row in self._stats.rows(
             "split", "label", "key", "path", "bytes", "source", "youtube_id", "finished_at"
         ):
-            sizes[ClipId(*id_)] = (path, size)
+            split, label, key, path, size, source, youtube_id, at = row
+            sizes[ClipId(split, label, key)] = (path, size)
             if source != ADOPTED:
                 asked[youtube_id] = max(at, asked.get(youtube_id, ""))
         for clip_id, (path, size) in sizes.items():
             (done if _size_of(f"{root}/{path}") == size else stale).add(clip_id)
         failed: dict[ClipId, Reason] = {}
-        for line, *id_, reason, youtube_id, at in self._failed.rows(
+        for line, row in self._failed.rows(
             "split", "label", "key", "reason", "youtube_id", "failed_at"
         ):
+            split, label, key, reason, youtube_id, at = row
             if reason not in _REASONS:
                 raise self._failed.damage(line, f"'{reason}' is no reason")
-            failed[ClipId(*id_)] = Reason(reason)
+            failed[ClipId(split, label, key)] = Reason(reason)
             asked[youtube_id] = max(at, asked.get(youtube_id, ""))
         return Standing(frozenset(done), frozenset(stale), failed, tuple(asked.values()))
 
@@ -141,7 +144,7 @@ class Ledger:
         """Take clips out of `stats.csv`: the table is written anew beside itself and renamed."""
         self._stats.rewrite(
             row
-            for _, *row in self._stats.rows(*STATS_COLUMNS)
+            for _, row in self._stats.rows(*STATS_COLUMNS)
             if ClipId(row[1], row[2], row[0]) not in ids
         )
 
@@ -197,17 +200,18 @@ class _Table:
         while data:  # a disk that is all but full takes a part; the next write says why
             data = data[os.write(self._file, data) :]
 
-    def rows(self, *names: str) -> Iterator[tuple[Any, ...]]:
+    def rows(self, *names: str) -> Iterator[tuple[int, tuple[str, ...]]]:
         """The line number and the named columns of every row. Raises InputError for damage."""
-        places = [self._columns.index(name) for name in names]
+        width = len(self._columns)
+        named = itemgetter(*map(self._columns.index, names))
         with self._path.open(encoding="utf-8", newline="") as file:
             reader = csv.reader(file)
             try:
+                next(reader)  # the header, which was looked at before
                 for row in reader:
-                    if len(row) != len(self._columns):
+                    if len(row) != width:
                         raise self.damage(reader.line_num, "not a row of this table")
-                    if reader.line_num > 1:
-                        yield (reader.line_num, *[row[place] for place in places])
+                    yield reader.line_num, named(row)
             except csv.Error as error:
                 raise self.damage(reader.line_num, str(error)) from None
 

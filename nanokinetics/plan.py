@@ -40,12 +40,15 @@ class Plan:
 
     selection: Selection
     record: Mapping[str, Any]
+    is_written: bool = False
+    """Whether `selection.csv` holds this selection already."""
 
     def save(self, layout: Layout) -> None:
         """Write `run.json` and `selection.csv`, both before anything is fetched."""
         record = json.dumps(self.record, indent=2, ensure_ascii=False)
         replace_file(layout.run, f"{record}\n".encode())
-        replace_file(layout.selection, self.selection.to_csv())
+        if not self.is_written:
+            replace_file(layout.selection, self.selection.to_csv())
 
 
 def make_plan(
@@ -88,7 +91,7 @@ def make_plan(
         "split": [s for s in SPLITS if s in {*earlier["split"], *asked["split"]}],
         "classes": earlier["classes"] | asked["classes"],
     }
-    return Plan(_merge(selection, merged, layout), merged)
+    return _merge(selection, merged, layout)
 
 
 def read_record(layout: Layout) -> dict[str, Any] | None:
@@ -133,12 +136,15 @@ def quotas_of(record: Mapping[str, Any]) -> dict[Group, int]:
     }
 
 
-def _merge(selection: Selection, record: Mapping[str, Any], layout: Layout) -> Selection:
+def _merge(selection: Selection, record: Mapping[str, Any], layout: Layout) -> Plan:
     """The selection just made, and that of the splits which this run does not speak of."""
     if not layout.selection.exists():  # an earlier run was ended between the two files
-        return selection
-    quotas = quotas_of(record)
-    earlier = Selection.from_csv(layout.selection.read_bytes(), quotas=quotas, labels=())
+        return Plan(selection, record)
+    quotas, labels = quotas_of(record), tuple(record["labels"])
+    written = layout.selection.read_bytes()
+    if written == selection.to_csv():  # the same command again, most often
+        return Plan(Selection(selection.frame, quotas, labels), record, is_written=True)
+    earlier = Selection.from_csv(written, quotas=quotas, labels=())
     parts = []
     for group in quotas:
         before = earlier.candidates(group)
@@ -153,7 +159,7 @@ def _merge(selection: Selection, record: Mapping[str, Any], layout: Layout) -> S
                 "and not the same; use the same files, or name another --dest"
             )
         parts.append(now)
-    return Selection(pd.concat(parts, ignore_index=True), quotas, tuple(record["labels"]))
+    return Plan(Selection(pd.concat(parts, ignore_index=True), quotas, labels), record)
 
 
 def _same(before: pd.DataFrame, now: pd.DataFrame) -> bool:

@@ -23,7 +23,7 @@ class _Class:
     """One class of one split: where its ranked order stands."""
 
     group: Group
-    rows: Iterator[int]
+    candidates: Iterator[tuple[int, ClipId]]
     wanted: int
     later: deque[int] = field(default_factory=deque)
     """Candidates that failed for now and are asked for again only if no other is left."""
@@ -58,7 +58,7 @@ class Quotas:
         self._retry_failed = retry_failed
         self._replace_transient = replace_transient
         self._classes = {
-            group: _Class(group, iter(selection.rows(group)), wanted)
+            group: _Class(group, selection.ids(group), wanted)
             for group, wanted in selection.quotas.items()
         }
         self._order = {group: place for place, group in enumerate(self._classes)}
@@ -71,7 +71,7 @@ class Quotas:
         self.replaced = 0
         """Candidates that are out for good and had to be passed over."""
         for id_ in standing.done:
-            if each := self._classes.get(Group(id_.split, id_.label)):
+            if each := self._classes.get(id_.group):
                 each.there += 1
         for each in self._classes.values():
             self._fill(each)
@@ -139,14 +139,15 @@ class Quotas:
         """Whether an earlier run could not make it either."""
         return clip.id in self._standing.failed
 
+    @property
+    def done(self) -> frozenset[ClipId]:
+        """Every clip that has a file, stand-ins included."""
+        return self._standing.done | self._kept
+
     def surplus(self) -> frozenset[ClipId]:
         """Finished clips of full classes that better-ranked ones, available after all, displace."""
         full = {g for g, each in self._classes.items() if each.kept == each.wanted}
-        return frozenset(
-            id_
-            for id_ in self._standing.done
-            if Group(id_.split, id_.label) in full and id_ not in self._kept
-        )
+        return frozenset(id_ for id_ in self._standing.done - self._kept if id_.group in full)
 
     def short(self) -> dict[Group, tuple[int, int]]:
         """Classes with fewer clips than wanted: how many they have, and how many they want."""
@@ -154,13 +155,12 @@ class Quotas:
 
     def _fill(self, each: _Class) -> None:
         while each.in_play < each.wanted:
-            row = next(each.rows, None)
-            if row is None:
+            row, id_ = next(each.candidates, (None, None))
+            if row is None or id_ is None:
                 if not each.later:
                     return
                 self._draw(each, each.later.popleft())
                 continue
-            id_ = self._selection.id(row)
             failed = self._standing.failed.get(id_)
             if id_ in self._standing.done:
                 each.in_play += 1
@@ -175,8 +175,9 @@ class Quotas:
 
     def _draw(self, each: _Class, row: int) -> None:
         each.in_play += 1
-        self._ranks[self._selection.id(row)] = row - self._selection.rows(each.group).start
-        self._wait(self._selection.clip(row))
+        clip = self._selection.clip(row)
+        self._ranks[clip.id] = row - self._selection.rows(each.group).start
+        self._wait(clip)
 
     def _stays_out(self, failed: Reason) -> bool:
         return failed.replaced and not (self._retry_failed and failed.asked_again)

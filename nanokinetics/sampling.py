@@ -77,8 +77,9 @@ def warnings(selection: Selection) -> tuple[str, ...]:
     lacks shifts the label ids of every loader that counts folders.
     """
     found: list[str] = []
-    videos = selection.frame[["youtube_id", "split"]].drop_duplicates()
-    videos = videos[videos["youtube_id"] != ""]
+    several = len({group.split for group in selection.groups()}) > 1
+    videos = selection.frame[["youtube_id", "split"]] if several else selection.frame[:0]
+    videos = videos[videos["youtube_id"] != ""].drop_duplicates(["youtube_id", "split"])
     shared = videos[videos["youtube_id"].duplicated(keep=False)]
     if len(shared):
         ids = sorted(shared["youtube_id"].unique())

@@ -8,11 +8,11 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -55,10 +55,13 @@ class Selection:
         rows = self.rows(group)
         return self.frame.iloc[rows.start : rows.stop]
 
-    def id(self, row: int) -> ClipId:
-        """What identifies the candidate at a row position; much cheaper than the whole clip."""
-        keys, splits, labels, *_ = self._values
-        return ClipId(splits[row], labels[row], keys[row])
+    def ids(self, group: Group) -> Iterator[tuple[int, ClipId]]:
+        """Row position and id of each candidate of a group, in ranked order.
+
+        Much cheaper than the whole clips: most of them are never needed.
+        """
+        rows, keys = self.rows(group), self._values[0]
+        return ((row, ClipId(*group, keys[row])) for row in rows)
 
     def clip(self, row: int) -> Clip:
         """The candidate at a row position."""
@@ -100,12 +103,12 @@ class Selection:
         return {Group(splits[start], labels[start]): range(start, stop) for start, stop in bounds}
 
     @cached_property
-    def _values(self) -> tuple[np.ndarray, ...]:
-        return tuple(self.frame[name].to_numpy(dtype=object) for name in COLUMNS[:6])
+    def _values(self) -> tuple[list[Any], ...]:
+        return tuple(self.frame[name].tolist() for name in COLUMNS[:6])
 
 
 def _seconds(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
+    return None if math.isnan(value) else value
 
 
 def _lines(frame: pd.DataFrame) -> str:

@@ -64,12 +64,11 @@ def contents(selection: Selection, done: Collection[ClipId]) -> Contents:
 
 def _first(selection: Selection, group: Group, done: Collection[ClipId]) -> list[Clip]:
     clips: list[Clip] = []
-    for row in selection.rows(group):
+    for row, id_ in selection.ids(group):
         if len(clips) == selection.quotas[group]:
             break
-        clip = selection.clip(row)
-        if clip.id in done:
-            clips.append(clip)
+        if id_ in done:
+            clips.append(selection.clip(row))
     return clips
 
 
