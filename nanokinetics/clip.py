@@ -132,9 +132,12 @@ Outcome = Made | Failed
 """What became of one clip: always a value, never an exception."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """Clips that one fetch serves: the windows of one video, the members of one archive."""
+    """Clips that one fetch serves: the windows of one video, the members of one archive.
+
+    A job is itself alone: the same clips may be handed out again before the first job has ended.
+    """
 
     source: str
     clips: tuple[Clip, ...]
