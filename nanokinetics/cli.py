@@ -338,8 +338,13 @@ def summary(result: BuildResult, dest: str) -> str:
         lines.append(f"{result.displaced} stand-ins went, since better-ranked clips are there now.")
     if result.refusals:
         lines.append(f"YouTube refused {result.refusals} times; everybody waited, nothing is lost.")
-    if result.held:
+    if result.held and result.short:
         lines.append(f"{result.held} clips failed for now; the same command asks for them again.")
+    elif result.held:
+        lines.append(
+            f"{result.held} clips failed for now, and others stand in for them; "
+            "a run without --replace-transient asks for them again."
+        )
     for group, (has, wanted) in list(result.short.items())[:10]:
         lines.append(f"  short: {group.label} ({group.split}) has {has} of {wanted}")
     if len(result.short) > 10:

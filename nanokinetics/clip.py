@@ -117,7 +117,7 @@ class Failed:
     """A clip that was not made, and why. `log` is the complete output of the tools involved.
 
     `found` says whether its video could be opened at all, `downloaded_bytes` how much of its media
-    came all the same.
+    came all the same in the last try.
     """
 
     clip: Clip

@@ -6,6 +6,7 @@ Of some failures one clip cannot tell. They are kept here, unjudged, until anoth
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from typing import Final
@@ -29,36 +30,38 @@ def is_doubtful(failed: Failed) -> bool:
 
 
 class Doubts:
-    """Failures that nobody can judge yet."""
+    """Failures that nobody can judge yet. Times are seconds of any steady clock."""
 
     def __init__(self) -> None:
-        self._failed: list[Failed] = []
+        self._failed: list[tuple[float, Failed]] = []
 
     def __iter__(self) -> Iterator[Failed]:
-        return iter(self._failed)
+        return (failed for _, failed in self._failed)
 
-    def add(self, failed: Failed) -> None:
-        self._failed.append(failed)
+    def add(self, failed: Failed, at: float) -> None:
+        self._failed.append((at, failed))
 
     @property
     def are_everybodys(self) -> bool:
         """Whether so many videos have failed in a row that no single one is to blame."""
-        return (
-            len({failed.clip.youtube_id or failed.clip.key for failed in self._failed}) >= IN_A_ROW
-        )
+        return len({failed.clip.youtube_id or failed.clip.key for failed in self}) >= IN_A_ROW
 
     @property
     def typical(self) -> Failure:
         """The latest of those with the commonest reason."""
-        reasons = Counter(failed.failure.reason for failed in self._failed)
+        reasons = Counter(failed.failure.reason for failed in self)
         reason = reasons.most_common(1)[0][0]
-        return next(f.failure for f in reversed(self._failed) if f.failure.reason is reason)
+        return next(f.failure for _, f in reversed(self._failed) if f.failure.reason is reason)
 
-    def take(self, *kinds: Kind) -> list[Failed]:
-        """Hand over the failures of some kinds, or all of them, to be judged."""
-        taken = [f for f in self._failed if not kinds or f.failure.kind in kinds]
-        self._failed = [f for f in self._failed if f not in taken]
-        return taken
+    def take(self, *kinds: Kind, until: float = math.inf) -> list[Failed]:
+        """Hand over, to be judged, the failures of some kinds, or all, that came up until then."""
+        taken: list[tuple[float, Failed]] = []
+        left: list[tuple[float, Failed]] = []
+        for at, failed in self._failed:
+            mine = at <= until and (not kinds or failed.failure.kind in kinds)
+            (taken if mine else left).append((at, failed))
+        self._failed = left
+        return [failed for _, failed in taken]
 
 
 def may_pass(failure: Failure) -> bool:

@@ -6,6 +6,7 @@ that gives a file its final name or appends a row.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections import Counter, deque
@@ -78,7 +79,7 @@ class Engine:
         self._provisional: set[ClipId] = set()
         self._aside: dict[ClipId, Clip] = {}
         self._had_a_chance: set[ClipId] = set()
-        self._suspected = False
+        self._suspected_at: float | None = None
         self._anything_made = False
         self._home = home
         self._false_starts = 0
@@ -193,7 +194,7 @@ class Engine:
             raise _unwritable(error) from error
         self._quotas.finished(made.clip)
         if made.source != ADOPTED:
-            self._others_could_be_made()
+            self._others_could_be_made(self._tickets[job].at)
 
     def _failed(self, failed: Failed) -> None:
         job = self._jobs.pop(failed.clip.id)
@@ -204,13 +205,14 @@ class Engine:
             self._refused(ticket, failure)
             return
         if failure.kind is Kind.ENVIRONMENT and not is_doubtful(failed):
+            self._home.check()  # that it went away says more than what could not be written
             raise fault(_masked(failure))
         if failure.reason is Reason.WORKER_DIED:
             self._crashed(failed)
         elif not is_doubtful(failed):
             self._pacer.answered(ticket, self._clock.steady())
             self._record(failed)
-        elif self._suspected:
+        elif self._suspected_at is not None:
             self._set_aside(failed, ticket)
         elif self._quotas.has_failed_before(failed.clip):  # then it says nothing of the others
             self._record(failed)
@@ -254,19 +256,20 @@ class Engine:
         if self._crashes[failed.clip.id] < 2:
             self._suspects.append(failed.clip)
             return
-        self._doubts.add(replace(failed, attempts=2))
+        self._doubts.add(replace(failed, attempts=2), self._clock.steady())
         if self._doubts.are_everybodys:
             raise self._diagnosis()
 
     def _doubt(self, failed: Failed, ticket: Ticket) -> None:
         """Keep a failure unjudged; many in a row close the gate, or end a run that never worked."""
-        self._doubts.add(failed)
+        now = self._clock.steady()
+        self._doubts.add(failed, now)
         if not self._doubts.are_everybodys:
             return
         typical = self._doubts.typical
         if not may_pass(typical) or not (self._anything_made or is_refusal(typical)):
             raise self._diagnosis()
-        self._suspected = True
+        self._suspected_at = now
         for each in self._doubts.take():
             self._aside[each.clip.id] = each.clip
         self._refused(ticket, typical)
@@ -274,15 +277,17 @@ class Engine:
     def _set_aside(self, failed: Failed, ticket: Ticket) -> None:
         """Another one that fails like all: the gate stays closed, and other videos probe it.
 
-        Those set aside are asked for again when no other is left, each once and alone.
+        Those set aside are asked for again when no other is left, each once and alone; that they
+        fail then is their own fault, if any clip could be made at all.
         """
         clip = failed.clip
-        if not (ticket.probe and clip.id in self._had_a_chance):
+        alone = ticket.probe and clip.id in self._had_a_chance
+        if not (alone and self._anything_made):
             self._aside[clip.id] = clip
         elif failed.failure.kind is Kind.TRANSIENT:
             self._record(failed)
         else:
-            self._doubts.add(failed)
+            self._doubts.add(failed, self._clock.steady())
         self._refused(ticket, failed.failure)
 
     def _diagnosis(self) -> EnvironmentFault:
@@ -292,12 +297,17 @@ class Engine:
         ended = fault(_masked(failure))
         return EnvironmentFault(f"{ended}; {logs[-1]} has more")
 
-    def _others_could_be_made(self) -> None:
-        """So each failure is its clip's own, and a block that was only suspected is over."""
-        self._suspected = False
-        for each in self._doubts.take():
+    def _others_could_be_made(self, asked_at: float = math.inf) -> None:
+        """So each failure is its clip's own, and a block that was only suspected is over.
+
+        A clip that was made speaks of what came up before it was asked for: one that was let in
+        before a block and took its time says nothing of those after.
+        """
+        for each in self._doubts.take(until=asked_at):
             self._record(each)
-        self._take_back()
+        if self._suspected_at is not None and self._suspected_at <= asked_at:
+            self._suspected_at = None
+            self._take_back()
 
     def _take_back(self) -> None:
         for clip in self._aside.values():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +21,7 @@ _SECRETS: Final = (
     ),
     (re.compile(r"((?:Set-)?Cookie|Authorization):[^\n]+", re.IGNORECASE), r"\1: ***"),
     # Credentials within an address, such as a proxy's.
-    (re.compile(r"(\w+://)[^/\s]+@"), r"\1***@"),
+    (re.compile(r"\b(\w+://)[^/\s]+@"), r"\1***@"),
 )
 
 
@@ -41,7 +44,10 @@ _OPENING: Final = "=== "
 
 
 class FailedLogs:
-    """A folder of logs, made when the first is written, that never holds more than it may."""
+    """A folder of logs, made when the first is written, that does not grow beyond its bounds.
+
+    The log that is being written is always kept, and files of others are never removed.
+    """
 
     def __init__(self, folder: Path, largest: int = LARGEST_FOLDER) -> None:
         self._folder = folder
@@ -60,7 +66,7 @@ class FailedLogs:
         text = mask(f"{head}\n{failure.message}\n\n{failed.log.rstrip()}\n\n")
         data = _shortened(text.encode("utf-8", errors="replace"))
         if self._held is None:
-            self._held = sum(entry.stat().st_size for entry in self._folder.glob("*.log"))
+            self._held = sum(status.st_size for status, _ in self._logs())
         if self._held + len(data) > self._largest:
             self._held = self._make_room(len(data), path)
         with path.open("ab") as file:
@@ -70,15 +76,25 @@ class FailedLogs:
 
     def _make_room(self, needed: int, spared: Path) -> int:
         """Remove the oldest logs until a tenth of the room is free; the bytes that are left."""
-        found = [(entry.stat(), entry) for entry in self._folder.glob("*.log")]
-        held = sum(stat.st_size for stat, _ in found)
-        for stat, entry in sorted(found, key=lambda each: each[0].st_mtime_ns):
+        found = sorted(self._logs(), key=lambda each: each[0].st_mtime_ns)
+        held = sum(status.st_size for status, _ in found)
+        for status, entry in found:
             if held + needed <= 0.9 * self._largest:
                 break
             if entry != spared and _is_ours(entry):
                 entry.unlink(missing_ok=True)
-                held -= stat.st_size
+                held -= status.st_size
         return held
+
+    def _logs(self) -> list[tuple[os.stat_result, Path]]:
+        """All plain files that may be logs. Another build may remove some at the same time."""
+        found = []
+        for entry in self._folder.glob("*.log"):
+            with contextlib.suppress(OSError):
+                status = entry.lstat()
+                if stat.S_ISREG(status.st_mode):
+                    found.append((status, entry))
+        return found
 
 
 def _shortened(data: bytes) -> bytes:
@@ -90,5 +106,8 @@ def _shortened(data: bytes) -> bytes:
 
 
 def _is_ours(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(_OPENING)) == _OPENING.encode()
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_OPENING)) == _OPENING.encode()
+    except OSError:
+        return False

@@ -61,7 +61,7 @@ class Home:
 
     @property
     def is_there(self) -> bool:
-        return _identity(self._folder) == self._at_first
+        return self._at_first is not None and _identity(self._folder) == self._at_first
 
     def check(self) -> None:
         """Raises EnvironmentFault if it is another folder than at first."""

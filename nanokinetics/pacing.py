@@ -152,8 +152,9 @@ class Pacer:
         """
         self._asking.discard(ticket)
         if ticket is not self._probe and ticket.at <= self._penalized_at:
-            if retry_after is not None and self.closed_until is not None:
-                self._close_until(max(self.closed_until, now + retry_after), now)
+            closed = self.closed_until is not None and self._probe is None
+            if retry_after is not None and closed:
+                self._close_until(max(self.closed_until or now, now + retry_after), now)
             return self.waited > self.policy.max_wait
         again = ticket is self._probe
         self._probe = None

@@ -108,12 +108,14 @@ class Worker:
                 raise
             result = fault
         if isinstance(result, Failure):
-            return Failed(clip, result, number, visit.log(), visit.found, visit.downloaded)
+            lately = visit.downloaded - visit.downloaded_before
+            return Failed(clip, result, number, visit.log(), visit.found, lately)
         return replace(result, attempts=number, total_seconds=time.monotonic() - began)
 
     def _attempt(self, clip: Clip, visit: _Visit, retrying: Retrying) -> Made | Failure:
         """One try at one clip: its window alone, or, where that does not work, the whole video."""
         last = retrying.statistics["attempt_number"] == ATTEMPTS
+        visit.downloaded_before = visit.downloaded
         source = visit.open()
         if isinstance(source, Failure):
             return source
@@ -146,6 +148,8 @@ class Worker:
             target = Path(f"{stream.url}.repacked.mp4")
             done = media.repack(self._config.ffmpeg, Path(stream.url), target, timeout=REPACKING)
             visit.say(done.log)
+            if done.killed:
+                return _KILLED
             if done.returncode != 0:
                 return Failure(Reason.UNDECODABLE, _last_line(done.stderr))
             Path(stream.url).unlink()
@@ -182,7 +186,7 @@ class Worker:
                 return self._made_from(clip, visit, source, done, target, found)
         target.unlink(missing_ok=True)
         if done.killed:
-            return Failure(Reason.WORKER_DIED, "ffmpeg was killed, perhaps for want of memory")
+            return _KILLED
         if done.returncode is None:
             return Failure(Reason.TIMEOUT, "ffmpeg took too long") if local else None
         if local:
@@ -266,6 +270,8 @@ class _Visit:
         self._seconds = 0.0
         self.downloaded = 0
         """Media bytes brought here and not yet counted to a clip, failed tries included."""
+        self.downloaded_before = 0
+        """Those at the beginning of the last try."""
 
     def open(self) -> Source | Failure:
         if self._source is None:
@@ -323,6 +329,8 @@ class _Visit:
     def close(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
 
+
+_KILLED: Final = Failure(Reason.WORKER_DIED, "ffmpeg was killed, perhaps for want of memory")
 
 _OF_THE_LINK: Final = frozenset({Reason.FORBIDDEN_MEDIA, Reason.SERVER_ERROR, Reason.TRUNCATED})
 

@@ -184,6 +184,11 @@ class Running:
     def over(self) -> bool:
         return self.process.poll() is not None
 
+    @property
+    def said(self) -> str:
+        """What it has written to its standard error so far."""
+        return self._err.read_text(errors="replace")
+
     def family(self) -> list[psutil.Process]:
         """All processes that descend from it."""
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -226,7 +231,8 @@ class Bench:
         self.folder, self.site, self.rows, self.n = folder, site, tuple(rows), n
         self.dest = folder / "dest"
         self.csv = write_csv(folder / "annotations.csv", self.rows)
-        self.options = ("--max-per-hour", "0", *options)
+        # Each worker takes a second to start; where more of them matter, a test says so.
+        self.options = ("--max-per-hour", "0", "--workers", "2", *options)
         self.yt_dlp = yt_dlp
 
     def start(self, *more: str, dest: Path | None = None, **environment: str) -> Running:
@@ -260,6 +266,15 @@ class Bench:
 
     def files(self) -> set[str]:
         return {p.relative_to(self.dest).as_posix() for p in self.dest.rglob("*.mp4")}
+
+    def made_so_far(self) -> int:
+        """Whole rows of a `stats.csv` that is being written."""
+        stats = self.dest / "stats.csv"
+        return max(0, stats.read_bytes().count(b"\n") - 1) if stats.exists() else 0
+
+    def tree(self, dest: Path | None = None) -> dict[str, str]:
+        """The digest of every clip, by its path, as `stats.csv` has it."""
+        return {row["path"]: row["sha256"] for row in read_table((dest or self.dest) / "stats.csv")}
 
     def holds(self, rows: Iterable[Row]) -> None:
         """Assert that the files and the rows of `stats.csv` are these clips, each once, whole."""

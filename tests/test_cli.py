@@ -51,8 +51,10 @@ MAKING: dict[str, Any] = {
     "workers": None,
     "max_per_hour": None,
     "max_wait": 6 * 3600,
+    "wait_forever": False,
     "block_wait": 60,
     "retry_failed": False,
+    "replace_transient": False,
     "cookies": None,
     "proxy": None,
     "yt_dlp_args": "",
@@ -84,8 +86,11 @@ MAKING_OPTIONS: list[tuple[list[str], dict[str, Any]]] = [
     (["--max-per-hour", "0"], {"max_per_hour": 0}),
     (["--max-wait", "90"], {"max_wait": 90}),
     (["--max-wait", "2d"], {"max_wait": 2 * 86400}),
+    (["--wait-forever"], {"wait_forever": True}),
+    (["--wait-forever", "--max-wait", "90"], {"wait_forever": True, "max_wait": 90}),
     (["--block-wait", "15m"], {"block_wait": 900}),
     (["--retry-failed"], {"retry_failed": True}),
+    (["--replace-transient"], {"replace_transient": True}),
     (["--cookies", "c.txt"], {"cookies": "c.txt"}),
     (["--proxy", "http://u:p@h:1"], {"proxy": "http://u:p@h:1"}),
     (["--yt-dlp-args=--force-ipv4"], {"yt_dlp_args": "--force-ipv4"}),
@@ -180,8 +185,8 @@ FLAGS = {
     "sample": "--annotations --split --n --classes --num-classes --seed --output --skip-bad-rows "
     "--quiet",
     "build": "--annotations --split --n --classes --num-classes --seed --skip-bad-rows --quiet "
-    "--dest --workers --resolution --max-per-hour --max-wait --retry-failed --cookies --proxy "
-    "--yt-dlp-args --failed-logs",
+    "--dest --workers --resolution --max-per-hour --max-wait --wait-forever --retry-failed "
+    "--replace-transient --cookies --proxy --yt-dlp-args --failed-logs",
 }
 
 
@@ -263,6 +268,7 @@ BAD_USAGE = [
     [*BUILD, "--max-per-hour", "-1"],
     [*BUILD, "--max-wait", "1w"],
     [*BUILD, "--block-wait", "0"],
+    [*BUILD, "--wait-forever", "6h"],
     [*BUILD, "--cookies", "missing.txt"],
     [*BUILD, "--cookies", "train.csv"],
     [*BUILD, "--yt-dlp-args=--no-such-option"],

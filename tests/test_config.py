@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import FrozenInstanceError
 from pathlib import Path
 from typing import Any
@@ -227,6 +228,19 @@ def test_the_hourly_budget_follows_the_account(tmp_path: Path) -> None:
     assert config(cookies=cookies).per_hour == 2000
     assert config(cookies=cookies, max_per_hour=50).per_hour == 50
     assert config(max_per_hour=0).per_hour == 0
+
+
+@pytest.mark.parametrize("max_wait", ["0", "6h", 90])
+def test_the_patient_wait_for_ever_whatever_max_wait_says(max_wait: str | float) -> None:
+    assert config(max_wait=max_wait, wait_forever=True).patience == math.inf
+    assert config(max_wait=max_wait).patience == parse_duration(max_wait)
+
+
+def test_by_default_nobody_waits_for_ever_and_nothing_stands_in_for_what_fails_for_now() -> None:
+    default = config()
+    assert (default.wait_forever, default.replace_transient) == (False, False)
+    assert default.patience == default.max_wait == 6 * 3600
+    assert config(replace_transient=True) != default
 
 
 def test_workers_are_at_least_one_and_by_default_at_most_eight() -> None:

@@ -7,6 +7,7 @@ import pickle
 import pytest
 
 from nanokinetics.errors import (
+    LONGEST_MESSAGE,
     BadRow,
     BadRows,
     Blocked,
@@ -100,6 +101,18 @@ def test_a_finished_run_ends_with_0_or_3() -> None:
 
 def test_the_message_of_a_failure_is_one_line() -> None:
     assert Failure(Reason.PRIVATE, " a\r\nb\t\tc\N{LINE SEPARATOR}d \n").message == "a b c d"
+
+
+@pytest.mark.parametrize("length", [LONGEST_MESSAGE, LONGEST_MESSAGE + 1, 10**6])
+def test_the_message_of_a_failure_is_no_longer_than_a_table_can_show(length: int) -> None:
+    message = Failure(Reason.PRIVATE, "x" * length).message
+    assert len(message) == LONGEST_MESSAGE
+    assert message.endswith("…") == (length > LONGEST_MESSAGE)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_a_reason_is_said_in_words(reason: Reason) -> None:
+    assert reason.words.split(" ") == str(reason).split("_")
 
 
 def test_a_failure_crosses_a_process_boundary() -> None:

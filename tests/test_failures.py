@@ -1,4 +1,4 @@
-"""What goes wrong on the way: what is retried, what is replaced, what is waited for."""
+"""What goes wrong on the way: what is retried and what is replaced."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from helpers import (
     youtube_id,
 )
 
-from nanokinetics.demo.scenario import Fault, Film, Form, Scenario, Throttle, Video
+from nanokinetics.demo.scenario import Fault, Film, Form, Scenario, Video
 
 FILM = Film(duration=30, width=320, height=180, fps=30)
 SHORT_TIMEOUT = " --socket-timeout 2"
@@ -255,65 +255,6 @@ def test_without_sound_and_at_another_frame_rate(bench):
     for row in made.stats():
         assert (row["has_audio"], row["fps"], row["frames"]) == ("False", "5", "10")
     made.holds(rows)
-
-
-# -- in being let in
-
-
-def _crowd() -> list[Row]:
-    return [Row(f"class {i % 3}", youtube_id(i), 3, 4) for i in range(12)]
-
-
-@pytest.mark.parametrize("kind", ["429", "bot_check", "session_rate_limit"])
-def test_a_throttle_is_waited_for_and_costs_no_clip(bench, kind):
-    rows = _crowd()
-    throttle = Throttle(after=6, seconds=1.5, kind=kind, repeat=False)
-    made = bench(
-        Scenario(default=VIDEO, throttle=throttle),
-        rows,
-        3,
-        *(*FAST, "--block-wait", "1s", "--workers", "3"),
-    )
-    done = made.run()
-    assert done.code == 0, done.stderr
-    assert made.site.refused
-    assert "blocked since" in done.stderr
-    assert made.failed() == []
-    made.holds(kept(rows, 3))
-
-
-@pytest.mark.parametrize("kind", ["429", "bot_check", "session_rate_limit"])
-def test_a_refusal_that_does_not_end_ends_the_run_for_now(bench, kind):
-    rows = _crowd()
-    made = bench(
-        Scenario(default=VIDEO, throttle=Throttle(after=8, kind=kind)),
-        rows,
-        3,
-        *(*FAST, "--block-wait", "1s", "--max-wait", "2s", "--workers", "2"),
-    )
-    done = made.run("--quiet")
-    assert done.code == 75
-    (said,) = done.stderr.splitlines()
-    assert "run the same command again after 20" in said
-    assert made.failed() == []
-    assert made.files() < {row.path for row in kept(rows, 3)}
-    made.site.replace(Scenario(default=VIDEO))
-    assert made.run().code == 0
-    made.holds(kept(rows, 3))
-
-
-def test_while_refused_only_one_asks_at_a_time(bench):
-    rows = _crowd()
-    throttle = Throttle(after=0, kind="bot_check")
-    made = bench(
-        Scenario(default=VIDEO, throttle=throttle),
-        rows,
-        3,
-        *(*FAST, "--block-wait", "1s", "--max-wait", "5s", "--workers", "3"),
-    )
-    assert made.run("--quiet").code == 75
-    # At first each worker asks once; after that a probe for every wait of 1, 2, 4 seconds.
-    assert made.site.extractions() <= 3 + 3
 
 
 # -- over TLS

@@ -49,6 +49,11 @@ def selection_of(groups: Mapping[Group, list[str]], wanted: Mapping[Group, int])
     return Selection(frame, dict(wanted), tuple(sorted({g.label for g in groups})))
 
 
+def rank_of(id_: ClipId) -> int:
+    """The rank that `selection_of` wrote into the window of a key."""
+    return int(id_.key.split("_")[1])
+
+
 def ranked(selection: Selection, group: Group) -> list[Clip]:
     return [selection.clip(row) for row in selection.rows(group)]
 
@@ -60,6 +65,16 @@ def first_available(selection: Selection, site: Mapping[ClipId, str]) -> frozens
         in_play = [c.id for c in ranked(selection, group) if site[c.id] not in OUT][:n]
         kept.update(id_ for id_ in in_play if site[id_] != LATER)
     return frozenset(kept)
+
+
+def first_there(selection: Selection, site: Mapping[ClipId, str]) -> frozenset[ClipId]:
+    """What --replace-transient makes: one that fails for now is passed over like one that is out,
+    so of each class the first n that are there today."""
+    return frozenset(
+        id_
+        for group, n in selection.quotas.items()
+        for id_ in [c.id for c in ranked(selection, group) if site[c.id] not in (*OUT, LATER)][:n]
+    )
 
 
 @dataclass
@@ -246,6 +261,79 @@ def test_without_retry_failed_nothing_that_is_out_is_asked_again(
     assert Quotas(selection, run.standing()).next() == ()
 
 
+@unhurried
+@given(world=worlds(), chance=chances, workers=at_once)
+def test_with_replace_transient_the_first_n_that_are_there_today_are_kept(
+    world: tuple[Selection, dict[ClipId, str]], chance: random.Random, workers: int
+) -> None:
+    selection, site = world
+    run = Run(site, chance, workers)
+    quotas = run.play(Quotas(selection, NOTHING, replace_transient=True))
+
+    assert run.done == first_there(selection, site)
+    got = Counter(Group(id_.split, id_.label) for id_ in run.done)
+    assert quotas.short() == {g: (got[g], n) for g, n in selection.quotas.items() if got[g] < n}
+    assert quotas.held == sum(site[id_] == LATER for id_ in run.asked)
+    assert quotas.replaced == sum(site[id_] in OUT for id_ in run.asked)
+    assert (quotas.made, quotas.waiting, quotas.surplus()) == (len(run.done), 0, frozenset())
+    for group, n in selection.quotas.items():
+        last = max((id_ for id_ in run.asked if id_.group == group), key=rank_of, default=None)
+        better = [c.id for c in ranked(selection, group) if last and rank_of(c.id) < rank_of(last)]
+        assert sum(site[id_] not in (*OUT, LATER) for id_ in better) < n, "a reserve too many"
+
+
+@unhurried
+@given(
+    world=worlds((OK, GONE, LATER, BLOCKED)),
+    chance=chances,
+    workers=at_once,
+    ends=st.lists(st.tuples(st.integers(0, 12), st.booleans()), max_size=5),
+    data=st.data(),
+)
+def test_the_end_of_runs_with_and_without_replace_transient_is_that_of_a_run_without(
+    world: tuple[Selection, dict[ClipId, str]],
+    chance: random.Random,
+    workers: int,
+    ends: list[tuple[int, bool]],
+    data: st.DataObject,
+) -> None:
+    selection, before = world
+    run = Run(before, chance, workers)
+    for steps, replace_transient in ends:
+        quotas = Quotas(selection, run.standing(), replace_transient=replace_transient)
+        run.play(quotas, steps)
+        run.done -= quotas.surplus()
+    run.site = {
+        id_: data.draw(st.sampled_from([LATER, OK])) if verdict == LATER else verdict
+        for id_, verdict in before.items()
+    }
+    quotas = run.play(Quotas(selection, run.standing()))
+    left = run.done - quotas.surplus()
+
+    assert left >= first_available(selection, run.site)
+    for group, n in selection.quotas.items():
+        there = {id_ for id_ in left if id_.group == group}
+        wanted = {id_ for id_ in first_available(selection, run.site) if id_.group == group}
+        assert len(wanted) < n or there == wanted, "a stand-in beside a full class"
+
+
+@unhurried
+@given(world=worlds((OK, GONE, LATER)), chance=chances, data=st.data())
+def test_a_second_run_with_replace_transient_asks_first_for_what_never_failed(
+    world: tuple[Selection, dict[ClipId, str]], chance: random.Random, data: st.DataObject
+) -> None:
+    selection, site = world
+    run = Run(site, chance)
+    run.play(Quotas(selection, NOTHING), data.draw(st.integers(0, 12)))
+    failed_before = {id_ for id_, reason in run.failed.items() if reason is REASONS[LATER]}
+    run.asked.clear()
+    run.play(Quotas(selection, run.standing(), replace_transient=True))
+    for group in selection.quotas:
+        fresh_left = {c.id for c in ranked(selection, group)} - run.done - set(run.failed)
+        asked_again = {id_ for id_ in failed_before & set(run.asked) if id_.group == group}
+        assert not (fresh_left and asked_again)
+
+
 TRAIN = Group("train", "yoga")
 VAL = Group("val", "yoga")
 
@@ -303,6 +391,84 @@ def test_a_stand_in_counts_again_when_the_better_one_is_still_out() -> None:
     quotas = Quotas(selection, standing, retry_failed=True)
     quotas.out(*quotas.next())
     assert (quotas.made, quotas.surplus(), quotas.short()) == (2, frozenset(), {})
+
+
+def test_a_clip_that_fails_for_now_keeps_its_place_unless_told_otherwise() -> None:
+    quotas = Quotas(one_class("ab", 1), NOTHING)
+    quotas.hold(*quotas.next())
+    assert quotas.next() == ()
+    assert (quotas.held, quotas.replaced, quotas.short()) == (1, 0, {TRAIN: (0, 1)})
+
+
+def test_with_replace_transient_the_next_one_stands_in() -> None:
+    quotas = Quotas(one_class("abc", 1), NOTHING, replace_transient=True)
+    quotas.hold(*quotas.next())
+    (b,) = quotas.next()
+    assert b.youtube_id == "b"
+    quotas.finished(b)
+    assert quotas.next() == ()
+    assert (quotas.held, quotas.replaced, quotas.short()) == (1, 0, {})
+
+
+def test_with_replace_transient_none_is_asked_twice_in_one_run() -> None:
+    quotas = Quotas(one_class("ab", 2), NOTHING, replace_transient=True)
+    for _ in range(2):
+        quotas.hold(*quotas.next())
+    assert quotas.next() == ()
+    assert quotas.short() == {TRAIN: (0, 2)}
+
+
+def test_with_replace_transient_what_failed_before_is_the_last_to_be_asked() -> None:
+    selection = one_class("abcde", 3)
+    a, b, c, *_ = (clip.id for clip in ranked(selection, TRAIN))
+    failed = {a: Reason.TIMEOUT, b: Reason.PRIVATE, c: Reason.NETWORK}
+    quotas = Quotas(
+        selection, Standing(frozenset(), frozenset(), failed, ()), replace_transient=True
+    )
+    asked = [quotas.next() for _ in range(3)]
+    assert sorted(map(videos_of, asked)) == ["a", "d", "e"], "of those that failed the best first"
+    quotas.hold(*next(job for job in asked if videos_of(job) == "d"))
+    assert videos_of(quotas.next()) == "c"
+    assert quotas.next() == ()
+
+
+def test_with_replace_transient_a_class_that_is_full_of_stand_ins_asks_for_nothing() -> None:
+    selection = one_class("abc", 2)
+    a, b, c = (clip.id for clip in ranked(selection, TRAIN))
+    standing = Standing(frozenset({b, c}), frozenset(), {a: Reason.TIMEOUT}, ())
+    quotas = Quotas(selection, standing, replace_transient=True)
+    assert (quotas.next(), quotas.made, quotas.surplus()) == ((), 2, frozenset())
+
+
+def test_a_later_run_without_it_makes_the_better_one_and_the_stand_in_is_surplus() -> None:
+    selection = one_class("abc", 2)
+    a, b, c = (clip.id for clip in ranked(selection, TRAIN))
+    standing = Standing(frozenset({b, c}), frozenset(), {a: Reason.TIMEOUT}, ())
+    quotas = Quotas(selection, standing)
+    (clip,) = quotas.next()
+    assert clip.id == a
+    assert quotas.surplus() == frozenset(), "before it is known whether a can be had"
+    quotas.finished(clip)
+    assert (quotas.surplus(), quotas.made) == ({c}, 2)
+
+
+def test_a_stand_in_stays_while_the_better_one_still_fails() -> None:
+    selection = one_class("abc", 2)
+    a, b, c = (clip.id for clip in ranked(selection, TRAIN))
+    standing = Standing(frozenset({b, c}), frozenset(), {a: Reason.TIMEOUT}, ())
+    quotas = Quotas(selection, standing)
+    quotas.hold(*quotas.next())
+    assert (quotas.made, quotas.surplus(), quotas.short()) == (2, frozenset(), {})
+
+
+@pytest.mark.parametrize("reason", [Reason.TIMEOUT, Reason.PRIVATE, Reason.NO_FORMATS])
+def test_it_is_known_whether_an_earlier_run_could_not_make_a_clip(reason: Reason) -> None:
+    selection = one_class("abc", 3)
+    a, b, c = ranked(selection, TRAIN)
+    quotas = Quotas(selection, Standing(frozenset({b.id}), frozenset(), {a.id: reason}, ()))
+    assert [quotas.has_failed_before(clip) for clip in (a, b, c)] == [True, False, False]
+    quotas.hold(c)
+    assert not quotas.has_failed_before(c), "that was this run"
 
 
 def test_windows_of_one_video_go_out_together_in_the_order_of_time() -> None:

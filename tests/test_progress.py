@@ -1,0 +1,175 @@
+"""What a person sees: since when, until when and why nothing is going on."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from io import StringIO
+
+import pytest
+
+from nanokinetics.progress import LINE_EVERY, Bar, Lines, Progress, Silent, reporter
+
+
+@pytest.fixture(autouse=True)
+def it_is_about_noon(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A time zone where two hours ago and in two hours are the same day as now."""
+    monkeypatch.setenv("TZ", f"X{datetime.now(UTC).hour - 12:+d}")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+AT_WORK = Progress(made=3, wanted=10, replaced=2, held=1, in_hand=4)
+LONG_AGO = datetime(2020, 1, 5, 12, 30, tzinfo=UTC).timestamp()
+HOUR = 3600.0
+
+
+def clock(at: float) -> str:
+    return time.strftime("%H:%M", time.localtime(at))
+
+
+def blocked(since: float, until: float | None, by: str = "rate limited") -> Progress:
+    return replace(AT_WORK, blocked_since=since, blocked_until=until, blocked_by=by)
+
+
+class Terminal(StringIO):
+    """Where a bar can be drawn."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_at_work_it_says_how_many_are_in_hand() -> None:
+    assert AT_WORK.state == "4 in hand"
+
+
+@pytest.mark.parametrize("by", ["rate limited", "bot check", "forbidden media"])
+def test_a_block_is_told_since_when_until_when_and_why(by: str) -> None:
+    since, until = time.time() - HOUR, time.time() + HOUR
+    assert blocked(since, until, by).state == (
+        f"blocked since {clock(since)}, until {clock(until)} ({by})"
+    )
+
+
+def test_while_a_probe_is_out_it_says_that_it_asks_again() -> None:
+    since = time.time() - HOUR
+    state = blocked(since, None, "bot check").state
+    assert state == f"blocked since {clock(since)}, asking again (bot check)"
+
+
+def test_of_another_day_the_day_is_told() -> None:
+    since, until = LONG_AGO, LONG_AGO + 86400
+    then = re.fullmatch(
+        r"blocked since (\w{3}) (\d\d:\d\d), until (\w{3}) (\d\d:\d\d) \(rate limited\)",
+        blocked(since, until).state,
+    )
+    assert then
+    days = [time.strftime("%a", time.localtime(at)) for at in (since, until)]
+    assert then.groups() == (days[0], clock(since), days[1], clock(until))
+
+
+def test_the_hourly_budget_is_told_as_a_rest() -> None:
+    until = time.time() + HOUR
+    resting = replace(AT_WORK, resting_until=until)
+    assert resting.state == f"resting until {clock(until)} (hourly budget)"
+
+
+def test_a_block_is_told_before_a_rest() -> None:
+    both = replace(blocked(time.time() - HOUR, None), resting_until=time.time() + HOUR)
+    assert both.state.startswith("blocked since ")
+
+
+def test_a_line_tells_the_counts_and_the_state() -> None:
+    stream = StringIO()
+    Lines(stream).update(blocked(LONG_AGO, None))
+    (line,) = stream.getvalue().splitlines()
+    assert re.match(r"\d\d:\d\d:\d\d 3/10 clips, 2 replaced, 1 for later, blocked since ", line)
+    assert line.endswith(", asking again (rate limited)")
+
+
+def lines_of(*updates: tuple[float, Progress]) -> list[str]:
+    """What a log holds of progress at these times, without the time of day."""
+    stream, now = StringIO(), 0.0
+    lines = Lines(stream, clock=lambda: now)
+    for now, progress in updates:  # noqa: B007 - the clock reads it
+        lines.update(progress)
+    return [line.partition(" ")[2].split(", ", 3)[3] for line in stream.getvalue().splitlines()]
+
+
+def test_a_line_comes_at_once_when_a_block_begins_and_when_it_ends() -> None:
+    block = blocked(LONG_AGO, None)
+    assert lines_of((100, AT_WORK), (101, block), (102, block), (103, AT_WORK)) == [
+        "4 in hand",
+        block.state,
+        "4 in hand",
+    ]
+
+
+def test_otherwise_a_line_comes_now_and_then_and_none_twice() -> None:
+    others = [replace(AT_WORK, in_hand=number) for number in range(5)]
+    assert lines_of(
+        (100, others[0]),
+        (101, others[1]),
+        (100 + LINE_EVERY - 0.1, others[2]),
+        (100 + LINE_EVERY, others[3]),
+        (100 + 2 * LINE_EVERY, others[3]),
+        (100 + 3 * LINE_EVERY, others[4]),
+    ) == ["0 in hand", "3 in hand", "4 in hand"]
+
+
+def test_a_long_block_says_each_time_that_it_asks_again() -> None:
+    waits = [blocked(LONG_AGO, LONG_AGO + 60 * n) for n in (1, 2)]
+    asking = blocked(LONG_AGO, None)
+    said = lines_of((100, waits[0]), (100 + LINE_EVERY, asking), (100 + 2 * LINE_EVERY, waits[1]))
+    assert said == [waits[0].state, asking.state, waits[1].state]
+
+
+def test_the_bar_shows_the_counts_and_the_state() -> None:
+    stream = Terminal()
+    bar = Bar(stream)
+    bar.update(blocked(LONG_AGO, None))
+    bar.close()
+    drawn = stream.getvalue()
+    assert "3/10" in drawn
+    assert f"2 replaced, 1 for later, {blocked(LONG_AGO, None).state}" in drawn
+
+
+def test_the_bar_changes_with_the_state_though_no_clip_is_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("nanokinetics.progress.REDRAW_EVERY", 0.0)
+    stream = Terminal()
+    bar = Bar(stream)
+    states = [
+        AT_WORK,
+        *(blocked(LONG_AGO, LONG_AGO + 3600 * n) for n in (1, 2)),
+        blocked(LONG_AGO, None),
+        AT_WORK,
+    ]
+    for progress in (AT_WORK, *(replace(state, made=9) for state in states)):
+        bar.update(progress)
+        assert stream.getvalue().split("\r")[-1].rstrip().endswith(f"{progress.state}]")
+    bar.close()
+
+
+def test_a_bar_that_never_began_is_closed_without_a_trace() -> None:
+    stream = Terminal()
+    Bar(stream).close()
+    assert stream.getvalue() == ""
+
+
+def test_a_terminal_gets_a_bar_a_log_gets_lines_and_the_quiet_get_nothing() -> None:
+    assert isinstance(reporter(Terminal()), Bar)
+    assert isinstance(reporter(StringIO()), Lines)
+    for stream in (Terminal(), StringIO()):
+        quiet = reporter(stream, quiet=True)
+        assert isinstance(quiet, Silent)
+        quiet.update(AT_WORK)
+        quiet.say("something")
+        quiet.close()
+        assert stream.getvalue() == ""
