@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -95,7 +96,7 @@ def build(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> 
         found, selection = _choose(config, reporter)
         ffmpeg = looking.result()
     try:
-        config.dest.mkdir(parents=True, exist_ok=True)
+        _make_folder(config.dest)
         with FileLock(layout.lock, timeout=0):
             plan = make_plan(config, found, selection, layout, _versions(ffmpeg))
             return _build(config, plan, layout, ffmpeg, reporter)
@@ -103,12 +104,17 @@ def build(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> 
         raise InputError(
             f"another run is at work in {config.dest}; wait for it, or name another --dest"
         ) from None
-    except FileExistsError:
-        raise InputError(f"{config.dest} is a file; name a folder with --dest") from None
     except OSError as error:
         raise EnvironmentFault(
             f"{error.filename or config.dest}: {error.strerror or error}"
         ) from None
+
+
+def _make_folder(dest: Path) -> None:
+    try:
+        dest.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise InputError(f"{dest} is a file; name a folder with --dest") from None
 
 
 def _choose(config: SampleConfig, reporter: Reporter) -> tuple[Annotations, Selection]:

@@ -330,7 +330,9 @@ def summary(result: BuildResult, dest: str) -> str:
     """What a build came to, in a few lines."""
     lines = [f"{result.made} of {result.wanted} clips are in {dest} ({result.new} of them new)."]
     if result.replaced:
-        lines.append(f"{result.replaced} clips were not to be had and others took their place:")
+        lines.append(
+            f"{result.replaced} clips were not to be had; the next of their classes follow:"
+        )
     if result.reasons:
         named = ", ".join(f"{n} {reason}" for reason, n in sorted(result.reasons.items()))
         lines.append(f"  failures of this run, in failed.csv with their logs: {named}")

@@ -141,6 +141,8 @@ class Job:
 
     source: str
     clips: tuple[Clip, ...]
+    anew: bool = False
+    """Make them although they are there: only to see whether that can be done now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,15 +28,26 @@ GUEST_PER_HOUR: Final = 300
 ACCOUNT_PER_HOUR: Final = 2000
 """Videos an hour that YouTube lets a guest and an account have, as yt-dlp's wiki gives them."""
 
+LONGEST_DURATION: Final = 3652 * 86400.0
+"""Seconds; what is longer has no date."""
+
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def parse_duration(text: str | float) -> float:
     """Seconds of `90`, `90s`, `15m`, `6h` or `2d`. Raises InputError for anything else."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", str(text).strip())
-    if not match:
-        raise InputError(f"'{text}' is not a duration; write 90, 90s, 15m, 6h or 2d")
-    return float(match[1]) * _UNITS[match[2]]
+    if isinstance(text, int | float):
+        found = float(text)
+    else:
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text.strip())
+        if not match:
+            raise InputError(f"'{text}' is not a duration; write 90, 90s, 15m, 6h or 2d")
+        found = float(match[1]) * _UNITS[match[2]]
+    if not 0 <= found <= LONGEST_DURATION:
+        raise InputError(
+            f"'{text}' is not a duration of at most ten years; write 90s, 15m, 6h or 2d"
+        )
+    return found
 
 
 def parse_n(text: str) -> int | dict[str, int]:

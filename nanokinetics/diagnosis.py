@@ -129,7 +129,7 @@ def retry_after(header: str | None, now: float) -> float | None:
         return min(float(header), LONGEST_RETRY_AFTER)
     try:
         at = parsedate_to_datetime(header)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if at.tzinfo is None:  # the oldest of the three forms of a date does not say that it is UTC
         at = at.replace(tzinfo=UTC)

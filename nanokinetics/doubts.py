@@ -1,12 +1,12 @@
 """Whose fault is it: the clip's, or that of the machine, the line or YouTube for all? Pure.
 
-Of some failures one clip cannot tell. They are kept here, unjudged, until another clip is made
-(then each is its clip's own) or until so many different videos fail that it is everybody's.
+Of some failures one clip cannot tell. They are kept here, unjudged, until a clip that was asked
+for later is made: then each is its clip's own. When there are many, a clip that could be made
+before is asked for again (`control`): if it cannot be made now, it is everybody's.
 """
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterator
 from typing import Final
@@ -15,13 +15,13 @@ from .clip import Failed
 from .errors import EnvironmentFault, Failure, Kind, Reason
 
 IN_A_ROW: Final = 5
-"""Different videos that fail so, none in between being made, which speak against all."""
+"""Different videos that fail so, none in between being made, before that is found out."""
 
 
 def is_doubtful(failed: Failed) -> bool:
     """Whether the failure may be everybody's: nothing was had of the video, or its worker died."""
     match failed.failure:
-        case Failure(reason=Reason.NO_FORMATS | Reason.NETWORK | Reason.WORKER_DIED):
+        case Failure(reason=Reason.NO_FORMATS | Reason.WORKER_DIED):
             return True
         case Failure(reason=Reason.FORBIDDEN_MEDIA):
             return failed.downloaded_bytes == 0
@@ -34,17 +34,26 @@ class Doubts:
 
     def __init__(self) -> None:
         self._failed: list[tuple[float, Failed]] = []
+        self._videos: dict[str, float] = {}
 
     def __iter__(self) -> Iterator[Failed]:
         return (failed for _, failed in self._failed)
 
     def add(self, failed: Failed, at: float) -> None:
         self._failed.append((at, failed))
+        self.count(failed, at)
+
+    def count(self, failed: Failed, at: float) -> None:
+        """A video that failed so too, although nothing hangs on it."""
+        self._videos[failed.clip.youtube_id or failed.clip.key] = at
 
     @property
-    def are_everybodys(self) -> bool:
-        """Whether so many videos have failed in a row that no single one is to blame."""
-        return len({failed.clip.youtube_id or failed.clip.key for failed in self}) >= IN_A_ROW
+    def are_many(self) -> bool:
+        """Whether so many videos have failed in a row that it may be no single one's fault.
+
+        Those written down meanwhile, for want of anything that could tell, count as well.
+        """
+        return len(self._videos) >= IN_A_ROW
 
     @property
     def typical(self) -> Failure:
@@ -53,18 +62,21 @@ class Doubts:
         reason = reasons.most_common(1)[0][0]
         return next(f.failure for _, f in reversed(self._failed) if f.failure.reason is reason)
 
-    def take(self, *kinds: Kind, until: float = math.inf) -> list[Failed]:
-        """Hand over, to be judged, the failures of some kinds, or all, that came up until then."""
-        taken: list[tuple[float, Failed]] = []
-        left: list[tuple[float, Failed]] = []
-        for at, failed in self._failed:
-            mine = at <= until and (not kinds or failed.failure.kind in kinds)
-            (taken if mine else left).append((at, failed))
-        self._failed = left
-        return [failed for _, failed in taken]
+    def take(self, *kinds: Kind) -> list[Failed]:
+        """Hand over the failures of some kinds, or all."""
+        taken = [failed for failed in self if not kinds or failed.failure.kind in kinds]
+        self._failed = [each for each in self._failed if each[1] not in taken]
+        return taken
+
+    def acquit_all(self, until: float) -> list[Failed]:
+        """A clip asked for at that time was made: what came up until then is its clips' own."""
+        taken = [failed for at, failed in self._failed if at <= until]
+        self._failed = [each for each in self._failed if each[0] > until]
+        self._videos = {video: at for video, at in self._videos.items() if at > until}
+        return taken
 
 
-def may_pass(failure: Failure) -> bool:
+def is_worth_waiting(failure: Failure) -> bool:
     """Whether waiting may help when every video fails so: it does not against dying workers."""
     return failure.reason is not Reason.WORKER_DIED
 
@@ -74,7 +86,7 @@ def is_refusal(failure: Failure) -> bool:
     return failure.reason is Reason.FORBIDDEN_MEDIA
 
 
-def fault(failure: Failure) -> EnvironmentFault:
+def ending(failure: Failure) -> EnvironmentFault:
     """The end of a run for a reason that is no clip's: what is wrong, and what to do about it."""
     remedy = _REMEDIES.get(failure.reason, _UNREACHABLE)
     if failure.reason not in _OF_THE_MACHINE and "certificate" in failure.message.lower():

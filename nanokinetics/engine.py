@@ -6,16 +6,17 @@ that gives a file its final name or appends a row.
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from .clip import ADOPTED, Clip, ClipId, Failed, Job, Made
-from .doubts import Doubts, fault, is_doubtful, is_refusal, may_pass
+from .control import Control
+from .doubts import Doubts, ending, is_doubtful, is_refusal, is_worth_waiting
 from .errors import Blocked, EnvironmentFault, Failure, Kind, Reason
 from .failed_logs import FailedLogs, mask
 from .files import Home
@@ -73,17 +74,16 @@ class Engine:
         self._jobs: dict[ClipId, Job] = {}
         self._dead: dict[str, Failure] = {}
         self._suspects: deque[Clip] = deque()
-        self._alone = False
+        self._alone: Job | None = None
         self._crashes: Counter[ClipId] = Counter()
         self._doubts = Doubts()
-        self._provisional: set[ClipId] = set()
-        self._aside: dict[ClipId, Clip] = {}
-        self._had_a_chance: set[ClipId] = set()
+        self._control = Control(quotas.made_before(), quotas.untried())
+        self._aside: list[Clip] = []
         self._suspected_at: float | None = None
         self._anything_made = False
         self._home = home
         self._false_starts = 0
-        self._given_up: str | None = None
+        self._given_up = False
         self._blocked_by: Reason | None = None
 
     def run(self) -> None:
@@ -97,10 +97,8 @@ class Engine:
             self._reporter.update(self._progress())
             if not self._pool.busy:
                 if self._given_up:
-                    for each in self._doubts.take(Kind.TRANSIENT):
-                        self._record(each)
-                    raise Blocked(self._given_up)
-                if not (self._quotas.waiting or self._suspects):
+                    raise Blocked(self._goodbye())
+                if not (self._quotas.waiting or self._suspects or self._control.is_wanted):
                     if not self._look_further():
                         return
                     continue
@@ -118,25 +116,26 @@ class Engine:
 
     def _dispatch(self) -> None:
         """Hand out as many jobs as there are free workers and the gate lets through."""
-        while self._pool.has_room and not self._alone and self._given_up is None:
+        while self._pool.has_room and self._alone is None and not self._given_up:
             now = self._clock.steady()
             if self._pacer.delay(now) != 0:
                 return
             self._pool.warm_up(self._quotas.waiting)
-            if self._suspects:
+            if self._control.is_wanted:
+                job = self._alone = self._control.job(self._source)
+            elif self._suspects:
                 if self._pool.busy:
                     return
-                clips: tuple[Clip, ...] = (self._suspects.popleft(),)
-                self._alone = True
+                job = self._alone = Job(self._source, (self._suspects.popleft(),))
             else:
                 clips = self._alive(self._quotas.next())
                 if not clips:
                     if self._quotas.waiting:
                         continue
                     return
-            job = Job(self._source, clips)
+                job = Job(self._source, clips)
             self._tickets[job] = self._pacer.start(now)
-            self._jobs.update((clip.id, job) for clip in clips)
+            self._jobs.update((clip.id, job) for clip in job.clips)
             self._pool.give(job)
 
     def _alive(self, clips: tuple[Clip, ...]) -> tuple[Clip, ...]:
@@ -165,7 +164,7 @@ class Engine:
                 for place, clip in enumerate(clips):
                     del self._jobs[clip.id]
                     if place == 0:
-                        self._crashed(Failed(clip, Failure(Reason.WORKER_DIED, why), log=log))
+                        self._crashed(Failed(clip, Failure(Reason.WORKER_DIED, why), log=log), job)
                     else:
                         self._quotas.put_back(clip)
             case NeverStarted(why=why, log=log):
@@ -175,14 +174,21 @@ class Engine:
 
     def _end(self, job: Job) -> None:
         self._pacer.unanswered(self._tickets.pop(job))
-        self._alone = False
+        if self._alone is job:
+            self._alone = None
 
     def _made(self, made: Made) -> None:
         job = self._jobs.pop(made.clip.id)
-        if made.source != ADOPTED:
-            self._pacer.answered(self._tickets[job], self._clock.steady())
-            self._anything_made = True
+        ticket = self._tickets[job]
         self._false_starts = 0
+        if made.source != ADOPTED:
+            self._pacer.answered(ticket, self._clock.steady())
+        if job.anew:
+            self._control.back()
+            if made.temporary is not None:
+                Path(made.temporary).unlink(missing_ok=True)
+            self._others_can_be_made(ticket.at)
+            return
         self._home.check()
         final = self._layout.clip(made.clip)
         try:
@@ -194,28 +200,30 @@ class Engine:
             raise _unwritable(error) from error
         self._quotas.finished(made.clip)
         if made.source != ADOPTED:
-            self._others_could_be_made(self._tickets[job].at)
+            self._anything_made = True
+            self._control.made(made.clip)
+            self._others_can_be_made(ticket.at)
 
     def _failed(self, failed: Failed) -> None:
         job = self._jobs.pop(failed.clip.id)
         failure, ticket = failed.failure, self._tickets[job]
         self._false_starts = 0
-        if failure.kind is Kind.BLOCKED:
-            self._quotas.put_back(failed.clip)
-            self._refused(ticket, failure)
-            return
         if failure.kind is Kind.ENVIRONMENT and not is_doubtful(failed):
             self._home.check()  # that it went away says more than what could not be written
-            raise fault(_masked(failure))
+            raise ending(_masked(failure))
         if failure.reason is Reason.WORKER_DIED:
-            self._crashed(failed)
+            self._crashed(failed, job)
+        elif job.anew:
+            self._control_failed(failed, ticket)
+        elif failure.kind is Kind.BLOCKED:
+            self._quotas.put_back(failed.clip)
+            self._refused(ticket, failure)
         elif not is_doubtful(failed):
             self._pacer.answered(ticket, self._clock.steady())
             self._record(failed)
         elif self._suspected_at is not None:
-            self._set_aside(failed, ticket)
-        elif self._quotas.has_failed_before(failed.clip):  # then it says nothing of the others
-            self._record(failed)
+            self._aside.append(failed.clip)
+            self._refused(ticket, failure)
         else:
             self._doubt(failed, ticket)
 
@@ -233,113 +241,142 @@ class Engine:
         if failure.reason.replaced:
             # Whatever an earlier run may have left there is not of the dataset any more.
             self._layout.clip(failed.clip).unlink(missing_ok=True)
-            if failed.clip.id not in self._provisional:
-                self._quotas.out(failed.clip)
+            self._quotas.out(failed.clip)
         else:
             self._quotas.hold(failed.clip)
 
     def _refused(self, ticket: Ticket, failure: Failure) -> None:
         self._blocked_by = failure.reason
-        too_long = self._pacer.refused(ticket, self._clock.steady(), failure.retry_after)
-        if too_long and self._given_up is None:
-            until = self._clock.wall() + (self._pacer.delay(self._clock.steady()) or 0.0)
-            made, wanted = self._quotas.made, self._quotas.wanted
-            self._given_up = (
-                f"{_WHY_WAITING.get(failure.reason, _LOST)} ({failure.reason.words}): {made} of "
-                f"{wanted} clips are made, {wanted - made} are left and nothing is lost; run the "
-                f"same command again after {utc(until)}"
-            )
+        if self._pacer.refused(ticket, self._clock.steady(), failure.retry_after):
+            self._given_up = True
 
-    def _crashed(self, failed: Failed) -> None:
+    def _goodbye(self) -> str:
+        """What is done, what is left, and when to try again, once nobody is asking any more."""
+        until = self._clock.wall() + (self._pacer.delay(self._clock.steady()) or 0.0)
+        reason = self._blocked_by or Reason.RATE_LIMITED
+        made, wanted = self._quotas.made, self._quotas.wanted
+        return (
+            f"{_WHY_WAITING.get(reason, _LOST)} ({reason.words}): {made} of {wanted} clips are "
+            f"made, {wanted - made} are left and nothing is lost; run the same command again after "
+            f"{utc(until)}"
+        )
+
+    # -- whose fault is it?
+
+    def _crashed(self, failed: Failed, job: Job) -> None:
         """A clip that ended its worker is tried once more, alone; a second time it is out."""
-        self._crashes[failed.clip.id] += 1
-        if self._crashes[failed.clip.id] < 2:
-            self._suspects.append(failed.clip)
-            return
-        self._doubts.add(replace(failed, attempts=2), self._clock.steady())
-        if self._doubts.are_everybodys:
-            raise self._diagnosis()
+        clip = failed.clip
+        self._crashes[clip.id] += 1
+        again = self._crashes[clip.id] < 2
+        if job.anew:
+            self._control.back()
+            self._control.want()
+        elif again:
+            self._suspects.append(clip)
+        if not again:
+            self._doubts.add(replace(failed, attempts=2), self._clock.steady())
+            if job.anew:
+                raise self._diagnosis()
+            if self._doubts.are_many:
+                self._find_out()
 
     def _doubt(self, failed: Failed, ticket: Ticket) -> None:
-        """Keep a failure unjudged; many in a row close the gate, or end a run that never worked."""
-        now = self._clock.steady()
-        self._doubts.add(failed, now)
-        if not self._doubts.are_everybodys:
-            return
-        typical = self._doubts.typical
-        if not may_pass(typical) or not (self._anything_made or is_refusal(typical)):
+        """Keep a failure unjudged; when they are many, find out whose fault it is."""
+        self._doubts.add(failed, self._clock.steady())
+        if self._doubts.are_many and not self._find_out():
+            self._suspect(failed, ticket)
+
+    def _find_out(self) -> bool:
+        """Have the control asked for; False if there is none, since nothing was ever made."""
+        if self._control.is_proven:
+            self._control.want()
+            return True
+        if not is_refusal(self._doubts.typical):
             raise self._diagnosis()
-        self._suspected_at = now
-        for each in self._doubts.take():
-            self._aside[each.clip.id] = each.clip
-        self._refused(ticket, typical)
+        return False
 
-    def _set_aside(self, failed: Failed, ticket: Ticket) -> None:
-        """Another one that fails like all: the gate stays closed, and other videos probe it.
-
-        Those set aside are asked for again when no other is left, each once and alone; that they
-        fail then is their own fault, if any clip could be made at all.
-        """
-        clip = failed.clip
-        alone = ticket.probe and clip.id in self._had_a_chance
-        if not (alone and self._anything_made):
-            self._aside[clip.id] = clip
-        elif failed.failure.kind is Kind.TRANSIENT:
-            self._record(failed)
+    def _control_failed(self, failed: Failed, ticket: Ticket) -> None:
+        """A clip that could be made before cannot be now: it is everybody's, or it has gone too."""
+        self._control.back()
+        if failed.failure.kind is Kind.BLOCKED:
+            self._refused(ticket, failed.failure)
+            self._control.want()
+        elif is_doubtful(failed) and (self._control.is_proven or self._suspected_at is not None):
+            self._suspect(failed, ticket)
+            self._control.want()
+        elif is_doubtful(failed):  # a reserve: one more that could not be made
+            self._control.has_gone()
+            self._doubts.count(failed, self._clock.steady())
+            if self._doubts.are_many and not self._find_out():
+                self._suspect(failed, ticket)
         else:
-            self._doubts.add(failed, self._clock.steady())
-        self._refused(ticket, failed.failure)
+            self._pacer.answered(ticket, self._clock.steady())
+            self._control.has_gone()
+            if self._control.is_there:
+                self._control.want()
 
-    def _diagnosis(self) -> EnvironmentFault:
-        """What stops every video alike; the logs of those that showed it are kept."""
-        failure = self._doubts.typical
-        logs = [self._logs.write(each, utc(self._clock.wall())) for each in self._doubts.take()]
-        ended = fault(_masked(failure))
-        return EnvironmentFault(f"{ended}; {logs[-1]} has more")
+    def _suspect(self, failed: Failed, ticket: Ticket) -> None:
+        """It is everybody's: wait as for a refusal, or end a run that could make nothing yet."""
+        failure = failed.failure
+        if self._suspected_at is None:
+            if not (is_worth_waiting(failure) and (self._anything_made or is_refusal(failure))):
+                self._doubts.add(failed, self._clock.steady())
+                raise self._diagnosis()
+            self._suspected_at = self._clock.steady()
+            self._aside += [each.clip for each in self._doubts.take()]
+        self._refused(ticket, failure)
 
-    def _others_could_be_made(self, asked_at: float = math.inf) -> None:
-        """So each failure is its clip's own, and a block that was only suspected is over.
+    def _others_can_be_made(self, asked_at: float) -> None:
+        """So what came up before that was asked for is each clip's own, and the waiting is over.
 
-        A clip that was made speaks of what came up before it was asked for: one that was let in
-        before a block and took its time says nothing of those after.
+        A clip that was let in before a block and took its time says nothing of those after.
         """
-        for each in self._doubts.take(until=asked_at):
+        for each in self._doubts.acquit_all(asked_at):
             self._record(each)
         if self._suspected_at is not None and self._suspected_at <= asked_at:
             self._suspected_at = None
             self._take_back()
 
     def _take_back(self) -> None:
-        for clip in self._aside.values():
+        for clip in self._aside:
             self._quotas.put_back(clip)
         self._aside.clear()
 
     def _look_further(self) -> bool:
-        """Nothing else is left to try: what can be done about the clips that are not judged?"""
+        """Nothing else is left to try: whether something is to be done for what is not judged."""
         if self._aside:
-            self._had_a_chance.update(self._aside)
             self._take_back()
             return True
-        for each in self._doubts.take(Kind.TRANSIENT):  # those are written off in no case
-            self._record(each)
-        if self._quotas.waiting:
+        if not any(self._doubts):
+            return False
+        if self._control.is_proven:
+            self._control.want()
             return True
-        # Before a clip is replaced, its reserves show whether any can be made.
-        fresh = [f.clip for f in self._doubts if f.clip.id not in self._provisional]
-        for clip in fresh:
-            self._provisional.add(clip.id)
-            self._quotas.out(clip)
-        if fresh:
+        # Nothing was ever made. What is left for the next run in any case is written down.
+        if self._doubts.typical.reason is not Reason.NETWORK:
+            for each in self._doubts.take(Kind.TRANSIENT):
+                self._record(each)
+        if any(self._doubts):  # before others take their places, a reserve shows whether it can
+            if not self._control.is_there:
+                raise self._diagnosis()
+            self._control.want()
             return True
-        if any(self._doubts) and not self._anything_made:
-            raise self._diagnosis()
-        self._others_could_be_made()
-        return False
+        return self._quotas.waiting > 0
+
+    def _diagnosis(self) -> EnvironmentFault:
+        """What stops every video alike; the logs of those that showed it are kept."""
+        ended = ending(_masked(self._doubts.typical))
+        try:
+            at = utc(self._clock.wall())
+            logs = [self._logs.write(each, at) for each in self._doubts.take()]
+        except OSError:  # the reason why the run ends is worth more than its logs
+            return ended
+        return EnvironmentFault(f"{ended}; {logs[-1]} has more")
 
     def _progress(self) -> Progress:
         now, wall = self._clock.steady(), self._clock.wall()
-        since, until = self._pacer.closed_since, self._pacer.closed_until
-        rest = self._pacer.delay(now) if self._quotas.waiting and until is None else 0.0
+        since, delay = self._pacer.closed_since, self._pacer.delay(now)
+        rest = delay if self._quotas.waiting and since is None else 0.0
         return Progress(
             made=self._quotas.made,
             wanted=self._quotas.wanted,
@@ -347,7 +384,7 @@ class Engine:
             held=self._quotas.held,
             in_hand=len(self._jobs),
             blocked_since=None if since is None else wall + since - now,
-            blocked_until=None if until is None or until <= now else wall + until - now,
+            blocked_until=wall + delay if since is not None and delay else None,
             blocked_by=self._blocked_by.words if self._blocked_by else "",
             resting_until=wall + rest if rest and rest > self._pacer.spacing else None,
         )

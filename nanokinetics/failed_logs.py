@@ -55,9 +55,16 @@ class FailedLogs:
         self._held: int | None = None
 
     def write(self, failed: Failed, at: str) -> str:
-        """Append an attempt's output to the clip's log; its path. Raises OSError."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        """Append an attempt's output to the clip's log; its path. Raises OSError that names it."""
         path = self._folder / f"{failed.clip.key}.log"
+        try:
+            self._append(path, failed, at)
+        except OSError as error:  # one of writing does not say where
+            raise OSError(error.errno, error.strerror, error.filename or str(path)) from None
+        return str(path)
+
+    def _append(self, path: Path, failed: Failed, at: str) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
         failure = failed.failure
         head = (
             f"{_OPENING}{at} {failed.clip.split}/{failed.clip.label}: "
@@ -72,7 +79,6 @@ class FailedLogs:
         with path.open("ab") as file:
             file.write(data)
         self._held += len(data)
-        return str(path)
 
     def _make_room(self, needed: int, spared: Path) -> int:
         """Remove the oldest logs until a tenth of the room is free; the bytes that are left."""

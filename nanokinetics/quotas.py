@@ -135,14 +135,26 @@ class Quotas:
             each.in_play -= 1
             self._fill(each)
 
-    def has_failed_before(self, clip: Clip) -> bool:
-        """Whether an earlier run could not make it either."""
-        return clip.id in self._standing.failed
-
     @property
     def done(self) -> frozenset[ClipId]:
         """Every clip that has a file, stand-ins included."""
         return self._standing.done | self._kept
+
+    def made_before(self) -> Iterator[Clip]:
+        """Clips that earlier runs have made, of one class after the other."""
+        for group in self._classes:
+            for row, id_ in self._selection.ids(group):
+                if id_ in self._standing.done:
+                    yield self._selection.clip(row)
+
+    def untried(self) -> Iterator[Clip]:
+        """Reserves that were not drawn yet, of one class after the other."""
+        for group in self._classes:
+            for row, id_ in self._selection.ids(group):
+                failed = self._standing.failed.get(id_)
+                known = id_ in self._ranks or id_ in self._standing.done
+                if not known and not (failed is not None and self._stays_out(failed)):
+                    yield self._selection.clip(row)
 
     def surplus(self) -> frozenset[ClipId]:
         """Finished clips of full classes that better-ranked ones, available after all, displace."""

@@ -75,7 +75,7 @@ class Worker:
         visit = _Visit(fetcher, job.clips[0].youtube_id, self._folder / "whole", self._on_found)
         try:
             for clip in job.clips:
-                yield self._outcome(clip, visit)
+                yield self._outcome(clip, visit, anew=job.anew)
         finally:
             visit.close()
 
@@ -87,12 +87,13 @@ class Worker:
             )
         return self._fetchers[source]
 
-    def _outcome(self, clip: Clip, visit: _Visit) -> Outcome:
+    def _outcome(self, clip: Clip, visit: _Visit, *, anew: bool) -> Outcome:
         began = time.monotonic()
         number = 0
         try:
             self._folder.mkdir(exist_ok=True)  # its parent is there, or the destination is gone
-            result: Made | Failure | None = self._adopt(clip) or visit.refused
+            there = None if anew else self._adopt(clip)
+            result: Made | Failure | None = there or visit.refused
             if result is None:
                 retrying = Retrying(
                     stop=stop_after_attempt(ATTEMPTS),

@@ -5,10 +5,17 @@ from __future__ import annotations
 import pytest
 
 from nanokinetics.clip import Clip, Failed
-from nanokinetics.doubts import IN_A_ROW, Doubts, fault, is_doubtful, is_refusal, may_pass
+from nanokinetics.doubts import (
+    IN_A_ROW,
+    Doubts,
+    ending,
+    is_doubtful,
+    is_refusal,
+    is_worth_waiting,
+)
 from nanokinetics.errors import EnvironmentFault, ExitCode, Failure, Kind, Reason
 
-ALWAYS = {Reason.NO_FORMATS, Reason.NETWORK, Reason.WORKER_DIED}
+ALWAYS = {Reason.NO_FORMATS, Reason.WORKER_DIED}
 UNLESS_FOUND = {Reason.SERVER_ERROR, Reason.TIMEOUT, Reason.TRUNCATED}
 UNLESS_SOME_CAME = {Reason.FORBIDDEN_MEDIA}
 
@@ -61,33 +68,33 @@ def test_a_refusal_that_says_so_is_no_doubt() -> None:
 @pytest.mark.parametrize("count", range(IN_A_ROW + 2))
 def test_so_many_different_videos_are_needed(count: int) -> None:
     doubts = doubts_of(*[Reason.NETWORK] * count)
-    assert doubts.are_everybodys == (count >= IN_A_ROW == 5)
+    assert doubts.are_many == (count >= IN_A_ROW == 5)
 
 
 def test_of_one_video_any_number_of_windows_says_little() -> None:
     doubts = Doubts()
     for window in range(20):
         doubts.add(failed(Reason.NO_FORMATS, window=window), at=0)
-    assert not doubts.are_everybodys
+    assert not doubts.are_many
     for number in range(2, IN_A_ROW + 1):
-        assert not doubts.are_everybodys
+        assert not doubts.are_many
         doubts.add(failed(Reason.NO_FORMATS, number), at=0)
-    assert doubts.are_everybodys
+    assert doubts.are_many
 
 
 def test_files_without_a_video_id_are_told_apart_by_their_key() -> None:
     doubts = Doubts()
     for number in range(IN_A_ROW):
-        assert not doubts.are_everybodys
+        assert not doubts.are_many
         clip = Clip(f"yoga/{number}", "train", "yoga")
         doubts.add(Failed(clip, Failure(Reason.WORKER_DIED, "why")), at=0)
-    assert doubts.are_everybodys
+    assert doubts.are_many
 
 
 def test_different_reasons_speak_against_all_together() -> None:
     assert doubts_of(
         Reason.NETWORK, Reason.TIMEOUT, Reason.NO_FORMATS, Reason.NETWORK, Reason.SERVER_ERROR
-    ).are_everybodys
+    ).are_many
 
 
 def test_the_typical_one_is_the_latest_of_the_commonest_reason() -> None:
@@ -110,20 +117,22 @@ def test_those_of_some_kinds_are_handed_over_and_the_others_stay() -> None:
 
 def test_what_came_up_later_stays_in_doubt() -> None:
     doubts = doubts_of(*[Reason.NETWORK] * 4)
-    assert [each.failure.message for each in doubts.take(until=1)] == ["message 0", "message 1"]
+    assert [each.failure.message for each in doubts.acquit_all(1)] == ["message 0", "message 1"]
     assert len(list(doubts)) == 2
 
 
-def test_once_all_are_handed_over_it_begins_anew() -> None:
+def test_those_handed_over_count_until_a_clip_is_made() -> None:
     doubts = doubts_of(*[Reason.NETWORK] * IN_A_ROW)
     assert len(doubts.take()) == IN_A_ROW
-    assert (list(doubts), doubts.are_everybodys) == ([], False)
+    assert (list(doubts), doubts.are_many) == ([], True)
+    assert doubts.acquit_all(IN_A_ROW) == []
+    assert not doubts.are_many
     doubts.add(failed(Reason.NETWORK, 99), at=99)
     assert len(list(doubts)) == 1
 
 
 def test_waiting_helps_against_all_but_dying_workers() -> None:
-    hopeless = {reason for reason in Reason if not may_pass(Failure(reason, "why"))}
+    hopeless = {reason for reason in Reason if not is_worth_waiting(Failure(reason, "why"))}
     assert hopeless == {Reason.WORKER_DIED}
 
 
@@ -149,7 +158,7 @@ WHAT_TO_DO = {
 def test_the_end_of_a_run_is_told_with_what_to_do_about_it(
     reason: Reason, words: tuple[str, str]
 ) -> None:
-    ended = fault(Failure(reason, "what the tool said"))
+    ended = ending(Failure(reason, "what the tool said"))
     assert isinstance(ended, EnvironmentFault)
     assert ended.exit_code is ExitCode.ERROR
     for part in (*words, "(what the tool said)"):
@@ -165,7 +174,7 @@ CERTIFICATE = "<urlopen error [SSL: CERTIFICATE_VERIFY_FAILED] certificate has e
 )
 @pytest.mark.parametrize("message", [CERTIFICATE, "CERTIFICATE_VERIFY_FAILED", "Certificate: no"])
 def test_a_certificate_that_is_not_trusted_is_told_as_that(reason: Reason, message: str) -> None:
-    said = str(fault(Failure(reason, message)))
+    said = str(ending(Failure(reason, message)))
     assert "certificate is not trusted here" in said
     assert "this machine's clock" in said
     assert message in said
@@ -173,6 +182,6 @@ def test_a_certificate_that_is_not_trusted_is_told_as_that(reason: Reason, messa
 
 @pytest.mark.parametrize("reason", [Reason.DISK_FULL, Reason.NOT_WRITABLE, Reason.NO_FFMPEG])
 def test_what_is_wrong_with_the_machine_is_so_whatever_a_file_is_called(reason: Reason) -> None:
-    said = str(fault(Failure(reason, "/home/me/certificates/nano: no")))
+    said = str(ending(Failure(reason, "/home/me/certificates/nano: no")))
     assert "is not trusted" not in said
     assert WHAT_TO_DO[reason][0] in said

@@ -461,14 +461,12 @@ def test_a_stand_in_stays_while_the_better_one_still_fails() -> None:
     assert (quotas.made, quotas.surplus(), quotas.short()) == (2, frozenset(), {})
 
 
-@pytest.mark.parametrize("reason", [Reason.TIMEOUT, Reason.PRIVATE, Reason.NO_FORMATS])
-def test_it_is_known_whether_an_earlier_run_could_not_make_a_clip(reason: Reason) -> None:
-    selection = one_class("abc", 3)
-    a, b, c = ranked(selection, TRAIN)
-    quotas = Quotas(selection, Standing(frozenset({b.id}), frozenset(), {a.id: reason}, ()))
-    assert [quotas.has_failed_before(clip) for clip in (a, b, c)] == [True, False, False]
-    quotas.hold(c)
-    assert not quotas.has_failed_before(c), "that was this run"
+def test_what_earlier_runs_have_made_is_at_hand() -> None:
+    selection = selection_of({TRAIN: ["a", "b", "c"], VAL: ["d"]}, {TRAIN: 3, VAL: 1})
+    a, _, c = ranked(selection, TRAIN)
+    (d,) = ranked(selection, VAL)
+    quotas = Quotas(selection, Standing(frozenset({d.id, c.id, a.id}), frozenset(), {}, ()))
+    assert list(quotas.made_before()) == [a, c, d]
 
 
 def test_windows_of_one_video_go_out_together_in_the_order_of_time() -> None:

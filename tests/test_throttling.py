@@ -264,6 +264,39 @@ def test_who_was_let_in_before_does_not_speak_for_those_after(bench, kind):
     made.holds(kept(rows, N))
 
 
+@pytest.mark.parametrize("candidates", [8, 14])
+def test_at_the_end_of_a_run_too_nothing_is_written_off_and_no_more_than_n_kept(bench, candidates):
+    """With and without reserves left: too few fail to be many, and there is nothing else to try."""
+    rows = [Row("yoga", youtube_id(i), 3, 4) for i in range(candidates)]
+    slow = Scenario(default=replace(VIDEO, latency=0.2))
+    made = bench(slow, rows, 8, *FAST, "--workers", "1", "--block-wait", "1s")
+    with ended_at_last(made.start()) as running:
+        wait_until(lambda: made.made_so_far() >= 5)
+        made.site.replace(NOTHING["no_formats"])
+        wait_until(_waits(running))
+        _probes(made)
+        made.site.replace(HEALTHY)
+        done = running.wait()
+    assert done.code == 0, done.stderr
+    assert made.failed() == []
+    made.holds(kept(rows, 8))
+
+
+def test_clips_that_always_fail_are_told_from_a_block_by_one_that_does_not(bench):
+    rows = [Row("yoga", youtube_id(i), 3, 4) for i in range(9)]
+    bad = {r.youtube_id: replace(VIDEO, faults=(Fault("media", "status", 403),)) for r in rows[:7]}
+    made = bench(Scenario(bad, default=VIDEO), rows, 9, *FAST, "--block-wait", "1h")
+    for _ in range(2):  # in the second run the control is one of the first
+        done = made.run("--quiet")
+        assert done.code == 3, done.stderr
+        made.holds(rows[7:])
+    reasons = [row["reason"] for row in made.failed()]
+    assert reasons == ["forbidden_media"] * 2 * len(bad)
+    made.site.replace(HEALTHY)
+    assert made.run().code == 0
+    made.holds(rows)
+
+
 def test_media_that_are_refused_for_ever_end_the_run_for_now(bench):
     made = _throttled(bench, None, "--block-wait", "0.5s", "--max-wait", "1s", n=4, workers=2)
     made.site.replace(NOTHING["media_403"])
@@ -361,6 +394,32 @@ def test_a_machine_without_a_network_writes_nothing_off(bench):
     assert made.failed() == []
     assert made.run("--quiet").code == 0
     made.holds(kept(made.rows, 2))
+
+
+def test_clips_that_failed_before_are_not_written_off_by_a_machine_without_a_network(bench):
+    rows = [Row("yoga", youtube_id(i), 3, 4) for i in range(9)]
+    bad = {r.youtube_id: replace(VIDEO, faults=(Fault("media", "status", 503),)) for r in rows[:6]}
+    made = bench(Scenario(bad, default=VIDEO), rows, 8, *FAST)
+    assert made.run().code == 3
+    before = made.failed()
+    assert before
+    done = made.run("--quiet", "--proxy", "http://127.0.0.1:9")
+    assert done.code == 1
+    (said,) = done.stderr.splitlines()
+    assert "connection" in said
+    assert made.failed() == before
+    made.site.replace(HEALTHY)
+    assert made.run().code == 0
+    made.holds(kept(rows, 8))
+
+
+def test_a_few_clips_are_enough_to_see_that_there_is_no_network(bench):
+    rows = [Row("yoga", youtube_id(i), 3, 4) for i in range(3)]
+    made = bench(HEALTHY, rows, 2, *FAST)
+    done = made.run("--quiet", "--proxy", "http://127.0.0.1:9")
+    assert done.code == 1
+    assert "connection" in done.stderr
+    assert made.failed() == []
 
 
 def test_a_line_that_is_cut_on_the_way_is_waited_for(bench, line):
