@@ -16,7 +16,7 @@ from nanokinetics.doubts import (
 from nanokinetics.errors import EnvironmentFault, ExitCode, Failure, Kind, Reason
 
 ALWAYS = {Reason.NO_FORMATS, Reason.WORKER_DIED}
-UNLESS_FOUND = {Reason.SERVER_ERROR, Reason.TIMEOUT, Reason.TRUNCATED}
+UNLESS_FOUND = {Reason.NETWORK, Reason.SERVER_ERROR, Reason.TIMEOUT, Reason.TRUNCATED}
 UNLESS_SOME_CAME = {Reason.FORBIDDEN_MEDIA}
 
 
