@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import gc
+import importlib.util
+import itertools
 import os
 import platform
 import shutil
 import signal
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
 
 from filelock import FileLock, Timeout
+from tenacity.wait import wait_none
 
 from . import indexes, sampling
 from .annotations import Annotations
 from .annotations import read as read_annotations
 from .annotations.candidates import normalised_split
-from .clip import Clip, ClipId, Group
-from .config import BuildConfig, SampleConfig
+from .clip import ClipId, Group
+from .config import HARDLINK, LOCAL, SYMLINK, TRANSCODE, BuildConfig, SampleConfig
 from .engine import Clock, Engine
 from .errors import EnvironmentFault, ExitCode, InputError, Reason
 from .failed_logs import FailedLogs
@@ -33,12 +37,17 @@ from .layout import Layout
 from .ledger import Ledger, Standing, epoch, utc
 from .media import Ffmpeg, find_ffmpeg
 from .pacing import HOUR, Pacer, PacingPolicy
-from .plan import SOURCE, Plan, make_plan, read_record
+from .placer import PlacerConfig
+from .plan import Plan, make_plan, read_record
 from .pool import Pool, held
 from .progress import Reporter, Silent
 from .quotas import Quotas
+from .scan import IMAGES, Scan, save, scan
 from .selection import Selection
 from .worker import WorkerConfig
+
+FILES_AT_ONCE: Final = 64
+"""Local files handed to a worker at a time."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +82,8 @@ def sample(dataset: str, *, reporter: Reporter | None = None, **options: Any) ->
     Raises InputError for anything that cannot be used.
     """
     config = SampleConfig(dataset=dataset, **options)
-    return _choose(config, reporter or Silent())[1]
+    source = scan(config.src) if config.src else None
+    return _choose(config, source, reporter or Silent())[1]
 
 
 def build(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> BuildResult:
@@ -87,19 +97,26 @@ def build(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> 
     was finished by then is kept, and the same call goes on.
     """
     config = BuildConfig(dataset=dataset, **options)
-    check_network(SOURCE, config.network)
+    check_network(config.source or "", config.network)
     reporter = reporter or Silent()
     layout = Layout(config.dest)
     read_record(layout)  # refuses somebody else's folder before a lock is put into it
+    source = scan(config.src, layout.source_index) if config.src else None
+    if source and (source.members or source.streams) and config.place in (HARDLINK, SYMLINK):
+        raise InputError(f"--place {config.place} needs files, and --src holds archives; use copy")
     with ThreadPoolExecutor(1) as aside:  # asking an ffmpeg what it can do takes half a second
         looking = aside.submit(find_ffmpeg, config.ffmpeg)
-        found, selection = _choose(config, reporter)
+        found, selection = _choose(config, source, reporter)
         ffmpeg = looking.result()
+    layout = Layout(config.dest, found.class_dirs)
     try:
         _make_folder(config.dest)
         with FileLock(layout.lock, timeout=0):
             plan = make_plan(config, found, selection, layout, _versions(ffmpeg))
-            return _build(config, plan, layout, ffmpeg, reporter)
+            if source:
+                save(source, layout.source_index)
+            workers = _workers(config, source, layout, ffmpeg)
+            return _build(config, plan, layout, workers, reporter)
     except Timeout:
         raise InputError(
             f"another run is at work in {config.dest}; wait for it, or name another --dest"
@@ -117,8 +134,19 @@ def _make_folder(dest: Path) -> None:
         raise InputError(f"{dest} is a file; name a folder with --dest") from None
 
 
-def _choose(config: SampleConfig, reporter: Reporter) -> tuple[Annotations, Selection]:
-    found = read_annotations(config.dataset, config.annotations, skip_bad_rows=config.skip_bad_rows)
+def _choose(
+    config: SampleConfig, source: Scan | None, reporter: Reporter
+) -> tuple[Annotations, Selection]:
+    found = read_annotations(
+        config.dataset,
+        config.annotations,
+        found=source,
+        class_names=config.class_names,
+        listing=config.listing,
+        skip_bad_rows=config.skip_bad_rows,
+    )
+    if source:
+        _check_tools(source)
     for row in found.bad_rows:
         reporter.say(f"left out: {row}")
     selection = sampling.select(
@@ -128,10 +156,21 @@ def _choose(config: SampleConfig, reporter: Reporter) -> tuple[Annotations, Sele
         classes=config.classes,
         num_classes=config.num_classes,
         seed=config.seed,
+        names=found.names,
     )
     for warning in sampling.warnings(selection):
         reporter.say(f"warning: {warning}")
     return found, selection
+
+
+def _check_tools(source: Scan) -> None:
+    """Raises EnvironmentFault when there are images and nothing to open them with."""
+    endings = tuple({*IMAGES, *map(str.upper, IMAGES)})
+    names = itertools.chain(source.files, (member.name for member in source.members))
+    if any(name.endswith(endings) for name in names) and importlib.util.find_spec("PIL") is None:
+        raise EnvironmentFault(
+            "images are opened with Pillow, which is not here; pip install 'nanokinetics[images]'"
+        )
 
 
 def _by_split(n: Mapping[str, int]) -> dict[str, int]:
@@ -149,7 +188,11 @@ def _split(text: str) -> str:
 
 
 def _build(
-    config: BuildConfig, plan: Plan, layout: Layout, ffmpeg: Ffmpeg, reporter: Reporter
+    config: BuildConfig,
+    plan: Plan,
+    layout: Layout,
+    workers: WorkerConfig | PlacerConfig,
+    reporter: Reporter,
 ) -> BuildResult:
     """The part that holds the folder's lock."""
     clock = Clock()
@@ -171,17 +214,18 @@ def _build(
                 f"{len(standing.stale)} clips of {layout.stats} are gone or damaged; "
                 "they are asked for again"
             )
-            _unlink(standing.stale, layout)
+            _unlink(standing.stale.values(), layout)
             ledger.drop(standing.stale)
         before = quotas.made
         layout.temporary.mkdir()
         engine = Engine(
-            source=SOURCE,
+            source=plan.record["source"],
+            together=_together(workers),
             quotas=quotas,
             ledger=ledger,
             layout=layout,
             home=home,
-            pool=_pool(config, layout, ffmpeg),
+            pool=Pool(workers, _processes(config, workers)),
             pacer=_pacer(config, standing, clock),
             logs=FailedLogs(config.failed_logs),
             reporter=reporter,
@@ -193,7 +237,8 @@ def _build(
             with held(signal.SIGINT, signal.SIGTERM):
                 engine.close()
                 reporter.close()
-                displaced = _finish(plan, quotas, ledger, layout) if home.is_there else 0
+                done = {**standing.done, **engine.paths}
+                displaced = _finish(plan, quotas, done, ledger, layout) if home.is_there else 0
     return BuildResult(
         made=quotas.made,
         wanted=quotas.wanted,
@@ -217,38 +262,58 @@ def _no_collector() -> Iterator[None]:
         gc.enable()
 
 
-def _finish(plan: Plan, quotas: Quotas, ledger: Ledger, layout: Layout) -> int:
+def _finish(
+    plan: Plan, quotas: Quotas, done: Mapping[ClipId, str], ledger: Ledger, layout: Layout
+) -> int:
     """Bring everything that is derived from the ledger up to date; how many stand-ins went."""
     shutil.rmtree(layout.temporary, ignore_errors=True)
     surplus = quotas.surplus()  # stood in for better-ranked clips which have now been made
     if surplus:
-        _unlink(surplus, layout)  # first: a row without its file is mended, a file without not
+        # The files first: a row without its file is mended, a file without its row is not.
+        _unlink((done[id_] for id_ in surplus), layout)
         ledger.drop(surplus)
-    indexes.write_all(contents(plan.selection, quotas.done - surplus), layout)
+    kept = {id_: path for id_, path in done.items() if id_ not in surplus}
+    indexes.write_all(contents(plan.selection, kept, layout, plan.record.get("names")), layout)
     return len(surplus)
 
 
-def _unlink(ids: Iterable[ClipId], layout: Layout) -> None:
-    for id_ in ids:
-        layout.clip(Clip(id_.key, id_.split, id_.label)).unlink(missing_ok=True)
+def _unlink(paths: Iterable[str], layout: Layout) -> None:
+    for path in map(PurePosixPath, paths):
+        if not path.is_absolute() and ".." not in path.parts:  # a table may have been edited
+            (layout.root / path).unlink(missing_ok=True)
 
 
-def _pool(config: BuildConfig, layout: Layout, ffmpeg: Ffmpeg) -> Pool:
-    processors = os.cpu_count() or 1
-    worker = WorkerConfig(
-        root=layout.root,
-        temporary=layout.temporary,
-        video=config.video,
-        network=config.network,
-        ffmpeg=ffmpeg,
-        threads=max(1, processors // config.processes),
+def _workers(
+    config: BuildConfig, source: Scan | None, layout: Layout, ffmpeg: Ffmpeg
+) -> WorkerConfig | PlacerConfig:
+    """What the worker processes are told."""
+    threads = max(1, (os.cpu_count() or 1) // config.processes)
+    if source is None:
+        return WorkerConfig(layout, config.video, config.network, ffmpeg, threads)
+    return PlacerConfig(
+        layout, config.video, ffmpeg, threads, source.root.resolve(), source.streams, config.place
     )
-    return Pool(worker, config.processes)
+
+
+def _processes(config: BuildConfig, workers: WorkerConfig | PlacerConfig) -> int:
+    """A stream is read from its beginning for whatever is wanted of it: by one process, once."""
+    return 1 if isinstance(workers, PlacerConfig) and workers.streams else config.processes
+
+
+def _together(workers: WorkerConfig | PlacerConfig) -> int:
+    """Clips in one job: small files are handed out by the dozen, those of a stream all at once."""
+    if isinstance(workers, WorkerConfig):
+        return 1
+    if workers.streams:
+        return sys.maxsize
+    return 1 if workers.place == TRANSCODE else FILES_AT_ONCE
 
 
 def _pacer(config: BuildConfig, standing: Standing, clock: Clock) -> Pacer:
     """A gate that remembers what earlier runs asked for in the last hour."""
     now, wall = clock.steady(), clock.wall()
+    if config.source == LOCAL:
+        return Pacer(PacingPolicy(wait_none(), abreast=0))
     policy = PacingPolicy.exponential(
         config.block_wait, per_hour=config.per_hour, max_wait=config.patience
     )

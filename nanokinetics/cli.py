@@ -141,8 +141,31 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         "--annotations",
         metavar="FILE",
         nargs="+",
-        required=True,
-        help="annotation files: CSV, text or JSON of any Kinetics version, also gzipped",
+        default=(),
+        help="annotation files: CSV, text, JSON of any Kinetics version, also gzipped; of ImageNet "
+        "and Something-Something those that do not lie in --src",
+    )
+    add(
+        "--source",
+        choices=config.SOURCES,
+        help="where the clips of Kinetics are (default: youtube)",
+    )
+    add(
+        "--src",
+        metavar="DIR",
+        help="the folder, or the archive, of local files: images, videos, .tar, .tar.gz, parts",
+    )
+    add(
+        "--class-names",
+        metavar="FILE",
+        help="a class and its name a line: n01440764 tench",
+    )
+    add(
+        "--list",
+        dest="listing",
+        metavar="FILE",
+        nargs="+",
+        help="for 'folder': files of 'path label' lines (default: a folder is a class)",
     )
     add(
         "--split",
@@ -190,6 +213,19 @@ def _add_making(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         required=True,
         help="the folder of the dataset; an earlier run's is continued",
+    )
+    add(
+        "--place",
+        choices=config.PLACES,
+        default="copy",
+        help="how local files get there (default: %(default)s); transcode makes mp4 of videos",
+    )
+    add(
+        "--transcode",
+        dest="place",
+        action="store_const",
+        const=config.TRANSCODE,
+        help="the same as --place transcode",
     )
     add(
         "--resolution",
@@ -369,9 +405,12 @@ def outlook(selection: Selection) -> str:
     lines = [
         f"{len({g.label for g in reach})} classes, {clips} clips, "
         f"{len(selection.frame) - clips} reserves",
-        f"about {seconds * MEGABYTES_A_SECOND:,.0f} MB to fetch at 360p, and "
-        f"{hours:,.1f} hours as a guest ({config.GUEST_PER_HOUR} videos an hour)",
     ]
+    if not selection.is_local:
+        lines.append(
+            f"about {seconds * MEGABYTES_A_SECOND:,.0f} MB to fetch at 360p, and "
+            f"{hours:,.1f} hours as a guest ({config.GUEST_PER_HOUR} videos an hour)"
+        )
     lines += [
         f"  short: {g.label} ({g.split}) has {reach[g]} of {selection.quotas[g]} candidates"
         for g in short[:10]

@@ -7,7 +7,8 @@ value can cross a process boundary. What may go wrong is in `errors`; where file
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Final, NamedTuple
 
 from .errors import Failure
@@ -46,12 +47,46 @@ class ClipId(NamedTuple):
         return Group(self.split, self.label)
 
 
+LOCATION: Final = ("path", "name", "offset", "size")
+"""The fields of `Location`, as columns of a table of candidates. They say where things lie on one
+machine, and are not written to `selection.csv`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where a local file lies: `path` is relative to the source folder, with `/` between parts.
+
+    A member of an archive lies `size` bytes long at `offset` of the archive at `path`, and `name`
+    is its own; a plain file has the offset -1 and is called what its path says.
+    """
+
+    path: str
+    name: str = ""
+    offset: int = -1
+    size: int = -1
+
+    @property
+    def is_member(self) -> bool:
+        return self.offset >= 0
+
+    @property
+    def stem(self) -> str:
+        """The base name without extension."""
+        return PurePosixPath(self.name or self.path).stem
+
+    @property
+    def suffix(self) -> str:
+        """The extension, with its dot, as it is written."""
+        return PurePosixPath(self.name or self.path).suffix
+
+
 @dataclass(frozen=True, slots=True)
 class Clip:
     """One labelled window of one video, or one labelled file.
 
     `time_start` and `time_end` are seconds from the start of the video; both are None, and
-    `youtube_id` is empty, for a local file that is taken whole.
+    `youtube_id` is empty, for a local file that is taken whole. `location` is where it lies, if
+    that is known; it does not tell one clip from another.
     """
 
     key: str
@@ -60,6 +95,7 @@ class Clip:
     youtube_id: str = ""
     time_start: float | None = None
     time_end: float | None = None
+    location: Location | None = field(default=None, compare=False)
 
     @property
     def id(self) -> ClipId:
@@ -95,7 +131,7 @@ class Made:
     """A finished clip: checked and flushed under a temporary name, not yet in its place.
 
     Times are in seconds, sizes in bytes. `temporary` is None when the file already stood under
-    its final name and was only checked (adopted).
+    its final name and was only checked (adopted). `suffix` is the extension it shall have.
     """
 
     clip: Clip
@@ -110,6 +146,7 @@ class Made:
     total_seconds: float = 0.0
     attempts: int = 1
     format_id: str = ""
+    suffix: str = ".mp4"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,14 @@ from typing import Any, Final
 
 from .errors import InputError
 
-DATASETS: Final = ("kinetics",)
+DATASETS: Final = ("kinetics", "imagenet", "ssv2", "folder")
+YOUTUBE: Final = "youtube"
+LOCAL: Final = "local"
+SOURCES: Final = (YOUTUBE, LOCAL)
+HARDLINK: Final = "hardlink"
+SYMLINK: Final = "symlink"
+TRANSCODE: Final = "transcode"
+PLACES: Final = ("copy", HARDLINK, SYMLINK, TRANSCODE)
 # fmt: off
 PRESETS: Final = (
     "ultrafast", "superfast", "veryfast", "faster", "fast",
@@ -84,8 +91,13 @@ def _why(error: Exception) -> str:
 class SampleConfig:
     """What to choose.
 
-    dataset: `kinetics`.
-    annotations: annotation files, of any dialect, one or several.
+    dataset: one of DATASETS.
+    annotations: annotation files, of any dialect, one or several. Of ImageNet and
+        Something-Something those that do not lie in `src`.
+    source: where the clips are: `youtube`, or `local`, as for all datasets but Kinetics.
+    src: the folder, or the archive, that holds the files of a local source.
+    class_names: a file with a class and its name a line, as ImageNet has for its wnids.
+    listing: for `folder`, files of `path label` lines; None takes the folders for the classes.
     n: clips of each class, for every split or for each one that is named.
     splits: `train`, `val`, `test`; None takes every split that the annotations have.
     classes: the labels to choose from; None takes all.
@@ -95,8 +107,12 @@ class SampleConfig:
     """
 
     dataset: str
-    annotations: tuple[Path, ...]
     n: int | Mapping[str, int]
+    annotations: tuple[Path, ...] = ()
+    source: str | None = None
+    src: Path | None = None
+    class_names: Path | None = None
+    listing: tuple[Path, ...] | None = None
     splits: tuple[str, ...] | None = None
     classes: tuple[str, ...] | None = None
     num_classes: int | None = None
@@ -105,13 +121,29 @@ class SampleConfig:
 
     def __post_init__(self) -> None:
         self._set("annotations", tuple(Path(p) for p in _listed(self.annotations)))
+        for name in ("src", "class_names"):
+            value = getattr(self, name)
+            self._set(name, None if value is None else Path(value).expanduser())
+        if self.listing is not None:
+            self._set("listing", tuple(Path(p) for p in _listed(self.listing)))
         self._set("splits", None if self.splits is None else tuple(_listed(self.splits)))
         self._set("classes", None if self.classes is None else tuple(_listed(self.classes)))
         self._set("seed", str(self.seed))
         if self.dataset not in DATASETS:
             raise InputError(f"unknown dataset '{self.dataset}'; known: {', '.join(DATASETS)}")
-        if not self.annotations:
+        self._set("source", self.source or (YOUTUBE if self.dataset == "kinetics" else LOCAL))
+        if self.source not in SOURCES:
+            raise InputError(f"--source is youtube or local, not '{self.source}'")
+        if self.source == YOUTUBE and self.dataset != "kinetics":
+            raise InputError(f"{self.dataset} is not on YouTube; leave out --source")
+        if self.dataset == "kinetics" and not self.annotations:
             raise InputError("no annotation file given; name one with --annotations FILE")
+        if self.source == LOCAL and self.src is None:
+            raise InputError(f"name the folder of the {self.dataset} files with --src DIR")
+        if self.source == YOUTUBE and self.src is not None:
+            raise InputError("--src is for local files; add --source local")
+        if self.listing is not None and self.dataset != "folder":
+            raise InputError("--list is for the dataset 'folder'")
         if self.classes is not None and not self.classes:
             raise InputError("--classes names no class")
         if "\n" in self.seed:
@@ -175,6 +207,7 @@ class BuildConfig(SampleConfig):
 
     dest: the folder of the dataset; a folder made by an earlier run is continued.
     workers: processes at work at once; None suits the machine.
+    place: how local files get there: one of PLACES.
     resolution, audio, fps, crf, preset: see `VideoConfig`.
     max_per_hour: videos asked for in any hour, 0 for no limit; None is 300 without cookies and
         2000 with them.
@@ -189,6 +222,7 @@ class BuildConfig(SampleConfig):
     """
 
     dest: Path
+    place: str = "copy"
     workers: int | None = None
     resolution: int = 360
     audio: bool = True
@@ -217,6 +251,8 @@ class BuildConfig(SampleConfig):
         for name in ("dest", "failed_logs", "cookies"):
             value = getattr(self, name)
             self._set(name, None if value is None else Path(value).expanduser())
+        if self.place not in PLACES:
+            raise InputError(f"--place is one of {', '.join(PLACES)}, not '{self.place}'")
         if self.workers is not None and not 1 <= self.workers <= 256:
             raise InputError(f"--workers is a number from 1 to 256, not {self.workers}")
         if self.max_per_hour is not None and self.max_per_hour < 0:

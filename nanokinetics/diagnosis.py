@@ -7,6 +7,7 @@ before matching.
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -168,3 +169,25 @@ def of_ffmpeg(stderr: str) -> Failure | None:
             code = int(status[status.lastindex or 0]) if status else None
             return Failure(reason, f"ffmpeg: {found[0].strip()}", code)
     return None
+
+
+def of_os_error(error: OSError, ffmpeg: str) -> Failure | None:
+    """What an error of the file system stops: every clip, or (None) the process it came up in.
+
+    ffmpeg: the path of the program that is in use, which may have gone.
+    """
+    said = f"{error.strerror}: {error.filename}" if error.filename else str(error)
+    if error.filename == ffmpeg:
+        return Failure(Reason.NO_FFMPEG, said)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Failure(Reason.DISK_FULL, said)
+    return Failure(Reason.NOT_WRITABLE, said) if error.errno in _GONE_OR_CLOSED else None
+
+
+_GONE_OR_CLOSED: Final = frozenset(
+    {
+        *(errno.EROFS, errno.EACCES, errno.EPERM),
+        *(errno.ENOENT, errno.ENOTDIR, errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO),
+    }
+)
+"""A folder that must not be written to, or that went away: unmounted, unplugged, removed."""

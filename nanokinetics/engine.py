@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Final
 
 from .clip import ADOPTED, Clip, ClipId, Failed, Job, Made
+from .config import YOUTUBE
 from .control import Control
 from .doubts import Doubts, ending, is_doubtful, is_refusal, is_worth_waiting
 from .errors import Blocked, EnvironmentFault, Failure, Kind, Reason
 from .failed_logs import FailedLogs, mask
 from .files import Home
-from .layout import Layout
+from .layout import MP4, Layout
 from .ledger import Ledger, utc
 from .pacing import Pacer, Ticket
 from .pool import Died, Event, Finished, Found, Idle, NeverStarted, Pool
@@ -43,12 +44,13 @@ class Clock:
 
 
 class Engine:
-    """One run over one selection."""
+    """One run over one selection. `together` is how many videos one job may hold."""
 
     def __init__(
         self,
         *,
         source: str,
+        together: int = 1,
         quotas: Quotas,
         ledger: Ledger,
         layout: Layout,
@@ -60,6 +62,7 @@ class Engine:
         clock: Clock,
     ) -> None:
         self._source = source
+        self._together = together
         self._quotas = quotas
         self._ledger = ledger
         self._layout = layout
@@ -70,6 +73,8 @@ class Engine:
         self._clock = clock
         self.reasons: Counter[Reason] = Counter()
         """Why clips failed in this run."""
+        self.paths: dict[ClipId, str] = {}
+        """Where the clips lie that were made in this run."""
         self._tickets: dict[Job, Ticket] = {}
         self._jobs: dict[ClipId, Job] = {}
         self._dead: dict[str, Failure] = {}
@@ -81,6 +86,7 @@ class Engine:
         self._aside: list[Clip] = []
         self._suspected_at: float | None = None
         self._anything_made = False
+        self._warned: set[str] = set()
         self._home = home
         self._false_starts = 0
         self._given_up = False
@@ -128,7 +134,7 @@ class Engine:
                     return
                 job = self._alone = Job(self._source, (self._suspects.popleft(),))
             else:
-                clips = self._alive(self._quotas.next())
+                clips = self._alive(self._quotas.next(self._batch()))
                 if not clips:
                     if self._quotas.waiting:
                         continue
@@ -137,6 +143,10 @@ class Engine:
             self._tickets[job] = self._pacer.start(now)
             self._jobs.update((clip.id, job) for clip in job.clips)
             self._pool.give(job)
+
+    def _batch(self) -> int:
+        """Videos for one job: many where each is little work, but enough for all workers."""
+        return max(1, min(self._together, self._quotas.waiting // self._pool.size))
 
     def _alive(self, clips: tuple[Clip, ...]) -> tuple[Clip, ...]:
         """The clips whose video is not known to be gone; the others fail without asking again."""
@@ -190,14 +200,14 @@ class Engine:
             self._others_can_be_made(ticket.at)
             return
         self._home.check()
-        final = self._layout.clip(made.clip)
+        final = self._layout.clip(made.clip, made.suffix)
         try:
             if made.temporary is not None:
-                final.parent.mkdir(parents=True, exist_ok=True)
-                os.replace(made.temporary, final)  # noqa: PTH105 - a path that came as text
+                _move(made.temporary, final)
             self._ledger.made(made, self._clock.wall())
         except OSError as error:
             raise _unwritable(error) from error
+        self.paths[made.clip.id] = self._layout.clip_path(made.clip, made.suffix)
         self._quotas.finished(made.clip)
         if made.source != ADOPTED:
             self._anything_made = True
@@ -218,6 +228,9 @@ class Engine:
         elif failure.kind is Kind.BLOCKED:
             self._quotas.put_back(failed.clip)
             self._refused(ticket, failure)
+        elif self._source != YOUTUBE:
+            self._warn_once(failure)
+            self._record(failed)
         elif not is_doubtful(failed):
             self._pacer.answered(ticket, self._clock.steady())
             self._record(failed)
@@ -226,6 +239,12 @@ class Engine:
             self._refused(ticket, failure)
         else:
             self._doubt(failed, ticket)
+
+    def _warn_once(self, failure: Failure) -> None:
+        """What keeps local files for the next run, such as a damaged archive, is soon mended."""
+        if failure.kind is Kind.TRANSIENT and failure.message not in self._warned:
+            self._warned.add(failure.message)
+            self._reporter.say(f"warning: {failure.message}; its clips are left for the next run")
 
     def _record(self, failed: Failed) -> None:
         """Write a failure down, and let its class draw the next candidate unless it may pass."""
@@ -236,11 +255,14 @@ class Engine:
         except OSError as error:
             raise _unwritable(error) from error
         self.reasons[failure.reason] += 1
-        if failure.reason.about_the_video:
+        if failure.reason.about_the_video and self._source == YOUTUBE:
             self._dead[failed.clip.youtube_id] = failure
         if failure.reason.replaced:
             # Whatever an earlier run may have left there is not of the dataset any more.
-            self._layout.clip(failed.clip).unlink(missing_ok=True)
+            place = failed.clip.location
+            suffixes = {MP4, place.suffix} if place else {MP4}
+            for suffix in suffixes:
+                self._layout.clip(failed.clip, suffix).unlink(missing_ok=True)
             self._quotas.out(failed.clip)
         else:
             self._quotas.hold(failed.clip)
@@ -399,6 +421,14 @@ _WHY_WAITING: Final = {
     Reason.NO_FORMATS: "YouTube offers this address no formats any more",
 }
 """How a person is told why a run waits; all else is a lost connection."""
+
+
+def _move(temporary: str, final: Path) -> None:
+    try:
+        os.replace(temporary, final)  # noqa: PTH105 - a path that came as text
+    except FileNotFoundError:  # the first clip of its class
+        final.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(temporary, final)  # noqa: PTH105
 
 
 def _masked(failure: Failure) -> Failure:

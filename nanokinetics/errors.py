@@ -195,14 +195,16 @@ class InputError(NanokineticsError):
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """One annotation row that cannot be used. `line` counts from 1, the header included."""
+    """One annotation row that cannot be used. `line` counts from 1, the header included; 0 stands
+    for the file, or the folder, as a whole."""
 
     file: str
     line: int
     why: str
 
     def __str__(self) -> str:
-        return f"{self.file}, line {self.line}: {self.why}"
+        where = f"{self.file}, line {self.line}" if self.line else self.file
+        return f"{where}: {self.why}"
 
 
 class BadRows(InputError):

@@ -56,7 +56,7 @@ class FailedLogs:
 
     def write(self, failed: Failed, at: str) -> str:
         """Append an attempt's output to the clip's log; its path. Raises OSError that names it."""
-        path = self._folder / f"{failed.clip.key}.log"
+        path = self._folder / f"{failed.clip.key.replace('/', '_')}.log"
         try:
             self._append(path, failed, at)
         except OSError as error:  # one of writing does not say where

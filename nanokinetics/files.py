@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import hashlib
 import os
+import sys
+from io import BufferedRandom, BufferedReader
 from pathlib import Path
 from typing import Final
 
@@ -78,3 +82,38 @@ def _identity(folder: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def flush(path: Path) -> tuple[str, int]:
+    """Bring a file to the disk before anything is said of it; its sha256 and size in bytes."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+        return digest_of(file), os.fstat(file.fileno()).st_size
+
+
+def flush_folder(folder: Path) -> None:
+    """Bring everything that was written to a folder's file system to the disk.
+
+    For many small files at once, which take much longer one by one. (Where the system has no such
+    call, each file is flushed.)
+    """
+    syncfs = getattr(_LIBC, "syncfs", None)
+    if syncfs is None:
+        for path in folder.iterdir():
+            flush(path)
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        if syncfs(descriptor) != 0:
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code), str(folder))
+    finally:
+        os.close(descriptor)
+
+
+_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+def digest_of(file: BufferedReader | BufferedRandom) -> str:
+    """The hex SHA-256 of an open file's bytes, from where it stands."""
+    return hashlib.file_digest(file, "sha256").hexdigest()

@@ -6,7 +6,8 @@ hold a space: the space-separated lists of the training loaders cannot quote.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -18,31 +19,50 @@ SELECTION: Final = "selection.csv"
 STATS: Final = "stats.csv"
 FAILED: Final = "failed.csv"
 CLASSES: Final = "classes.csv"
+CLASS_NAMES: Final = "class_names.csv"
 RUN: Final = "run.json"
 METADATA: Final = "metadata.csv"
 ANNOTATIONS: Final = "annotations"
+SOURCE_INDEX: Final = ".source-index.csv.gz"
 LOCK: Final = ".nanokinetics.lock"
 TEMPORARY: Final = ".tmp"
 
 
+MP4: Final = ".mp4"
+"""What a clip's file is called unless it is taken over as it was."""
+
+
 def class_dir(label: str) -> str:
-    """The folder of a Kinetics class: each space becomes `_`, all else stays."""
+    """The folder of a class, unless the dataset numbers them: each space becomes `_`."""
     return label.replace(" ", "_")
 
 
-def clip_path(clip: Clip) -> str:
-    """Where a clip lies, relative to the dataset's folder."""
-    return f"{clip.split}/{class_dir(clip.label)}/{clip.key}.mp4"
+def file_name(key: str, folder: str) -> str:
+    """The name of a clip's file, without extension, in its class folder.
+
+    A local file's key is a path, which may begin with a folder of the same name; what is left of
+    it becomes one name without blanks.
+    """
+    return key.removeprefix(f"{folder}/").replace("/", "_").replace(" ", "_")
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The places of one built dataset."""
+    """The places of one built dataset. `class_dirs` are those that do not follow `class_dir`."""
 
     root: Path
+    class_dirs: Mapping[str, str] = field(default_factory=dict)
 
-    def clip(self, clip: Clip) -> Path:
-        return self.root / clip_path(clip)
+    def class_dir(self, label: str) -> str:
+        return self.class_dirs.get(label) or class_dir(label)
+
+    def clip_path(self, clip: Clip, suffix: str = MP4) -> str:
+        """Where a clip lies, relative to the dataset's folder."""
+        folder = self.class_dir(clip.label)
+        return f"{clip.split}/{folder}/{file_name(clip.key, folder)}{suffix}"
+
+    def clip(self, clip: Clip, suffix: str = MP4) -> Path:
+        return self.root / self.clip_path(clip, suffix)
 
     @property
     def selection(self) -> Path:
@@ -61,12 +81,21 @@ class Layout:
         return self.root / CLASSES
 
     @property
+    def class_names(self) -> Path:
+        return self.root / CLASS_NAMES
+
+    @property
     def run(self) -> Path:
         return self.root / RUN
 
     @property
     def lock(self) -> Path:
         return self.root / LOCK
+
+    @property
+    def source_index(self) -> Path:
+        """What the archives of a local source hold, so that they need not be scanned again."""
+        return self.root / SOURCE_INDEX
 
     @property
     def temporary(self) -> Path:

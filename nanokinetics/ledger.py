@@ -19,7 +19,7 @@ from typing import Final
 from .clip import ADOPTED, Clip, ClipId, Failed, Made, seconds
 from .errors import InputError, Reason
 from .files import replace_file
-from .layout import Layout, clip_path
+from .layout import Layout
 
 ABOUT: Final = ("key", "split", "label", "youtube_id", "time_start", "time_end")
 # fmt: off
@@ -43,13 +43,13 @@ _REASONS: Final = frozenset(Reason)
 class Standing:
     """What has become of every clip of a dataset so far.
 
-    done: rows whose file is there with the recorded size. stale: rows whose file is not.
+    done: rows whose file is there with the recorded size, and where; stale: rows whose file is not.
     failed: why a clip failed last; it may have been made since.
     asked: when each video was last asked for, as written in the tables.
     """
 
-    done: frozenset[ClipId]
-    stale: frozenset[ClipId]
+    done: Mapping[ClipId, str]
+    stale: Mapping[ClipId, str]
     failed: Mapping[ClipId, Reason]
     asked: tuple[str, ...]
 
@@ -79,7 +79,7 @@ class Ledger:
         """Append the row of a finished clip, whose file has its name by now."""
         media = made.media
         row = _about(made.clip) | {
-            "path": clip_path(made.clip),
+            "path": self._layout.clip_path(made.clip, made.suffix),
             "source": made.source,
             "width": str(media.width),
             "height": str(media.height),
@@ -115,8 +115,8 @@ class Ledger:
 
     def standing(self) -> Standing:
         """What the tables and the files on the disk say has become of every clip so far."""
-        done: set[ClipId] = set()
-        stale: set[ClipId] = set()
+        done: dict[ClipId, str] = {}
+        stale: dict[ClipId, str] = {}
         asked: dict[str, str] = {}
         root = str(self._layout.root)
         sizes: dict[ClipId, tuple[str, str]] = {}
@@ -128,7 +128,7 @@ class Ledger:
             if source != ADOPTED:
                 asked[youtube_id] = max(at, asked.get(youtube_id, ""))
         for clip_id, (path, size) in sizes.items():
-            (done if _size_of(f"{root}/{path}") == size else stale).add(clip_id)
+            (done if _size_of(f"{root}/{path}") == size else stale)[clip_id] = path
         failed: dict[ClipId, Reason] = {}
         for line, row in self._failed.rows(
             "split", "label", "key", "reason", "youtube_id", "failed_at"
@@ -138,7 +138,7 @@ class Ledger:
                 raise self._failed.damage(line, f"'{reason}' is no reason")
             failed[ClipId(split, label, key)] = Reason(reason)
             asked[youtube_id] = max(at, asked.get(youtube_id, ""))
-        return Standing(frozenset(done), frozenset(stale), failed, tuple(asked.values()))
+        return Standing(done, stale, failed, tuple(asked.values()))
 
     def drop(self, ids: Collection[ClipId]) -> None:
         """Take clips out of `stats.csv`: the table is written anew beside itself and renamed."""

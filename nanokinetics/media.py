@@ -143,7 +143,7 @@ def _examine(path: str) -> Ffmpeg | None:
 def cut(
     program: Ffmpeg,
     streams: Sequence[Stream],
-    window: tuple[float, float],
+    window: tuple[float, float] | None,
     video: VideoConfig,
     target: Path,
     *,
@@ -152,14 +152,15 @@ def cut(
 ) -> Completed:
     """Make one clip: read only the window (seconds) of the streams and encode it to H.264 and AAC.
 
+    Without a window the whole of them is taken.
     One seek before each input, so that reading starts at the keyframe before the window; decoding
     drops the frames before its first one, so that the cut is exact to the frame. A remote input
     is read strictly: what cannot be read is an error, not a gap.
     """
-    start, end = window
+    start, end = window or (0.0, 0.0)
+    span = {"ss": start, "t": end - start} if window else {}
     inputs = [
-        ffmpeg.input(_name(s.url), ss=start, t=end - start, **_access(program, s, end - start))
-        for s in streams
+        ffmpeg.input(_name(s.url), **span, **_access(program, s, end - start)) for s in streams
     ]
     shown = next(i for i, s in zip(inputs, streams, strict=True) if s.has_video)
     heard = next((i for i, s in zip(inputs, streams, strict=True) if s.has_audio), None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,16 +16,17 @@ import numpy as np
 import pandas as pd
 
 from .annotations import Annotations
-from .clip import Group
-from .config import BuildConfig
+from .clip import LOCATION, Group
+from .config import LOCAL, BuildConfig
 from .errors import EnvironmentFault, InputError
 from .files import replace_file
 from .layout import FAILED, RUN, SELECTION, SPLITS, STATS, Layout
 from .selection import Selection
 
-SOURCE: Final = "youtube"
 VIDEO: Final = ("resolution", "audio", "fps", "crf", "preset")
 MUST_AGREE: Final = ("dataset", "source", "seed", *VIDEO)
+MAY_BE_MISSING: Final = ("place",)
+"""What must agree too, where it was asked at all."""
 
 _RECORDED: Final[dict[str, type | tuple[type, ...]]] = {
     **dict.fromkeys(MUST_AGREE, (str, int, float, bool, type(None))),
@@ -61,7 +62,7 @@ def make_plan(
     """Join what is asked with what the folder holds. Raises InputError where they contradict."""
     asked = {
         "dataset": config.dataset,
-        "source": SOURCE,
+        "source": config.source,
         "seed": config.seed,
         "split": [s for s in SPLITS if any(g.split == s for g in selection.quotas)],
         "n": {group.split: wanted for group, wanted in selection.quotas.items()},
@@ -71,12 +72,16 @@ def make_plan(
         "versions": dict(versions),
         "labels": list(selection.labels),
     }
+    if config.source == LOCAL:
+        asked |= {"src": str(config.src), "place": config.place}
+    if annotations.names:
+        asked["names"] = {label: annotations.names.get(label, "") for label in selection.labels}
     earlier = read_record(layout)
     if earlier is None:
         return Plan(selection, asked)
-    for name in MUST_AGREE:
-        if earlier.get(name) != asked[name]:
-            raise _contradiction(layout.root, name, earlier.get(name), asked[name])
+    for name in (*MUST_AGREE, *MAY_BE_MISSING):
+        if earlier.get(name) != asked.get(name):
+            raise _contradiction(layout.root, name, earlier.get(name), asked.get(name))
     for split, n in asked["n"].items():
         if earlier["n"].get(split, 0) > n:
             raise _contradiction(layout.root, f"n of {split}", earlier["n"][split], n)
@@ -91,7 +96,10 @@ def make_plan(
         "split": [s for s in SPLITS if s in {*earlier["split"], *asked["split"]}],
         "classes": earlier["classes"] | asked["classes"],
     }
-    return _merge(selection, merged, layout)
+    if "names" in earlier:
+        merged["names"] = earlier["names"] | merged.get("names", {})
+    plan = _merge(selection, merged, layout)
+    return replace(plan, selection=_located(plan.selection, annotations.frame))
 
 
 def read_record(layout: Layout) -> dict[str, Any] | None:
@@ -160,6 +168,20 @@ def _merge(selection: Selection, record: Mapping[str, Any], layout: Layout) -> P
             )
         parts.append(now)
     return Plan(Selection(pd.concat(parts, ignore_index=True), quotas, labels), record)
+
+
+def _located(selection: Selection, frame: pd.DataFrame) -> Selection:
+    """The selection with the places of local files also in the splits that this run leaves out."""
+    path = LOCATION[0]
+    if path not in frame.columns or not selection.frame[path].isna().any():
+        return selection
+    identity = ["split", "label", "key"]
+    places = frame[[*identity, *LOCATION]].drop_duplicates(identity)
+    bare = selection.frame.drop(columns=list(LOCATION))
+    found = bare.merge(places, on=identity, how="left")
+    filled = found.fillna({path: "", "name": "", "offset": -1, "size": -1})
+    located = filled.astype({"offset": np.int64, "size": np.int64})
+    return Selection(located, selection.quotas, selection.labels)
 
 
 def _same(before: pd.DataFrame, now: pd.DataFrame) -> bool:

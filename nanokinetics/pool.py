@@ -24,6 +24,7 @@ from typing import Any, Final
 
 from .clip import Clip, Job, Outcome
 from .media import die_with_parent, exit_now
+from .placer import Placer, PlacerConfig
 from .worker import Worker, WorkerConfig
 
 GRACE: Final = 2.0
@@ -94,9 +95,9 @@ class _Member:
 class Pool:
     """Up to `size` worker processes, started when there is work for them."""
 
-    def __init__(self, config: WorkerConfig, size: int) -> None:
+    def __init__(self, config: WorkerConfig | PlacerConfig, size: int) -> None:
         self._config = config
-        self._size = size
+        self.size = size
         self._context = multiprocessing.get_context("spawn")
         self._members: list[_Member] = []
 
@@ -107,11 +108,11 @@ class Pool:
 
     @property
     def has_room(self) -> bool:
-        return self.busy < self._size
+        return self.busy < self.size
 
     def warm_up(self, jobs: int) -> None:
         """Start the workers that so many jobs will need, so that they are ready when given one."""
-        while len(self._members) < min(jobs, self._size):
+        while len(self._members) < min(jobs, self.size):
             self._start()
 
     def give(self, job: Job) -> None:
@@ -133,7 +134,10 @@ class Pool:
         if not by_pipe:
             time.sleep(min(timeout, 1.0))
         for pipe in wait(list(by_pipe), timeout):
-            yield from self._hear(by_pipe[pipe])  # type: ignore[index]
+            member = by_pipe[pipe]  # type: ignore[index]
+            yield from self._hear(member)
+            while not member.pipe.closed and member.job and member.pipe.poll():
+                yield from self._hear(member)
 
     def close(self) -> None:
         """End all workers now, whatever they are doing, and wait until they are gone."""
@@ -234,7 +238,7 @@ def held(*signals: signal.Signals) -> Iterator[None]:
             signal.raise_signal(number)
 
 
-def work_for(pipe: Connection, config: WorkerConfig) -> None:
+def work_for(pipe: Connection, config: WorkerConfig | PlacerConfig) -> None:
     """What a worker process runs: jobs in, outcomes and notes out.
 
     An exception that nobody foresaw ends the process; its traceback is the last message.
@@ -246,7 +250,11 @@ def work_for(pipe: Connection, config: WorkerConfig) -> None:
     else:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     try:
-        worker = Worker(config, lambda: pipe.send(_Note.FOUND))
+        worker = (
+            Placer(config)
+            if isinstance(config, PlacerConfig)
+            else Worker(config, lambda: pipe.send(_Note.FOUND))
+        )
         pipe.send(_Note.READY)
         while True:
             for outcome in worker.work(pipe.recv()):

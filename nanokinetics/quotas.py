@@ -73,16 +73,10 @@ class Quotas:
         for id_ in standing.done:
             if each := self._classes.get(id_.group):
                 each.there += 1
+        self.wanted = sum(each.wanted for each in self._classes.values())
+        self.made = sum(each.made for each in self._classes.values())
         for each in self._classes.values():
             self._fill(each)
-
-    @property
-    def wanted(self) -> int:
-        return sum(each.wanted for each in self._classes.values())
-
-    @property
-    def made(self) -> int:
-        return sum(each.made for each in self._classes.values())
 
     @property
     def held(self) -> int:
@@ -93,11 +87,14 @@ class Quotas:
     def waiting(self) -> int:
         return len(self._waiting)
 
-    def next(self) -> tuple[Clip, ...]:
-        """All waiting clips of one video, that of the best-ranked one; empty if none waits.
+    def next(self, videos: int = 1) -> tuple[Clip, ...]:
+        """All waiting clips of one video, or of a few, the best-ranked ones; empty if none waits.
 
         Classes take turns, so that an early end leaves them about equally full.
         """
+        return tuple(clip for _ in range(videos) for clip in self._next())
+
+    def _next(self) -> tuple[Clip, ...]:
         while self._heap:
             _, _, id_ = heapq.heappop(self._heap)
             clip = self._waiting.get(id_)
@@ -118,6 +115,7 @@ class Quotas:
         each = self._classes[clip.group]
         each.kept += 1
         each.there += 1
+        self.made += each.there <= each.wanted
         self._kept.add(clip.id)
 
     def out(self, clip: Clip) -> None:
@@ -134,11 +132,6 @@ class Quotas:
             each = self._classes[clip.group]
             each.in_play -= 1
             self._fill(each)
-
-    @property
-    def done(self) -> frozenset[ClipId]:
-        """Every clip that has a file, stand-ins included."""
-        return self._standing.done | self._kept
 
     def made_before(self) -> Iterator[Clip]:
         """Clips that earlier runs have made, of one class after the other."""
@@ -159,7 +152,8 @@ class Quotas:
     def surplus(self) -> frozenset[ClipId]:
         """Finished clips of full classes that better-ranked ones, available after all, displace."""
         full = {g for g, each in self._classes.items() if each.kept == each.wanted}
-        return frozenset(id_ for id_ in self._standing.done - self._kept if id_.group in full)
+        done = self._standing.done
+        return frozenset(id_ for id_ in done if id_ not in self._kept and id_.group in full)
 
     def short(self) -> dict[Group, tuple[int, int]]:
         """Classes with fewer clips than wanted: how many they have, and how many they want."""

@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from .clip import Group
+from .clip import LOCATION, Group
 from .errors import InputError
 from .layout import SPLITS
 from .selection import COLUMNS, Selection
@@ -34,12 +34,14 @@ def select(
     classes: Sequence[str] | None = None,
     num_classes: int | None = None,
     seed: str = "0",
+    names: Mapping[str, str] | None = None,
 ) -> Selection:
     """Rank the candidates of the chosen classes in the chosen splits.
 
     `splits=None` takes all there are. `n` is the clips wanted of each class, in each split or, as
     a mapping, in just the splits that it names. `classes` are matched exactly or else without
-    regard to case, spaces and underscores; `num_classes` draws that many instead. Candidates with
+    regard to case, spaces and underscores, also by one of their `names` (divided by commas), if
+    that is clear; `num_classes` draws that many instead. Candidates with
     one key, split and label are one; of several windows within it the earliest stays.
 
     Raises InputError for a choice that cannot be met or is not clear.
@@ -54,7 +56,7 @@ def select(
     if classes is not None and num_classes is not None:
         raise InputError("--classes and --num-classes exclude each other; give one")
     if classes is not None:
-        chosen = _named(classes, label_names)
+        chosen = _named(classes, label_names, names or {})
     else:
         present = np.unique(label_codes[in_split]).tolist()
         chosen = _drawn([label_names[code] for code in present], num_classes, seed)
@@ -161,14 +163,15 @@ def _hex(text: str) -> str:
     return sha256(text.encode()).hexdigest()
 
 
-def _named(names: Sequence[str], labels: Sequence[str]) -> list[str]:
+def _named(names: Sequence[str], labels: Sequence[str], called: Mapping[str, str]) -> list[str]:
     """The labels that the names mean, sorted. One name, one label, or it is an error."""
     if not names:
         raise InputError("--classes names no class")
     known = set(labels)
     by_folded: dict[str, list[str]] = {}
     for label in labels:
-        by_folded.setdefault(_folded(label), []).append(label)
+        for name in (label, *filter(None, called.get(label, "").split(","))):
+            by_folded.setdefault(_folded(name), []).append(label)
     chosen: set[str] = set()
     for name in names:
         matches = [name] if name in known else by_folded.get(_folded(name), [])
@@ -203,7 +206,8 @@ def _ranked(frame: pd.DataFrame, rows: np.ndarray, groups: np.ndarray, seed: str
     rows, groups = rows[order], groups[order]
     firsts = np.flatnonzero(np.diff(groups, prepend=-1))
     sizes = np.diff(firsts, append=len(groups))
-    ranked = frame[list(COLUMNS[:6])].take(rows).reset_index(drop=True)
+    columns = [name for name in frame.columns if name in (*COLUMNS, *LOCATION)]
+    ranked = frame[columns].take(rows).reset_index(drop=True)
     ranked["rank"] = np.arange(1, len(groups) + 1) - np.repeat(firsts, sizes)
     return ranked
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from .clip import Clip, ClipId, Group, seconds
+from .clip import LOCATION, Clip, ClipId, Group, Location, seconds
 from .errors import InputError
 
 COLUMNS: Final = ("key", "split", "label", "youtube_id", "time_start", "time_end", "rank")
@@ -46,6 +46,11 @@ class Selection:
         """The chosen classes within the chosen splits, in order; one may be without candidates."""
         return tuple(self.quotas)
 
+    @property
+    def is_local(self) -> bool:
+        """Whether the candidates are files of a local source, and not on YouTube."""
+        return LOCATION[0] in self.frame.columns
+
     def rows(self, group: Group) -> range:
         """The row positions of a group, in ranked order. Empty when it has no candidates."""
         return self._ranges.get(group, range(0))
@@ -66,7 +71,14 @@ class Selection:
     def clip(self, row: int) -> Clip:
         """The candidate at a row position."""
         key, split, label, youtube_id, start, end = (values[row] for values in self._values)
-        return Clip(key, split, label, youtube_id, _seconds(start), _seconds(end))
+        return Clip(
+            key, split, label, youtube_id, _seconds(start), _seconds(end), self._location(row)
+        )
+
+    def _location(self, row: int) -> Location | None:
+        if not self._places or not self._places[0][row]:
+            return None
+        return Location(*(values[row] for values in self._places))
 
     def to_csv(self) -> bytes:
         """`selection.csv`: RFC 4180 with LF, UTF-8; whole seconds without a fraction."""
@@ -105,6 +117,10 @@ class Selection:
     @cached_property
     def _values(self) -> tuple[list[Any], ...]:
         return tuple(self.frame[name].tolist() for name in COLUMNS[:6])
+
+    @cached_property
+    def _places(self) -> tuple[list[Any], ...]:
+        return tuple(self.frame[name].tolist() for name in LOCATION) if self.is_local else ()
 
 
 def _seconds(value: float) -> float | None:

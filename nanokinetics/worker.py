@@ -6,8 +6,6 @@ name; giving it its place is the parent's business. What befalls a clip is retur
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import os
 import shutil
 import time
@@ -25,6 +23,7 @@ from .clip import ADOPTED, Clip, Failed, Job, Made, Media, Outcome, Source
 from .config import NetworkConfig, VideoConfig
 from .errors import Failure, Kind, Reason
 from .fetch import Fetcher, open_fetcher
+from .files import flush
 from .layout import Layout
 from .media import Completed, Ffmpeg
 
@@ -48,10 +47,9 @@ REPACKING: Final = 300.0
 
 @dataclass(frozen=True, slots=True)
 class WorkerConfig:
-    """All that a worker is told. `temporary` is where its half-made files lie."""
+    """All that a worker is told."""
 
-    root: Path
-    temporary: Path
+    layout: Layout
     video: VideoConfig
     network: NetworkConfig
     ffmpeg: Ffmpeg
@@ -64,8 +62,8 @@ class Worker:
     def __init__(self, config: WorkerConfig, on_found: Callable[[], None] = lambda: None) -> None:
         self._config = config
         self._on_found = on_found
-        self._layout = Layout(config.root)
-        self._folder = config.temporary / str(os.getpid())
+        self._layout = config.layout
+        self._folder = config.layout.temporary / str(os.getpid())
         self._fetchers: dict[str, Fetcher] = {}
         self._made = 0
 
@@ -104,7 +102,7 @@ class Worker:
                 result = retrying(self._attempt, clip, visit, retrying)
                 number = retrying.statistics["attempt_number"]
         except OSError as error:
-            fault = self._fault_of_the_machine(error)
+            fault = diagnosis.of_os_error(error, self._config.ffmpeg.path)
             if fault is None:
                 raise
             result = fault
@@ -209,7 +207,7 @@ class Worker:
         found: Media,
     ) -> Made:
         remote = source.streams[0].is_remote
-        digest, size = _flush(target)
+        digest, size = flush(target)
         # One ffmpeg both fetches and encodes: what it did not spend computing, it spent waiting.
         computing = min(done.cpu_seconds, done.seconds)
         waiting = done.seconds - computing if remote else source.download_seconds
@@ -226,15 +224,6 @@ class Worker:
             format_id=source.format_id,
         )
 
-    def _fault_of_the_machine(self, error: OSError) -> Failure | None:
-        """What stops every clip; None for what ends this worker only, such as a lack of memory."""
-        said = f"{error.strerror}: {error.filename}" if error.filename else str(error)
-        if error.filename == self._config.ffmpeg.path:
-            return Failure(Reason.NO_FFMPEG, said)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return Failure(Reason.DISK_FULL, said)
-        return Failure(Reason.NOT_WRITABLE, said) if error.errno in _GONE_OR_CLOSED else None
-
     def _adopt(self, clip: Clip) -> Made | None:
         """A whole file that already stands in the clip's place: a run was ended before its row."""
         path = self._layout.clip(clip)
@@ -248,7 +237,7 @@ class Worker:
             or min(found.width, found.height) > video.resolution
         ):
             return None
-        digest, size = _flush(path)
+        digest, size = flush(path)
         return Made(clip, None, ADOPTED, found, size, digest)
 
 
@@ -360,23 +349,6 @@ def _window(clip: Clip) -> tuple[float, float]:
     return clip.time_start, clip.time_end
 
 
-def _flush(path: Path) -> tuple[str, int]:
-    """Bring a file to the disk before anything is said of it; its sha256 and size in bytes."""
-    with path.open("rb+") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        os.fsync(file.fileno())
-        return digest, os.fstat(file.fileno()).st_size
-
-
 def _last_line(text: str) -> str:
     lines = [line for line in text.splitlines() if line.strip()]
     return f"ffmpeg: {lines[-1]}" if lines else "ffmpeg made nothing and said nothing"
-
-
-_GONE_OR_CLOSED: Final = frozenset(
-    {
-        *(errno.EROFS, errno.EACCES, errno.EPERM),
-        *(errno.ENOENT, errno.ENOTDIR, errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO),
-    }
-)
-"""A folder that must not be written to, or that went away: unmounted, unplugged, removed."""

@@ -22,7 +22,8 @@ from pathlib import Path
 
 from bench_sampling import write_annotations
 
-from nanokinetics import annotations, sampling
+from nanokinetics import sampling
+from nanokinetics.annotations import read as read_annotations
 from nanokinetics.clip import Made, Media
 from nanokinetics.config import BuildConfig
 from nanokinetics.layout import Layout
@@ -76,7 +77,7 @@ class Bench:
         config = BuildConfig(
             dataset="kinetics", annotations=(self.annotations,), n=self._n, dest=self.dest
         )
-        found = annotations.read("kinetics", config.annotations)
+        found = read_annotations("kinetics", config.annotations)
         selection = sampling.select(found.frame, splits=None, n=self._n)
         layout = Layout(self.dest)
         self.dest.mkdir()

@@ -485,7 +485,7 @@ def test_what_is_not_there_or_not_a_file_is_refused(tmp_path: Path) -> None:
         read("kinetics", [Path("a\0b")])
     with pytest.raises(InputError, match="no annotation file"):
         read("kinetics", [])
-    with pytest.raises(InputError, match="no dataset 'kinetic'; there are: kinetics"):
+    with pytest.raises(InputError, match="no dataset 'kinetic'; there are kinetics"):
         read("kinetic", [tmp_path])
 
 

@@ -34,6 +34,10 @@ SAMPLE = ["sample", "kinetics", *ASKED]
 
 CHOICE: dict[str, Any] = {
     "annotations": ["train.csv"],
+    "source": None,
+    "src": None,
+    "class_names": None,
+    "listing": None,
     "splits": None,
     "n": 10,
     "classes": None,
@@ -43,6 +47,7 @@ CHOICE: dict[str, Any] = {
 }
 MAKING: dict[str, Any] = {
     "dest": "nano",
+    "place": "copy",
     "resolution": 360,
     "audio": True,
     "fps": None,
@@ -65,6 +70,9 @@ MAKING: dict[str, Any] = {
 CHOOSING_OPTIONS: list[tuple[list[str], dict[str, Any]]] = [
     ([], {}),
     (["--annotations", "a.csv", "b.json.gz"], {"annotations": ["a.csv", "b.json.gz"]}),
+    (["--source", "local", "--src", "disk"], {"source": "local", "src": "disk"}),
+    (["--class-names", "names.txt"], {"class_names": "names.txt"}),
+    (["--list", "a.txt", "b.txt"], {"listing": ["a.txt", "b.txt"]}),
     (["--split", "train"], {"splits": ["train"]}),
     (["--split", "train", "val"], {"splits": ["train", "val"]}),
     (["--n", "train=10,val=2"], {"n": {"train": 10, "val": 2}}),
@@ -78,6 +86,8 @@ CHOOSING_OPTIONS: list[tuple[list[str], dict[str, Any]]] = [
 MAKING_OPTIONS: list[tuple[list[str], dict[str, Any]]] = [
     (["--dest=-nano"], {"dest": "-nano"}),
     (["--workers", "4"], {"workers": 4}),
+    (["--place", "symlink"], {"place": "symlink"}),
+    (["--transcode"], {"place": "transcode"}),
     (["--resolution", "240"], {"resolution": 240}),
     (["--no-audio"], {"audio": False}),
     (["--fps", "12.5"], {"fps": 12.5}),
@@ -211,7 +221,7 @@ def test_help_shows_defaults_and_an_example(
     assert f"example: nanokinetics {command}" in text
     for action in options_of(command):
         assert action.help, action.dest
-        if action.option_strings and action.default not in (None, "", True, False):
+        if action.option_strings and action.default not in (None, "", True, False, ()):
             assert f"(default: {action.default})" in text, action.dest
 
 

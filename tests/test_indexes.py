@@ -45,7 +45,10 @@ def ids(selection: Selection, group: Group, *ranks: int) -> set[ClipId]:
 
 def write(selection: Selection, done: set[ClipId], root: Path) -> dict[str, str]:
     """All indexes: their texts by their relative paths."""
-    indexes.write_all(contents(selection, done), Layout(root))
+    layout = Layout(root)
+    clips = (selection.clip(row) for group in selection.groups() for row in selection.rows(group))
+    paths = {clip.id: layout.clip_path(clip) for clip in clips if clip.id in done}
+    indexes.write_all(contents(selection, paths, layout), layout)
     return {
         str(path.relative_to(root)): path.read_bytes().decode()
         for path in root.rglob("*")

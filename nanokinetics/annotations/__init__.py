@@ -1,38 +1,51 @@
-"""Annotation files to candidates. A new dataset is one new module here and one line in READERS."""
+"""Annotation files, and what lies in a source, to candidates.
+
+A new dataset is one new module here and one line in `read`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Protocol
 
+from nanokinetics.config import DATASETS
 from nanokinetics.errors import InputError
+from nanokinetics.scan import IMAGES, VIDEOS, Scan
 
-from . import kinetics
+from . import folder, imagenet, kinetics, local, ssv2
 from .candidates import Annotations
 
-__all__ = ["READERS", "Annotations", "Reader", "read"]
+__all__ = ["Annotations", "read"]
 
 
-class Reader(Protocol):
-    """Reads all annotation files of one dataset.
+def read(
+    dataset: str,
+    files: Sequence[Path] = (),
+    *,
+    found: Scan | None = None,
+    class_names: Path | None = None,
+    listing: Sequence[Path] | None = None,
+    skip_bad_rows: bool = False,
+) -> Annotations:
+    """The candidates that annotation files, and what was found in a local source, offer.
 
-    Raises InputError for a file that cannot be used, and BadRows with every row that cannot,
-    unless `skip_bad_rows`.
+    class_names, listing: see `SampleConfig`. Raises InputError for a file that cannot be used, and
+    BadRows with every row that cannot, unless `skip_bad_rows`.
     """
-
-    def __call__(self, files: Sequence[Path], *, skip_bad_rows: bool = False) -> Annotations: ...
-
-
-READERS: Final[Mapping[str, Reader]] = {
-    "kinetics": kinetics.read,
-}
-
-
-def read(dataset: str, files: Sequence[Path], *, skip_bad_rows: bool = False) -> Annotations:
-    """The candidates that `files` offer; see `Reader` for what it raises."""
-    if dataset not in READERS:
-        raise InputError(f"no dataset {dataset!r}; there are: {', '.join(sorted(READERS))}")
-    if not files:
-        raise InputError("no annotation file; name at least one with --annotations")
-    return READERS[dataset](files, skip_bad_rows=skip_bad_rows)
+    if dataset == "kinetics":
+        if not files:
+            raise InputError("no annotation file; name at least one with --annotations")
+        annotations = kinetics.read(files, skip_bad_rows=skip_bad_rows)
+        if found is None:
+            return annotations
+        frame = local.locate(annotations.frame, found, IMAGES | VIDEOS)
+        return Annotations(frame, annotations.digests, annotations.bad_rows)
+    if dataset not in DATASETS:
+        raise InputError(f"no dataset {dataset!r}; there are {', '.join(DATASETS)}")
+    if found is None:
+        raise InputError(f"name the folder of the {dataset} files with --src DIR")
+    if dataset == "imagenet":
+        return imagenet.read(found, files, class_names)
+    if dataset == "ssv2":
+        return ssv2.read(found, files, skip_bad_rows=skip_bad_rows)
+    return folder.read(found, listing, class_names, skip_bad_rows=skip_bad_rows)

@@ -10,15 +10,16 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
+from nanokinetics.clip import LOCATION
 from nanokinetics.errors import BadRow, InputError
-from nanokinetics.layout import class_dir
+from nanokinetics.layout import class_dir, file_name
 
 COLUMNS: Final = ("key", "split", "label", "youtube_id", "time_start", "time_end")
 NEEDED: Final = ("label", "youtube_id", "time_start", "time_end", "split")
@@ -53,29 +54,50 @@ class Annotations:
 
     `frame` has the columns key, split, label, youtube_id (text) and time_start, time_end (seconds,
     float64), a row a candidate in file order; a candidate that stands twice is there twice.
-    `digests` maps a file's name to the hex SHA-256 of its bytes on disk (its whole path, where two
-    files have one name). `bad_rows` are those left out. Raises InputError when two labels would
-    share one folder.
+    Local files have the columns of LOCATION too. `digests` maps a file's name to the hex SHA-256 of
+    its bytes on disk (its whole path, where two files have one name). `bad_rows` are those left
+    out. `class_dirs` are folders of classes that do not follow `layout.class_dir`, `names` what
+    classes are called apart from their labels. Raises InputError when two labels would share one
+    folder, or two local files one place in it.
     """
 
     frame: pd.DataFrame
     digests: Mapping[str, str]
     bad_rows: tuple[BadRow, ...] = ()
+    class_dirs: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         folders: dict[str, str] = {}
         for label in self.labels:
-            other = folders.setdefault(class_dir(label), label)
+            folder = self.class_dirs.get(label) or class_dir(label)
+            other = folders.setdefault(folder, label)
             if other != label:
                 raise InputError(
                     f"the labels {other!r} and {label!r} would share the folder "
-                    f"{class_dir(label)!r}; rename one of them in the annotations",
+                    f"{folder!r}; rename one of them in the annotations",
                 )
+        if LOCATION[0] in self.frame.columns:
+            _check_places(self.frame, {label: folder for folder, label in folders.items()})
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
         """Every label, sorted. The position is the label's source id."""
         return tuple(sorted(set(self.frame["label"].to_numpy(dtype=object))))
+
+
+def _check_places(frame: pd.DataFrame, folders: Mapping[str, str]) -> None:
+    """Raises InputError when two local files would get one name, since blanks become `_`."""
+    places: dict[tuple[str, str, str], str] = {}
+    columns = (frame[name].tolist() for name in ("key", "split", "label"))
+    for key, split, label in zip(*columns, strict=True):
+        name = file_name(key, folders[label])
+        other = places.setdefault((split, label, name), key)
+        if other != key:
+            raise InputError(
+                f"{other!r} and {key!r} would both become {name!r} in class {label!r}; "
+                "rename one of them"
+            )
 
 
 def candidates(raw: pd.DataFrame) -> tuple[pd.DataFrame, dict[int, str]]:

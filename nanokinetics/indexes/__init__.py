@@ -10,11 +10,12 @@ from collections.abc import Callable
 from typing import Final
 
 from ..layout import Layout
-from . import classes, deepmind, huggingface, lists
+from . import classes, deepmind, huggingface, lists, names
 from .contents import Contents
 
 WRITERS: Final[tuple[Callable[[Contents, Layout], None], ...]] = (
     classes.write,
+    names.write,
     lists.write,
     huggingface.write,
     deepmind.write,

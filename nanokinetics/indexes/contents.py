@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..clip import Clip, ClipId, Group
 from ..files import replace_file
-from ..layout import class_dir
+from ..layout import Layout
 from ..selection import Selection
 
 
@@ -26,16 +26,33 @@ class Label:
     got: int
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A clip that is there, and where: relative to the dataset's folder."""
+
+    clip: Clip
+    path: str
+
+
 @dataclass(frozen=True)
 class Contents:
-    """The clips of every split that is asked for, by class folder and rank, and the labels."""
+    """The clips of every split that is asked for, by class folder and rank, and the labels.
 
-    splits: dict[str, list[Clip]]
+    `names` is what labels that are codes stand for.
+    """
+
+    splits: dict[str, list[Kept]]
     labels: dict[str, Label]
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
-def contents(selection: Selection, done: Collection[ClipId]) -> Contents:
-    """The first n finished clips of each class. `done` are the clips whose row and file are there.
+def contents(
+    selection: Selection,
+    done: Mapping[ClipId, str],
+    layout: Layout,
+    names: Mapping[str, str] | None = None,
+) -> Contents:
+    """The first n finished clips of each class. `done` are the clips that are there, and where.
 
     Label ids follow the sorted class folders, so that a reader of folders and a reader of lists
     number the classes alike.
@@ -50,25 +67,25 @@ def contents(selection: Selection, done: Collection[ClipId]) -> Contents:
             label_id=place,
             source_id=source_ids[label],
             label=label,
-            class_dir=class_dir(label),
+            class_dir=layout.class_dir(label),
             wanted=wanted[label],
             got=sum(len(clips) for group, clips in kept.items() if group.label == label),
         )
-        for place, label in enumerate(sorted(wanted, key=class_dir))
+        for place, label in enumerate(sorted(wanted, key=layout.class_dir))
     }
-    splits: dict[str, list[Clip]] = {group.split: [] for group in kept}
-    for group in sorted(kept, key=lambda g: class_dir(g.label)):
+    splits: dict[str, list[Kept]] = {group.split: [] for group in kept}
+    for group in sorted(kept, key=lambda g: layout.class_dir(g.label)):
         splits[group.split] += kept[group]
-    return Contents(splits, labels)
+    return Contents(splits, labels, names or {})
 
 
-def _first(selection: Selection, group: Group, done: Collection[ClipId]) -> list[Clip]:
-    clips: list[Clip] = []
+def _first(selection: Selection, group: Group, done: Mapping[ClipId, str]) -> list[Kept]:
+    clips: list[Kept] = []
     for row, id_ in selection.ids(group):
         if len(clips) == selection.quotas[group]:
             break
         if id_ in done:
-            clips.append(selection.clip(row))
+            clips.append(Kept(selection.clip(row), done[id_]))
     return clips
 
 

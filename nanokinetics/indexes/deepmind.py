@@ -13,6 +13,6 @@ def write(contents: Contents, layout: Layout) -> None:
     for split, clips in contents.splits.items():
         rows = (
             (c.label, c.youtube_id, seconds(c.time_start), seconds(c.time_end), split)
-            for c in clips
+            for c in (kept.clip for kept in clips)
         )
         write_csv(layout.annotations_of(split), [HEADER, *rows])

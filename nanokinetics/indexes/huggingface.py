@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..clip import seconds
-from ..layout import Layout, clip_path
+from ..layout import Layout
 from .contents import Contents, write_csv
 
 HEADER = ("file_name", "label", "label_id", "youtube_id", "time_start", "time_end")
@@ -13,13 +13,13 @@ def write(contents: Contents, layout: Layout) -> None:
     for split, clips in contents.splits.items():
         rows = (
             (
-                clip_path(clip).removeprefix(f"{split}/"),
-                clip.label,
-                contents.labels[clip.label].label_id,
-                clip.youtube_id,
-                seconds(clip.time_start),
-                seconds(clip.time_end),
+                kept.path.removeprefix(f"{split}/"),
+                kept.clip.label,
+                contents.labels[kept.clip.label].label_id,
+                kept.clip.youtube_id,
+                seconds(kept.clip.time_start),
+                seconds(kept.clip.time_end),
             )
-            for clip in clips
+            for kept in clips
         )
         write_csv(layout.metadata_of(split), [HEADER, *rows])

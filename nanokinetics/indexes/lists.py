@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ..files import replace_file
-from ..layout import Layout, clip_path
+from ..layout import Layout
 from .contents import Contents
 
 
 def write(contents: Contents, layout: Layout) -> None:
     for split, clips in contents.splits.items():
         ids = contents.labels
-        lines = [f"{clip_path(clip)} {ids[clip.label].label_id}\n" for clip in clips]
+        lines = [f"{kept.path} {ids[kept.clip.label].label_id}\n" for kept in clips]
         replace_file(layout.list_of(split), "".join(lines).encode())

@@ -1,0 +1,123 @@
+"""Any images or videos: a folder for each class, or lists of `path label` lines."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+from nanokinetics.errors import BadRow, BadRows, InputError
+from nanokinetics.scan import IMAGES, VIDEOS, Scan
+
+from .candidates import Annotations, digests_by_name, label_fault, normalised_split
+from .files import Source, load
+from .local import DEFAULT_SPLIT, NOWHERE, Row, frame_of, named, parted
+
+
+def read(
+    found: Scan,
+    lists: Sequence[Path] | None = None,
+    class_names: Path | None = None,
+    *,
+    skip_bad_rows: bool = False,
+) -> Annotations:
+    """The files of a source as candidates.
+
+    Without lists the first folder of a path is its class, below one that names a split if there
+    is one. lists: files of `path label` (also with a comma or a tab; without a label the path's
+    folder is the class), whose names say the split, as `trainlist01.txt` does. class_names: lines
+    of `number name`, for lists whose labels are numbers. Raises InputError when nothing usable is
+    there, BadRows for what cannot be used, unless `skip_bad_rows`.
+    """
+    bad: list[BadRow] = []
+    digests: list[tuple[str, str, str]] = []
+    if lists is None:
+        rows = list(_of_folders(found, bad))
+        digest = hashlib.sha256("\n".join(f"{r.split}/{r.key}" for r in rows).encode())
+        digests.append(("the list of the files", "", digest.hexdigest()))
+    else:
+        sources = [load(path) for path in lists]
+        names = _names(load(class_names)) if class_names else {}
+        rows = [row for source in sources for row in _of_list(found, source, names, bad)]
+        digests += [(s.path.name, str(s.path), s.sha256) for s in sources]
+    if bad and not skip_bad_rows:
+        raise BadRows(bad)
+    if not rows:
+        raise InputError(
+            f"--src {found.root}: there are no images or videos in folders named by their classes"
+        )
+    return Annotations(frame_of(rows, found), digests_by_name(digests), tuple(bad))
+
+
+def _of_folders(found: Scan, bad: list[BadRow]) -> Iterator[Row]:
+    default = normalised_split(found.root.resolve().name) or DEFAULT_SPLIT
+    faults: dict[str, str | None] = {}
+    folders: dict[str, tuple[str, str, str]] = {}
+    for path, place in named(found, IMAGES | VIDEOS):
+        folder, name = parted(path)
+        if folder not in folders:
+            first, _, rest = folder.partition("/")
+            split = normalised_split(first) if rest else None
+            below = rest if split else folder
+            label = below.partition("/")[0]
+            if label and label not in faults:
+                faults[label] = label_fault(label)
+                if why := faults[label]:
+                    bad.append(BadRow(str(found.root / label), 0, f"{why}; rename the folder"))
+            usable = label if label and not faults[label] else ""
+            folders[folder] = split or default, usable, f"{below}/"
+        split, label, below = folders[folder]
+        if label:
+            yield Row(below + name, split, label, place)
+
+
+def _of_list(
+    found: Scan, source: Source, names: Mapping[str, str], bad: list[BadRow]
+) -> Iterator[Row]:
+    places = dict(named(found, IMAGES | VIDEOS))
+    by_name = {PurePosixPath(path).name: place for path, place in places.items()}
+    split = _split_of(source.path.name)
+    for number, line in enumerate(source.data.decode().splitlines(), 1):
+        if not line.strip():
+            continue
+        text, label = _parted(line.strip())
+        path = PurePosixPath(text)
+        label = names.get(label, label) or path.parent.name
+        why = label_fault(label)
+        if path.is_absolute() or ".." in path.parts or not path.name:
+            why = f"{text!r} is no path within the source"
+        if why:
+            bad.append(BadRow(str(source.path), number, why))
+            continue
+        # A list may name its files with or without their folders.
+        place = places.get(text, by_name.get(path.name, NOWHERE))
+        yield Row(str(path.with_suffix("")), split, label, place)
+
+
+def _parted(line: str) -> tuple[str, str]:
+    """Path and label of a line; the label is empty where there is none."""
+    for delimiter in ("\t", ","):
+        if delimiter in line:
+            row = next(csv.reader([line], delimiter=delimiter))
+            return row[0].strip(), row[1].strip()
+    match = re.fullmatch(r"(.*\.\w+)\s+(.*)", line)
+    return (match[1], match[2].strip('"')) if match else (line, "")
+
+
+def _split_of(name: str) -> str:
+    match = re.match(r"(train|val|test)", name, re.IGNORECASE)
+    return match[1].lower() if match else DEFAULT_SPLIT
+
+
+def _names(source: Source) -> dict[str, str]:
+    """`1 ApplyEyeMakeup`, as UCF101 has it."""
+    names: dict[str, str] = {}
+    for number, line in enumerate(source.data.decode().splitlines(), 1):
+        code, _, name = line.strip().partition(" ")
+        if code and not name.strip():
+            raise InputError(f"{source.path}, line {number}: no '1 ApplyEyeMakeup'")
+        if code:
+            names[code] = name.strip()
+    return names

@@ -1,0 +1,167 @@
+"""ImageNet-1K as its files lie: folders of wnids, the flat validation set, or the archives.
+
+The class is the wnid, since names are no keys (`crane` stands for two). The key of a training
+image is `<wnid>/<name>`, that of a validation image its name, however the files are arranged: so
+the choice from the folders and from the archives is the same.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from nanokinetics.errors import InputError
+from nanokinetics.scan import IMAGES, Scan
+
+from .candidates import Annotations, digests_by_name
+from .files import Source, load
+from .local import Row, frame_of, named, parted, split_of
+
+_WNID: Final = re.compile(r"n\d{8}")
+_VALIDATION: Final = re.compile(r"ILSVRC2012_val_(\d{8})")
+_GROUND_TRUTH: Final = "ILSVRC2012_validation_ground_truth.txt"
+_CLASSES: Final = "map_clsloc.txt"
+_SOLUTION: Final = "LOC_val_solution.csv"
+_NAMES: Final = "LOC_synset_mapping.txt"
+
+
+def read(found: Scan, files: Sequence[Path] = (), class_names: Path | None = None) -> Annotations:
+    """The images of a source as candidates, and the names of their classes.
+
+    files: the ground truth, `map_clsloc.txt` or Kaggle's solution, where they do not lie in the
+    source. class_names: lines of `wnid names`; None takes `LOC_synset_mapping.txt` if it is there.
+    Raises InputError when the labels of the validation images are not to be had.
+    """
+    known = _Files(found, files)
+    truth = _Truth(known)
+    candidates = frame_of(_rows(found, truth), found)
+    if candidates.empty:
+        raise InputError(
+            f"--src {found.root}: no image lies in a folder called by its wnid (n01440764), and "
+            "no validation image is there"
+        )
+    names = known.load(class_names) if class_names else known.get(_NAMES)
+    return Annotations(
+        candidates,
+        digests_by_name(known.digests),
+        names=_names(names) if names else {},
+    )
+
+
+def _rows(found: Scan, truth: _Truth) -> Iterator[Row]:
+    source = found.root.resolve().name
+    folders: dict[str, tuple[str, str]] = {}
+    for path, place in named(found, IMAGES):
+        folder, name = parted(path)
+        if folder not in folders:
+            own = folder.rpartition("/")[2] or source
+            folders[folder] = own if _WNID.fullmatch(own) else "", split_of(folder, source)
+        wnid, split = folders[folder]
+        flat = _VALIDATION.fullmatch(name)
+        if flat:
+            yield Row(name, "val", wnid or truth.wnid(name, int(flat[1])), place)
+        elif wnid:
+            yield Row(f"{wnid}/{name}" if split == "train" else name, split, wnid, place)
+
+
+class _Files:
+    """The small files beside the images: looked for in the source, or named one by one."""
+
+    def __init__(self, found: Scan, files: Sequence[Path]) -> None:
+        self._paths: dict[str, Path] = {}
+        for name in (each for each in found.files if each.endswith((".txt", ".csv"))):
+            self._paths.setdefault(PurePosixPath(name).name, found.root / name)
+        self._paths.update({path.name: path for path in files})
+        self.digests: list[tuple[str, str, str]] = []
+
+    def get(self, name: str) -> Source | None:
+        return self.load(self._paths[name]) if name in self._paths else None
+
+    def load(self, path: Path) -> Source:
+        source = load(path)
+        self.digests.append((path.name, str(path), source.sha256))
+        return source
+
+
+class _Truth:
+    """The wnid of each validation image, read when the first one asks."""
+
+    def __init__(self, files: _Files) -> None:
+        self._files = files
+        self._by_name: Mapping[str, str] | None = None
+        self._by_number: Sequence[str] = ()
+
+    def wnid(self, name: str, number: int) -> str:
+        """Raises InputError when the labels are missing or do not cover the image."""
+        if self._by_name is None:
+            self._read()
+        assert self._by_name is not None  # noqa: S101 - for the type checker
+        if name in self._by_name:
+            return self._by_name[name]
+        if 0 < number <= len(self._by_number):
+            return self._by_number[number - 1]
+        raise InputError(f"{name} has no line in the validation labels; they are of another set")
+
+    def _read(self) -> None:
+        solution = self._files.get(_SOLUTION)
+        self._by_name = _solution(solution) if solution else {}
+        if solution:
+            return
+        truth, classes = self._files.get(_GROUND_TRUTH), self._files.get(_CLASSES)
+        if truth is None or classes is None:
+            raise InputError(
+                "the validation images lie in no folders of wnids, and their labels are not there; "
+                f"name {_SOLUTION}, or {_GROUND_TRUTH} and {_CLASSES}, with --annotations"
+            )
+        self._by_number = _ground_truth(truth, _ilsvrc_ids(classes))
+
+
+def _solution(source: Source) -> dict[str, str]:
+    """Kaggle's `ImageId,PredictionString`: the first word of a prediction is the wnid."""
+    wnids: dict[str, str] = {}
+    for number, row in enumerate(csv.reader(source.data.decode().splitlines()), 1):
+        if row == ["ImageId", "PredictionString"] or not row:
+            continue
+        wnid = row[1].split(" ", 1)[0] if len(row) == 2 else ""
+        if not _WNID.fullmatch(wnid):
+            raise InputError(f"{source.path}, line {number}: no 'ImageId,n01440764 …'")
+        wnids[row[0]] = wnid
+    return wnids
+
+
+def _ilsvrc_ids(source: Source) -> dict[int, str]:
+    """`n02119789 1 kit_fox`: the ILSVRC id of a class, which is not its place among the wnids."""
+    wnids: dict[int, str] = {}
+    for number, line in enumerate(source.data.decode().splitlines(), 1):
+        match = re.match(r"(n\d{8})\s+(\d+)\b", line)
+        if match is None and line.strip():
+            raise InputError(f"{source.path}, line {number}: no 'n02119789 1 kit_fox'")
+        if match:
+            wnids[int(match[2])] = match[1]
+    return wnids
+
+
+def _ground_truth(source: Source, wnids: Mapping[int, str]) -> list[str]:
+    """A line an image: the ILSVRC id of its class."""
+    found: list[str] = []
+    for number, line in enumerate(source.data.decode().split(), 1):
+        if not line.isascii() or not line.isdigit() or int(line) not in wnids:
+            raise InputError(f"{source.path}, line {number}: '{line[:20]}' is no ILSVRC id")
+        found.append(wnids[int(line)])
+    return found
+
+
+def _names(source: Source) -> dict[str, str]:
+    """`n01440764 tench, Tinca tinca`, with a blank or a tab between."""
+    names: dict[str, str] = {}
+    for number, line in enumerate(source.data.decode().splitlines(), 1):
+        wnid, _, name = line.strip().replace("\t", " ").partition(" ")
+        if not wnid:
+            continue
+        if not _WNID.fullmatch(wnid) or not name.strip():
+            raise InputError(f"{source.path}, line {number}: no 'n01440764 tench, Tinca tinca'")
+        names[wnid] = name.strip()
+    return names

@@ -1,0 +1,133 @@
+"""Something-Something v2: its JSON files of both generations, and videos named by their ids.
+
+The class of a clip is its template without the brackets; its number is that of the labels file.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from nanokinetics.errors import BadRow, BadRows, InputError
+from nanokinetics.layout import class_dir
+from nanokinetics.scan import VIDEOS, Scan
+
+from .candidates import Annotations, digests_by_name, label_fault
+from .files import Source, load
+from .local import NOWHERE, Row, frame_of, named, parted
+
+_FILE: Final = re.compile(
+    r"(?:something-something-v2-)?(?P<split>train|validation|test|labels)\.json"
+    r"|(?P<answers>test-answers)\.csv"
+)
+_SPLITS: Final = {"train": "train", "validation": "val"}
+_ID: Final = re.compile(r"\d{1,9}")
+
+
+def read(found: Scan, files: Sequence[Path] = (), *, skip_bad_rows: bool = False) -> Annotations:
+    """The clips that the JSON files name. `files` are those that do not lie in the source.
+
+    A clip whose video is not there is a candidate all the same; it fails when its turn comes.
+    Raises InputError when no file has labels, BadRows for items that cannot be used, unless
+    `skip_bad_rows`.
+    """
+    known = _files(found, files)
+    numbers = _numbers(known["labels"]) if "labels" in known else {}
+    bad: list[BadRow] = []
+    rows: list[tuple[str, str, str]] = []
+    for name, split in _SPLITS.items():
+        if name in known:
+            rows += [(key, split, label) for key, label in _items(known[name], bad)]
+    if "answers" in known:
+        rows += [(key, "test", label) for key, label in _answers(known["answers"], bad)]
+    unknown = {label for _, _, label in rows if label not in numbers} if numbers else set()
+    if unknown:
+        path = known["labels"].path
+        raise InputError(f"{path}: has no label {min(unknown)!r}; the files are of two releases")
+    if bad and not skip_bad_rows:
+        raise BadRows(bad)
+    if not rows:
+        raise InputError(
+            f"--src {found.root}: there is neither train.json nor validation.json (or "
+            "something-something-v2-train.json); name them with --annotations"
+        )
+    places = {parted(path)[1]: place for path, place in reversed(named(found, VIDEOS))}
+    frame = frame_of((Row(*row, places.get(row[0], NOWHERE)) for row in rows), found)
+    numbers = numbers or {label: i for i, label in enumerate(sorted({row[2] for row in rows}))}
+    return Annotations(
+        frame,
+        digests_by_name((s.path.name, str(s.path), s.sha256) for s in known.values()),
+        tuple(bad),
+        class_dirs={label: f"{i:03d}_{class_dir(label)}" for label, i in numbers.items()},
+    )
+
+
+def _files(found: Scan, files: Sequence[Path]) -> dict[str, Source]:
+    """The annotation files by what they hold: train, validation, labels, answers."""
+    known: dict[str, Source] = {}
+    paths = [found.root / name for name in found.files if name.endswith((".json", ".csv"))]
+    for path in [*paths, *files]:
+        match = _FILE.fullmatch(path.name)
+        if match and match["split"] != "test":
+            known["answers" if match["answers"] else match["split"]] = load(path)
+    for path in files:
+        if not _FILE.fullmatch(path.name):
+            raise InputError(f"{path}: is called neither train.json nor labels.json nor the like")
+    return known
+
+
+def _numbers(source: Source) -> dict[str, int]:
+    """`{"Approaching something": "0"}`: the number of each label, which is text."""
+    found = _parsed(source)
+    try:
+        numbers = {str(label): int(number) for label, number in found.items()}
+    except (AttributeError, ValueError, TypeError):
+        raise InputError(f"{source.path}: is no JSON object of labels and numbers") from None
+    if len(set(numbers.values())) < len(numbers):
+        raise InputError(f"{source.path}: two labels have one number")
+    return numbers
+
+
+def _items(source: Source, bad: list[BadRow]) -> list[tuple[str, str]]:
+    """Id and label of each item of `[{"id": "78687", "template": "Holding [something]"}]`."""
+    items = _parsed(source)
+    if not isinstance(items, list):
+        raise InputError(f"{source.path}: is no JSON list of items with an id and a template")
+    return _usable(source, ((_text(i, "id"), _text(i, "template")) for i in items), bad)
+
+
+def _answers(source: Source, bad: list[BadRow]) -> list[tuple[str, str]]:
+    """`id;label` a line, without a header; labels hold commas."""
+    rows = csv.reader(source.data.decode().splitlines(), delimiter=";")
+    return _usable(source, ((r[0], r[1]) if len(r) == 2 else ("", "") for r in rows), bad)
+
+
+def _usable(source: Source, pairs: Any, bad: list[BadRow]) -> list[tuple[str, str]]:
+    usable: list[tuple[str, str]] = []
+    faults: dict[str, str | None] = {}
+    for number, (key, template) in enumerate(pairs, 1):
+        label = template.replace("[", "").replace("]", "").strip()
+        if label not in faults:
+            faults[label] = label_fault(label)
+        why = faults[label] if _ID.fullmatch(key) else f"{key!r} is no id of a video"
+        if why:
+            bad.append(BadRow(str(source.path), number, why))
+        else:
+            usable.append((key, label))
+    return usable
+
+
+def _text(item: object, name: str) -> str:
+    value = item.get(name) if isinstance(item, Mapping) else None
+    return str(value) if isinstance(value, str | int) else ""
+
+
+def _parsed(source: Source) -> Any:
+    try:
+        return json.loads(source.data)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{source.path}: is not valid JSON: {error}; download it again") from None

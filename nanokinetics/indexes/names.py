@@ -1,0 +1,14 @@
+"""`class_names.csv`: what the classes are called, where their labels are codes, as ImageNet's."""
+
+from __future__ import annotations
+
+from ..layout import Layout
+from .contents import Contents, write_csv
+
+HEADER = ("label", "name")
+
+
+def write(contents: Contents, layout: Layout) -> None:
+    if contents.names:
+        rows = ((label, contents.names.get(label, "")) for label in contents.labels)
+        write_csv(layout.class_names, [HEADER, *rows])

@@ -1,0 +1,340 @@
+"""Local file to outcome: bring it, put it into shape, check what came out. In a worker process.
+
+What `worker` is for videos that must be fetched. The source is only ever read.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import os
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from . import diagnosis, media
+from .check import judge
+from .clip import Clip, ClipId, Failed, Job, Location, Made, Media, Outcome, Stream
+from .config import HARDLINK, SYMLINK, TRANSCODE, VideoConfig
+from .errors import Failure, Reason
+from .fetch.local import LocalFetcher, copy_bytes
+from .files import digest_of, flush_folder
+from .layout import MP4, Layout
+from .media import Ffmpeg
+from .scan import IMAGES, VIDEOS
+
+SLOWEST_COPY: Final = 1e6
+"""Bytes a second at which even a slow disk and a slow decoder get through a video."""
+
+START_UP: Final = 120.0
+"""Seconds that decoding or encoding a video may take on top."""
+
+SHORTENED: Final = 0.1
+"""Seconds by which a video may come out shorter than its header says: sound is often longer."""
+
+FLUSHED_AT_ONCE: Final = 64
+"""Clips that are brought to the disk together, which takes much less than one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """Where a clip's bytes are: a file, or a part of an archive. `own`: our copy, to be moved."""
+
+    path: Path
+    location: Location
+    own: bool = False
+
+    @property
+    def is_image(self) -> bool:
+        return self.location.suffix.lower() in IMAGES
+
+    def read(self) -> bytes:
+        """All of it. Raises OSError, or EOFError where an archive is cut short."""
+        with self.path.open("rb") as file:
+            if not self.location.is_member:
+                return file.read()
+            file.seek(self.location.offset)
+            data = file.read(self.location.size)
+        if len(data) < self.location.size:
+            raise EOFError(f"{self.path} ends within {self.location.name}")
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class PlacerConfig:
+    """All that a worker for local files is told.
+
+    source: the folder that locations are relative to. streams: its archives that must be read from
+    the beginning, each as its parts. place: one of `config.PLACES`.
+    """
+
+    layout: Layout
+    video: VideoConfig
+    ffmpeg: Ffmpeg
+    threads: int
+    source: Path
+    streams: tuple[tuple[str, ...], ...]
+    place: str
+
+
+class Placer:
+    """Makes clips of local files, one after the other."""
+
+    def __init__(self, config: PlacerConfig) -> None:
+        self._config = config
+        self._folder = config.layout.temporary / str(os.getpid())
+        self._fetcher = LocalFetcher(config.source, config.streams)
+        self._count = 0
+
+    def work(self, job: Job) -> Iterator[Outcome]:
+        """One outcome for each clip of a job. The streams are read once for all that need them."""
+        outcomes = self._outcomes(job)
+        while batch := list(islice(outcomes, FLUSHED_AT_ONCE)):
+            yield from self._flushed(batch)
+
+    def _flushed(self, batch: Sequence[Outcome]) -> Iterator[Outcome]:
+        """The same outcomes once their files are on the disk: nothing is said of one before."""
+        try:
+            if any(isinstance(outcome, Made) for outcome in batch):
+                flush_folder(self._folder)
+        except OSError as error:
+            fault = self._fault(error)
+            batch = [Failed(outcome.clip, fault) for outcome in batch]
+        yield from batch
+
+    def _outcomes(self, job: Job) -> Iterator[Outcome]:
+        try:
+            self._folder.mkdir(exist_ok=True)
+        except OSError as error:
+            fault = self._fault(error)
+            yield from (Failed(clip, fault) for clip in job.clips)
+            return
+        unplaced = []
+        for clip in job.clips:
+            if clip.location is None:
+                unplaced.append(clip)
+            else:
+                path = self._config.source / clip.location.path
+                yield self._outcome(clip, _Origin(path, clip.location))
+        if unplaced:
+            yield from self._from_streams(unplaced)
+
+    def _from_streams(self, clips: Sequence[Clip]) -> Iterator[Outcome]:
+        pending: defaultdict[str, list[Clip]] = defaultdict(list)
+        done: set[ClipId] = set()
+        for clip in clips:
+            for name in names_of(clip):
+                pending[name].append(clip)
+        if not any(self._fetcher.may_hold(*names_of(clip)) for clip in clips):
+            pending.clear()
+        damage: Failure | None = None
+        found = self._fetcher.passing(partial(_is_wanted, pending), self._folder) if pending else ()
+        for each in found:
+            if isinstance(each, Failure):
+                damage = each
+                continue
+            name, path = each
+            waiting = [c for c in pending.pop(PurePosixPath(name).stem, ()) if c.id not in done]
+            for clip in waiting:
+                done.add(clip.id)
+                own = clip is waiting[-1]
+                outcome = self._outcome(clip, _Origin(path, Location(name), own=own))
+                taken = isinstance(outcome, Made) and outcome.temporary == str(path)
+                if own and not taken:
+                    path.unlink(missing_ok=True)
+                yield outcome
+            if not waiting:
+                path.unlink()
+        for clip in clips:
+            if clip.id not in done:
+                yield Failed(clip, damage or Failure(Reason.NOT_FOUND, "it is not in the source"))
+
+    def _outcome(self, clip: Clip, origin: _Origin) -> Outcome:
+        began = time.monotonic()
+        said: list[str] = []
+        try:
+            result = self._make(clip, origin, said)
+        except EOFError as error:
+            result = Failure(Reason.UNDECODABLE, str(error))
+        except OSError as error:
+            result = self._fault(error)
+        if isinstance(result, Failure):
+            return Failed(clip, result, log="\n".join(said))
+        return replace(result, total_seconds=time.monotonic() - began)
+
+    def _make(self, clip: Clip, origin: _Origin, said: list[str]) -> Made | Failure:
+        suffix = origin.location.suffix
+        links = self._config.place in (HARDLINK, SYMLINK)
+        if origin.is_image and not links:
+            return self._copy_image(clip, origin)
+        if origin.location.is_member:
+            origin = self._extracted(origin)
+        window = _window(clip) if origin.location.stem != clip.key else None
+        if window is not None or (self._config.place == TRANSCODE and not origin.is_image):
+            return self._encode(clip, origin.path, window, said)
+        target = origin.path if origin.own else self._new(suffix)
+        if not origin.own:
+            self._place(origin.path, target)
+        looked = look_at_image(target.read_bytes()) if origin.is_image else self._look(target)
+        if isinstance(looked, Failure):
+            target.unlink()
+            return looked
+        return self._made(clip, target, looked, suffix)
+
+    def _copy_image(self, clip: Clip, origin: _Origin) -> Made | Failure:
+        """Read it once: to look at, to know its digest, and to write."""
+        data = origin.read()
+        looked = look_at_image(data)
+        if isinstance(looked, Failure):
+            return looked
+        target = self._new(origin.location.suffix)
+        target.write_bytes(data)
+        digest = hashlib.sha256(data).hexdigest()
+        return self._made(clip, target, looked, origin.location.suffix, digest)
+
+    def _extracted(self, origin: _Origin) -> _Origin:
+        location = origin.location
+        target = self._new(location.suffix)
+        with origin.path.open("rb") as source, target.open("wb") as copy:
+            copy_bytes(source.fileno(), copy.fileno(), location.offset, location.size)
+        return _Origin(target, Location(location.name), own=True)
+
+    def _place(self, path: Path, target: Path) -> None:
+        if self._config.place == HARDLINK:
+            target.hardlink_to(path.resolve())
+        elif self._config.place == SYMLINK:
+            target.symlink_to(path.resolve())
+        else:
+            with path.open("rb") as source, target.open("wb") as copy:
+                size = os.fstat(source.fileno()).st_size
+                copy_bytes(source.fileno(), copy.fileno(), 0, size)
+
+    def _encode(
+        self, clip: Clip, path: Path, window: tuple[float, float] | None, said: list[str]
+    ) -> Made | Failure:
+        """The window of a whole video, or all of it, as mp4 at the capped resolution."""
+        config, target = self._config, self._new(MP4)
+        done = media.cut(
+            config.ffmpeg,
+            [Stream(str(path))],
+            window,
+            config.video,
+            target,
+            threads=config.threads,
+            timeout=_patience(path),
+        )
+        said.append(f"ffmpeg {config.ffmpeg.version}\n{done.log}")
+        found = self._look(target) if done.returncode == 0 else None
+        if not isinstance(found, Media):
+            target.unlink(missing_ok=True)
+            return Failure(Reason.UNDECODABLE, "ffmpeg cannot read the video")
+        span = window or (0.0, done.input_duration or found.duration)
+        wrong = judge(span, found, ends_at=done.input_duration, whole=True) if window else None
+        if not window and found.duration < span[1] - found.longest_frame - SHORTENED:
+            wrong = Failure(
+                Reason.UNDECODABLE, f"only {found.duration:.2f} of {span[1]:.2f} s can be read"
+            )
+        if wrong:
+            target.unlink()
+            return wrong
+        return self._made(clip, target, found, MP4, seconds=done.seconds)
+
+    def _look(self, path: Path) -> Media | Failure:
+        found = media.measure(self._config.ffmpeg, path, decode=True, timeout=_patience(path))
+        return found or Failure(Reason.UNDECODABLE, "the video cannot be read to its end")
+
+    def _made(
+        self,
+        clip: Clip,
+        target: Path,
+        found: Media,
+        suffix: str,
+        digest: str | None = None,
+        *,
+        seconds: float = 0.0,
+    ) -> Made:
+        if digest is None:
+            with target.open("rb") as file:
+                digest = digest_of(file)
+        return Made(
+            clip,
+            str(target),
+            "local",
+            found,
+            target.stat().st_size,
+            digest,
+            trim_seconds=seconds,
+            format_id=self._config.place,
+            suffix=suffix,
+        )
+
+    def _fault(self, error: OSError) -> Failure:
+        """Whose fault an error of the file system is: that of the source's file, or everybody's."""
+        where = str(error.filename or "")
+        if (
+            error.errno in (errno.EXDEV, errno.EMLINK, errno.EPERM)
+            and self._config.place == HARDLINK
+        ):
+            why = "the destination cannot hold hard links to the source; use --place copy"
+            return Failure(Reason.NOT_WRITABLE, f"{why} ({error.strerror})")
+        if where and Path(where).is_relative_to(self._config.source):
+            return Failure(Reason.UNDECODABLE, f"{where}: {error.strerror}")
+        fault = diagnosis.of_os_error(error, self._config.ffmpeg.path)
+        if fault is None:
+            raise error
+        return fault
+
+    def _new(self, suffix: str) -> Path:
+        self._count += 1
+        return self._folder / f"{self._count}{suffix}"
+
+
+def names_of(clip: Clip) -> tuple[str, ...]:
+    """The base names, without extension, that a clip's file or its whole video may have."""
+    stem = clip.key.rpartition("/")[2]
+    return (stem, clip.youtube_id) if clip.youtube_id else (stem,)
+
+
+def look_at_image(data: bytes) -> Media | Failure:
+    """The size of a picture in pixels, or why it is none.
+
+    The whole picture is decoded only where its end looks wrong: a JPEG or PNG that was cut short
+    lacks the mark that both end with.
+    """
+    from PIL import Image, UnidentifiedImageError  # of the extra `images`
+
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            width, height = image.size
+            mark = _ENDS.get(image.format or "")
+            if mark is None or not data.endswith(mark):
+                image.load()
+    except UnidentifiedImageError:
+        return Failure(Reason.UNDECODABLE, "it is no picture")
+    except Exception as error:  # noqa: BLE001 - untrusted bytes: Pillow's decoders raise anything
+        return Failure(Reason.UNDECODABLE, f"not a whole picture: {error}")
+    return Media(width, height, frames=1, duration=0.0, longest_frame=0.0, has_audio=False)
+
+
+_ENDS: Final = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}
+
+
+def _is_wanted(pending: Mapping[str, Sequence[Clip]], name: str) -> bool:
+    path = PurePosixPath(name)
+    return path.stem in pending and path.suffix.lower() in IMAGES | VIDEOS
+
+
+def _window(clip: Clip) -> tuple[float, float] | None:
+    if clip.time_start is None or clip.time_end is None:
+        return None
+    return clip.time_start, clip.time_end
+
+
+def _patience(path: Path) -> float:
+    return START_UP + path.stat().st_size / SLOWEST_COPY

@@ -1,0 +1,136 @@
+"""What the three scripts of the nano-datasets paper share.
+
+They leave all work to the library, and write the paper's own files from what it has made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import os
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+try:
+    from nanokinetics.errors import ExitCode, InputError, NanokineticsError
+    from nanokinetics.files import replace_file
+    from nanokinetics.layout import Layout
+except ModuleNotFoundError as error:
+    sys.exit(
+        f"this Python has no {error.name}: install the project (pip install .), or use "
+        "the .venv/bin/python that scripts/demo makes"
+    )
+
+NAME = Path(sys.argv[0]).name
+
+
+class Parser(argparse.ArgumentParser):
+    """Wrong usage is bad input like any other: one line, exit code 2."""
+
+    def __init__(self, about: str) -> None:
+        super().__init__(prog=NAME, description=about, allow_abbrev=False)
+        self.add_argument("--seed", default="0", help="another seed is another choice (default: 0)")
+        self.add_argument("--quiet", action="store_true", help="no progress, no summary")
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message} (see {self.prog} --help)")
+
+
+def run(main: Callable[[], int]) -> NoReturn:
+    """End the program with the exit code of `main`; what goes wrong becomes one line and a code."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        code = main()
+        sys.stdout.flush()
+    except NanokineticsError as error:
+        code = _failed(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        what = "interrupted; what was finished is kept, and the same command goes on"
+        code = _failed(what, ExitCode.INTERRUPTED)
+    except BrokenPipeError:  # whoever read our output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = ExitCode.ERROR
+    except OSError as error:
+        code = _failed(f"{error.filename or 'error'}: {error.strerror or error}", ExitCode.ERROR)
+    except Exception as error:  # noqa: BLE001 - a defect of ours: kept whole, told in one line
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        told = f"this should not have happened: {what}; please report it, with {_kept(error)}"
+        code = _failed(told, ExitCode.ERROR)
+    sys.exit(int(code))
+
+
+def _failed(message: str, code: ExitCode) -> ExitCode:
+    print(f"{NAME}: {message}", file=sys.stderr)
+    return code
+
+
+def _kept(error: Exception) -> str:
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="nanokinetics-", suffix=".log", delete=False, encoding="utf-8"
+    ) as file:
+        traceback.print_exception(error, file=file)
+    return file.name
+
+
+def build(
+    dataset: str, dest: Path, write: Callable[[Layout], None], *, quiet: bool, **options: Any
+) -> ExitCode:
+    """Build into `dest`, have the paper's files written of whatever is there then, and sum up."""
+    # Worker processes import the script again, and have no need of the library's pandas.
+    from nanokinetics import build as build_dataset
+    from nanokinetics.cli import summary
+    from nanokinetics.progress import reporter
+
+    layout = Layout(dest)
+    try:
+        result = build_dataset(dataset, dest=dest, reporter=reporter(quiet=quiet), **options)
+    finally:
+        if layout.run.exists():  # blocked or interrupted, what was finished is listed all the same
+            write(layout)
+    if not quiet:
+        print(summary(result, str(dest)))
+    return result.exit_code
+
+
+class Label(NamedTuple):
+    """A class of a built dataset, as `classes.csv` has it."""
+
+    id: str
+    label: str
+    folder: str
+
+
+def labels(layout: Layout) -> list[Label]:
+    """The classes of a dataset by their ids."""
+    if not layout.classes.exists():
+        return []
+    with layout.classes.open(encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(file)
+        return [Label(row["label_id"], row["label"], row["class_dir"]) for row in rows]
+
+
+def listed(layout: Layout, split: str) -> list[tuple[Path, str]]:
+    """Absolute path and label id of each file in a split."""
+    if not layout.list_of(split).exists():
+        return []
+    root = layout.root.absolute()
+    lines = layout.list_of(split).read_text(encoding="utf-8").splitlines()
+    return [(root / path, label_id) for path, label_id in (line.split(" ") for line in lines)]
+
+
+def text_of(rows: Iterable[Iterable[object]], delimiter: str = " ") -> str:
+    """A row a line; a value that holds the delimiter is quoted, as pandas writes and reads it."""
+    out = io.StringIO()
+    csv.writer(out, delimiter=delimiter, lineterminator="\n").writerows(rows)
+    return out.getvalue()
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file whole. Raises OSError."""
+    replace_file(path, text.encode())
