@@ -25,7 +25,7 @@ from . import indexes, sampling
 from .annotations import Annotations
 from .annotations import read as read_annotations
 from .annotations.candidates import normalised_split
-from .clip import ClipId, Group
+from .clip import LOCATION, ClipId, Group
 from .config import HARDLINK, LOCAL, SYMLINK, TRANSCODE, BuildConfig, SampleConfig
 from .engine import Clock, Engine
 from .errors import EnvironmentFault, ExitCode, InputError, Reason
@@ -58,7 +58,7 @@ class BuildResult:
     over because they are gone. held: clips that failed for now and that the next run asks for
     again. displaced: clips that stood in for others which are available after all, and were
     removed. refusals: times that YouTube refused and everybody waited. reasons: why clips failed
-    in this run.
+    in this run. mendable: what is wrong with a local source, and how many clips wait for that.
     """
 
     made: int
@@ -70,6 +70,7 @@ class BuildResult:
     refusals: int
     short: Mapping[Group, tuple[int, int]]
     reasons: Mapping[Reason, int] = field(default_factory=dict)
+    mendable: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> ExitCode:
@@ -108,6 +109,8 @@ def build(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> 
         looking = aside.submit(find_ffmpeg, config.ffmpeg)
         found, selection = _choose(config, source, reporter)
         ffmpeg = looking.result()
+    if source:
+        _check_source(config, source, found)
     layout = Layout(config.dest, found.class_dirs)
     try:
         _make_folder(config.dest)
@@ -145,8 +148,6 @@ def _choose(
         listing=config.listing,
         skip_bad_rows=config.skip_bad_rows,
     )
-    if source:
-        _check_tools(source)
     for row in found.bad_rows:
         reporter.say(f"left out: {row}")
     selection = sampling.select(
@@ -163,8 +164,11 @@ def _choose(
     return found, selection
 
 
-def _check_tools(source: Scan) -> None:
-    """Raises EnvironmentFault when there are images and nothing to open them with."""
+def _check_source(config: SampleConfig, source: Scan, found: Annotations) -> None:
+    """Raises InputError for a source that holds nothing of what is wanted, as a wrong folder does,
+    and EnvironmentFault when there are images and nothing to open them with."""
+    if not source.streams and not (found.frame[LOCATION[0]] != "").any():
+        raise InputError(f"--src {config.src}: holds none of the files that the annotations name")
     endings = tuple({*IMAGES, *map(str.upper, IMAGES)})
     names = itertools.chain(source.files, (member.name for member in source.members))
     if any(name.endswith(endings) for name in names) and importlib.util.find_spec("PIL") is None:
@@ -249,6 +253,7 @@ def _build(
         refusals=engine.refusals,
         short=quotas.short(),
         reasons=dict(engine.reasons),
+        mendable=dict(engine.mendable),
     )
 
 

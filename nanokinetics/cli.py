@@ -334,6 +334,8 @@ def _build(options: dict[str, Any]) -> ExitCode:
     result = build(options.pop("dataset"), reporter=reporter(quiet=quiet), **options)
     if not quiet:
         print(summary(result, options["dest"]))
+    for wrong, clips in result.mendable.items():
+        print(f"nanokinetics: {wrong}; {clips} clips are left for the next run", file=sys.stderr)
     return result.exit_code
 
 

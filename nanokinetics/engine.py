@@ -73,6 +73,8 @@ class Engine:
         self._clock = clock
         self.reasons: Counter[Reason] = Counter()
         """Why clips failed in this run."""
+        self.mendable: Counter[str] = Counter()
+        """What is wrong with a local source, such as a damaged archive, and how many clips wait."""
         self.paths: dict[ClipId, str] = {}
         """Where the clips lie that were made in this run."""
         self._tickets: dict[Job, Ticket] = {}
@@ -86,7 +88,6 @@ class Engine:
         self._aside: list[Clip] = []
         self._suspected_at: float | None = None
         self._anything_made = False
-        self._warned: set[str] = set()
         self._home = home
         self._false_starts = 0
         self._given_up = False
@@ -229,8 +230,9 @@ class Engine:
             self._quotas.put_back(failed.clip)
             self._refused(ticket, failure)
         elif self._source != YOUTUBE:
-            self._warn_once(failure)
             self._record(failed)
+            if failure.kind is Kind.TRANSIENT:
+                self.mendable[failure.message] += 1
         elif not is_doubtful(failed):
             self._pacer.answered(ticket, self._clock.steady())
             self._record(failed)
@@ -239,12 +241,6 @@ class Engine:
             self._refused(ticket, failure)
         else:
             self._doubt(failed, ticket)
-
-    def _warn_once(self, failure: Failure) -> None:
-        """What keeps local files for the next run, such as a damaged archive, is soon mended."""
-        if failure.kind is Kind.TRANSIENT and failure.message not in self._warned:
-            self._warned.add(failure.message)
-            self._reporter.say(f"warning: {failure.message}; its clips are left for the next run")
 
     def _record(self, failed: Failed) -> None:
         """Write a failure down, and let its class draw the next candidate unless it may pass."""

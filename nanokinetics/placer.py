@@ -95,7 +95,8 @@ class Placer:
     def work(self, job: Job) -> Iterator[Outcome]:
         """One outcome for each clip of a job. The streams are read once for all that need them."""
         outcomes = self._outcomes(job)
-        while batch := list(islice(outcomes, FLUSHED_AT_ONCE)):
+        encodes = self._config.place == TRANSCODE or job.clips[0].time_start is not None
+        while batch := list(islice(outcomes, 1 if encodes else FLUSHED_AT_ONCE)):
             yield from self._flushed(batch)
 
     def _flushed(self, batch: Sequence[Outcome]) -> Iterator[Outcome]:
@@ -134,8 +135,8 @@ class Placer:
         if not any(self._fetcher.may_hold(*names_of(clip)) for clip in clips):
             pending.clear()
         damage: Failure | None = None
-        found = self._fetcher.passing(partial(_is_wanted, pending), self._folder) if pending else ()
-        for each in found:
+        broken: list[Failed] = []
+        for each in self._passing(pending):
             if isinstance(each, Failure):
                 damage = each
                 continue
@@ -148,12 +149,27 @@ class Placer:
                 taken = isinstance(outcome, Made) and outcome.temporary == str(path)
                 if own and not taken:
                     path.unlink(missing_ok=True)
-                yield outcome
+                if isinstance(outcome, Failed):
+                    broken.append(outcome)  # its own fault, unless the archive turns out damaged
+                else:
+                    yield outcome
             if not waiting:
                 path.unlink()
+        yield from (replace(each, failure=damage or each.failure) for each in broken)
         for clip in clips:
             if clip.id not in done:
                 yield Failed(clip, damage or Failure(Reason.NOT_FOUND, "it is not in the source"))
+
+    def _passing(
+        self, pending: Mapping[str, Sequence[Clip]]
+    ) -> Iterator[tuple[str, Path] | Failure]:
+        try:
+            if pending:
+                yield from self._fetcher.passing(partial(_is_wanted, pending), self._folder)
+        except OSError as error:
+            fault = self._fault(error)
+            own = fault.reason is Reason.UNDECODABLE  # a file of the source: left for the next run
+            yield replace(fault, reason=Reason.TRUNCATED) if own else fault
 
     def _outcome(self, clip: Clip, origin: _Origin) -> Outcome:
         began = time.monotonic()
@@ -175,6 +191,8 @@ class Placer:
             return self._copy_image(clip, origin)
         if origin.location.is_member:
             origin = self._extracted(origin)
+        if not origin.is_image and _begins_like_a_picture(origin.path):
+            return Failure(Reason.UNDECODABLE, "it is a picture, not a video")
         window = _window(clip) if origin.location.stem != clip.key else None
         if window is not None or (self._config.place == TRANSCODE and not origin.is_image):
             return self._encode(clip, origin.path, window, said)
@@ -231,19 +249,23 @@ class Placer:
         )
         said.append(f"ffmpeg {config.ffmpeg.version}\n{done.log}")
         found = self._look(target) if done.returncode == 0 else None
-        if not isinstance(found, Media):
+        media_found = found if isinstance(found, Media) else None
+        wrong = None
+        if window and done.returncode == 0:
+            wrong = judge(window, media_found, ends_at=done.input_duration, whole=True)
+        if media_found is None or wrong:
             target.unlink(missing_ok=True)
-            return Failure(Reason.UNDECODABLE, "ffmpeg cannot read the video")
-        span = window or (0.0, done.input_duration or found.duration)
-        wrong = judge(span, found, ends_at=done.input_duration, whole=True) if window else None
-        if not window and found.duration < span[1] - found.longest_frame - SHORTENED:
-            wrong = Failure(
-                Reason.UNDECODABLE, f"only {found.duration:.2f} of {span[1]:.2f} s can be read"
-            )
-        if wrong:
-            target.unlink()
-            return wrong
-        return self._made(clip, target, found, MP4, seconds=done.seconds)
+            return wrong or Failure(Reason.UNDECODABLE, "ffmpeg cannot read the video")
+        told = done.input_duration or 0.0
+        if not window and media_found.duration < told - media_found.longest_frame - SHORTENED:
+            # The header counts the sound too; only then is it worth while to look at the source.
+            whole = self._look(path)
+            if isinstance(whole, Failure) or media_found.duration < whole.duration - SHORTENED:
+                target.unlink()
+                return Failure(
+                    Reason.UNDECODABLE, f"only {media_found.duration:.2f} of {told:.2f} s are there"
+                )
+        return self._made(clip, target, media_found, MP4, seconds=done.seconds)
 
     def _look(self, path: Path) -> Media | Failure:
         found = media.measure(self._config.ffmpeg, path, decode=True, timeout=_patience(path))
@@ -301,6 +323,12 @@ def names_of(clip: Clip) -> tuple[str, ...]:
     return (stem, clip.youtube_id) if clip.youtube_id else (stem,)
 
 
+def _begins_like_a_picture(path: Path) -> bool:
+    """Whether ffmpeg would take a file that is called a video for one of a single frame."""
+    with path.open("rb") as file:
+        return file.read(16).startswith(_PICTURES)
+
+
 def look_at_image(data: bytes) -> Media | Failure:
     """The size of a picture in pixels, or why it is none.
 
@@ -322,12 +350,16 @@ def look_at_image(data: bytes) -> Media | Failure:
     return Media(width, height, frames=1, duration=0.0, longest_frame=0.0, has_audio=False)
 
 
+_PICTURES: Final = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM")
+"""How pictures begin."""
+
 _ENDS: Final = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}
 
 
 def _is_wanted(pending: Mapping[str, Sequence[Clip]], name: str) -> bool:
+    """Only videos are looked for in streams: what lies beside one as a picture is its thumbnail."""
     path = PurePosixPath(name)
-    return path.stem in pending and path.suffix.lower() in IMAGES | VIDEOS
+    return path.stem in pending and path.suffix.lower() in VIDEOS
 
 
 def _window(clip: Clip) -> tuple[float, float] | None:

@@ -12,6 +12,7 @@ import contextlib
 import csv
 import gzip
 import io
+import itertools
 import lzma
 import os
 import re
@@ -21,7 +22,8 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import IO, Final, cast
+from tarfile import EOFHeaderError, HeaderError, ReadError  # type: ignore[attr-defined]
+from typing import IO, Final, Self, cast
 
 from .clip import Location
 from .errors import InputError
@@ -29,7 +31,7 @@ from .layout import LOCK
 
 _ARCHIVE_NAME: Final = re.compile(
     r"\.(tar|tgz|tbz2?|txz|tar\.(gz|bz2|xz))$"
-    r"|^(?P<stem>.*[-._](?:part)?)(?:\d{2,3}|[a-d][a-z])(?:\.(?:zip|tgz))?$",
+    r"|^(?P<stem>.*[-._](?:part)?)(?P<number>\d{2,3}|[a-d][a-z])(?:\.(?:zip|tgz))?$",
     re.IGNORECASE,
 )
 """Names worth a look inside: archives, and parts such as `v2-00`, `v2-00.zip`, `x.tar.gz.aa`."""
@@ -98,33 +100,41 @@ def scan(source: Path, index: Path | None = None) -> Scan:
         root, names = source, sorted(_walk(str(source)))
     else:
         raise InputError(f"--src {source}: there is no such folder or archive")
+    if source.is_file() and not _kind(source):
+        raise InputError(f"--src {source}: is no archive that can be read")
     plain: list[str] = []
     tars: list[str] = []
-    parts: dict[str, list[str]] = {}
+    whole: list[str] = []
+    parts: dict[str, dict[str, str]] = {}
     for name in names:
-        if name.endswith(_NO_ARCHIVE):
-            plain.append(name)
-            continue
-        found = _ARCHIVE_NAME.search(name)
+        found = None if name.endswith(_NO_ARCHIVE) else _ARCHIVE_NAME.search(name)
         kind = _kind(root / name) if found else ""
-        if found is None or not (kind or found["stem"] in parts):
-            plain.append(name)
-        elif kind == "tar" and not found["stem"]:
+        if found and found["stem"]:
+            # What was unpacked from a zip comes before the zip, and counts alone.
+            parts.setdefault(found["stem"], {}).setdefault(found["number"], name)
+        elif kind == "tar":
             tars.append(name)
+        elif kind:
+            whole.append(name)
         else:
-            parts.setdefault(found["stem"] or name, []).append(name)
+            plain.append(name)
+    streams: list[tuple[str, ...]] = [(name,) for name in whole]
+    for stem, numbered in parts.items():
+        if _is_archive(root, stem, numbered):
+            streams.append(tuple(numbered[number] for number in sorted(numbered)))
+        else:
+            plain += numbered.values()
     stamps = {name: _stamp(root / name) for name in tars}
     known = _load(index, stamps) if index is not None and tars else {}
     members = [
         each for name in tars for each in (known[name] if name in known else _members(root, name))
     ]
-    streams = tuple(tuple(found) for found in parts.values())
-    return Scan(root, tuple(plain), tuple(members), streams, stamps)
+    return Scan(root, tuple(sorted(plain)), tuple(members), tuple(sorted(streams)), stamps)
 
 
 def save(found: Scan, index: Path) -> None:
     """Keep what the archives hold, if there are any, for the next `scan`. Raises OSError."""
-    if not found.members:
+    if not found.members or set(_load(index, found.stamps)) == set(found.stamps):
         return
     partial = index.with_name(f".{index.name}.tmp")
     with gzip.open(partial, "wt", encoding="utf-8", newline="", compresslevel=3) as file:
@@ -162,7 +172,7 @@ def _walk(top: str) -> list[str]:
             under = folders.pop()
             with os.scandir(f"{top}/{under}") as entries:
                 found = list(entries)
-            if any(entry.name == LOCK for entry in found):
+            if under and any(entry.name == LOCK for entry in found):
                 continue  # a dataset of ours, perhaps the one that is being built
             for entry in found:
                 name = entry.name
@@ -175,6 +185,40 @@ def _walk(top: str) -> list[str]:
     except OSError as error:
         raise InputError(f"--src: {error.filename}: {error.strerror}") from None
     return files
+
+
+def _is_archive(root: Path, stem: str, numbered: Mapping[str, str]) -> bool:
+    """Whether files that differ in a number are the parts of an archive.
+
+    Raises InputError for an archive that lacks a part: what is behind it could not be read.
+    """
+    numbers = sorted(numbered)
+    first = root / numbered[numbers[0]]
+    begins = numbers[0] in ("00", "000", "01", "001", "aa")
+    known = any(_kind(root / name) for name in numbered.values())
+    if not known and (begins or max(_size(root / name) for name in numbered.values()) < _SOME):
+        return False
+    if not begins or not _kind(first):
+        raise InputError(f"{first}: the parts of {stem} before it are missing; download them")
+    for before, after in itertools.pairwise(numbers):
+        if _following(before) != after:
+            raise InputError(f"{root / numbered[after]}: the part of {stem} before it is missing")
+    return True
+
+
+_SOME: Final = 1 << 20
+"""Bytes of a file that is hardly anything but a part of an archive."""
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
+
+
+def _following(number: str) -> str:
+    if number.isdigit():
+        return f"{int(number) + 1:0{len(number)}d}"
+    first, second = number[0], number[1]
+    return f"{first}{chr(ord(second) + 1)}" if second != "z" else f"{chr(ord(first) + 1)}a"
 
 
 def _kind(path: Path) -> str:
@@ -219,14 +263,14 @@ def _headers(
     file: IO[bytes], start: int, size: int, depth: int
 ) -> Iterator[tuple[tarfile.TarInfo, int]]:
     window = cast(IO[bytes], _Window(file, start, size))
-    with tarfile.open(fileobj=window, mode="r:", ignore_zeros=False) as archive:
+    with tarfile.open(fileobj=window, mode="r:", tarinfo=_Member) as archive:
         for member in archive:
             archive.members = []  # type: ignore[attr-defined]  # a million of them would stay in memory
-            if not member.isreg() or is_hidden(member.name):
+            if not member.isreg() or member.issparse() or is_hidden(member.name):
                 continue
             at = start + member.offset_data
             if member.offset_data + member.size > size:
-                raise tarfile.ReadError(f"it ends within {member.name}")
+                raise ReadError(f"it ends within {member.name}")
             if depth > 1 and member.name.endswith(".tar"):
                 prefix = PurePosixPath(member.name).stem
                 for inner, offset in _headers(file, at, member.size, depth - 1):
@@ -239,6 +283,23 @@ def _headers(
 def is_hidden(name: str) -> bool:
     """Whether a member is one of those that no source means to hold, such as macOS' twins."""
     return PurePosixPath(name).name.startswith(".")
+
+
+class _Member(tarfile.TarInfo):
+    """A header that is read strictly: tarfile takes a damaged one for the end of the archive."""
+
+    @classmethod
+    def fromtarfile(cls, tarfile: tarfile.TarFile) -> Self:
+        """Raises ReadError for anything but a member or the right end, a block of zeros."""
+        try:
+            found = super().fromtarfile(tarfile)
+        except EOFHeaderError:
+            raise
+        except HeaderError as error:
+            raise ReadError(str(error)) from None
+        if found.size < 0:  # it would send the reader back, for ever
+            raise ReadError(f"{found.name} has a size below zero")
+        return found
 
 
 class _Window(io.RawIOBase):
@@ -278,7 +339,7 @@ def opened(root: Path, parts: Sequence[str]) -> Iterator[tarfile.TarFile]:
     """
     with contextlib.ExitStack() as stack:
         joined = cast(IO[bytes], io.BufferedReader(_Joined([root / part for part in parts], stack)))
-        yield stack.enter_context(tarfile.open(fileobj=joined, mode="r|*"))
+        yield stack.enter_context(tarfile.open(fileobj=joined, mode="r|*", tarinfo=_Member))
 
 
 class _Joined(io.RawIOBase):
@@ -300,7 +361,10 @@ class _Joined(io.RawIOBase):
                 if path is None:
                     return 0
                 self._file = self._open(path)
-            data = self._file.read(len(view))
+            try:
+                data = self._file.read(len(view))
+            except zipfile.BadZipFile as error:
+                raise ReadError(str(error)) from None
             if data:
                 view[: len(data)] = data
                 return len(data)
@@ -311,8 +375,11 @@ class _Joined(io.RawIOBase):
         if file.read(4) != _ZIP:
             file.seek(0)
             return file
-        archive = self._stack.enter_context(zipfile.ZipFile(path))
-        inner = [each for each in archive.infolist() if not each.is_dir()]
-        if len(inner) != 1:
-            raise tarfile.ReadError(f"{path} is a zip of {len(inner)} files, not of one part")
-        return self._stack.enter_context(archive.open(inner[0]))
+        try:
+            archive = self._stack.enter_context(zipfile.ZipFile(path))
+            inner = [each for each in archive.infolist() if not each.is_dir()]
+            if len(inner) != 1:
+                raise ReadError(f"{path} is a zip of {len(inner)} files, not of one part")
+            return self._stack.enter_context(archive.open(inner[0]))
+        except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:  # a password
+            raise ReadError(f"{path}: {error}") from None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nanokinetics.config import DATASETS
 from nanokinetics.errors import InputError
-from nanokinetics.scan import IMAGES, VIDEOS, Scan
+from nanokinetics.scan import VIDEOS, Scan
 
 from . import folder, imagenet, kinetics, local, ssv2
 from .candidates import Annotations
@@ -38,7 +38,7 @@ def read(
         annotations = kinetics.read(files, skip_bad_rows=skip_bad_rows)
         if found is None:
             return annotations
-        frame = local.locate(annotations.frame, found, IMAGES | VIDEOS)
+        frame = local.locate(annotations.frame, found, VIDEOS)
         return Annotations(frame, annotations.digests, annotations.bad_rows)
     if dataset not in DATASETS:
         raise InputError(f"no dataset {dataset!r}; there are {', '.join(DATASETS)}")

@@ -40,6 +40,7 @@ _ID_BYTES: Final = np.array([bool(re.fullmatch(r"[A-Za-z0-9_-]", chr(i))) for i 
 _NUMBER: Final = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", re.ASCII | re.IGNORECASE)
 _LATEST: Final = 999_999  # seconds; a key has six digits for each time
 _LABEL_BYTES: Final = 200  # of the 255 that a file system grants a name, to leave room for suffixes
+_NAME_BYTES: Final = 240  # the same for a file, which gets an extension
 _RESERVED: Final = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
 _FORBIDDEN: Final = frozenset('/\\<>:"|?*')
 _INVISIBLE: Final = frozenset(
@@ -167,6 +168,22 @@ def label_fault(label: str) -> str | None:
         return f"the label {_shown(label)} is a reserved file name"
     if len(label.encode()) > _LABEL_BYTES:
         return f"the label {_shown(label)} is longer than {_LABEL_BYTES} bytes"
+    return None
+
+
+def name_fault(name: str) -> str | None:
+    """Why the name of a local file cannot stand in a list that white space divides, or None.
+
+    Plain blanks may: they become `_`.
+    """
+    if name.isascii() and name.isprintable() and len(name) <= _NAME_BYTES:
+        return None
+    for character in name:
+        if _unprintable(character):
+            code = f"U+{ord(character):04X}"
+            return f"the name {_shown(name)} holds the control character or odd space {code}"
+    if len(name.encode()) > _NAME_BYTES:
+        return f"the name {_shown(name)} is longer than {_NAME_BYTES} bytes"
     return None
 
 

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from nanokinetics.errors import BadRow, BadRows, InputError
+from nanokinetics.layout import class_dir, file_name
 from nanokinetics.scan import IMAGES, VIDEOS, Scan
 
-from .candidates import Annotations, digests_by_name, label_fault, normalised_split
+from .candidates import Annotations, digests_by_name, label_fault, name_fault, normalised_split
 from .files import Source, load
 from .local import DEFAULT_SPLIT, NOWHERE, Row, frame_of, named, parted
 
@@ -62,6 +63,8 @@ def _of_folders(found: Scan, bad: list[BadRow]) -> Iterator[Row]:
             split = normalised_split(first) if rest else None
             below = rest if split else folder
             label = below.partition("/")[0]
+            if not rest and normalised_split(first) is not None:
+                label = ""  # beside the classes of a split, not in one
             if label and label not in faults:
                 faults[label] = label_fault(label)
                 if why := faults[label]:
@@ -69,7 +72,11 @@ def _of_folders(found: Scan, bad: list[BadRow]) -> Iterator[Row]:
             usable = label if label and not faults[label] else ""
             folders[folder] = split or default, usable, f"{below}/"
         split, label, below = folders[folder]
-        if label:
+        if not label:
+            continue
+        if why := name_fault(file_name(below + name, class_dir(label))):
+            bad.append(BadRow(str(found.root / label), 0, f"{why}; rename the file"))
+        else:
             yield Row(below + name, split, label, place)
 
 

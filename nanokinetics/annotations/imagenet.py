@@ -16,11 +16,12 @@ from typing import Final
 from nanokinetics.errors import InputError
 from nanokinetics.scan import IMAGES, Scan
 
-from .candidates import Annotations, digests_by_name
+from .candidates import Annotations, digests_by_name, name_fault
 from .files import Source, load
 from .local import Row, frame_of, named, parted, split_of
 
 _WNID: Final = re.compile(r"n\d{8}")
+_ARCHIVE: Final = re.compile(r"_(train|val|test)\.tar$")
 _VALIDATION: Final = re.compile(r"ILSVRC2012_val_(\d{8})")
 _GROUND_TRUTH: Final = "ILSVRC2012_validation_ground_truth.txt"
 _CLASSES: Final = "map_clsloc.txt"
@@ -56,15 +57,27 @@ def _rows(found: Scan, truth: _Truth) -> Iterator[Row]:
     folders: dict[str, tuple[str, str]] = {}
     for path, place in named(found, IMAGES):
         folder, name = parted(path)
+        packed = _archive_split(found, place)
         if folder not in folders:
             own = folder.rpartition("/")[2] or source
             folders[folder] = own if _WNID.fullmatch(own) else "", split_of(folder, source)
         wnid, split = folders[folder]
+        split = packed or split
+        if name_fault(name):
+            continue  # ImageNet has no such file
         flat = _VALIDATION.fullmatch(name)
         if flat:
             yield Row(name, "val", wnid or truth.wnid(name, int(flat[1])), place)
         elif wnid:
             yield Row(f"{wnid}/{name}" if split == "train" else name, split, wnid, place)
+
+
+def _archive_split(found: Scan, place: int) -> str | None:
+    """The split that the archive of a member is called by, wherever it lies."""
+    if place < len(found.files):
+        return None
+    match = _ARCHIVE.search(found.members[place - len(found.files)].path)
+    return match[1] if match else None
 
 
 class _Files:

@@ -25,7 +25,7 @@ _FILE: Final = re.compile(
     r"|(?P<answers>test-answers)\.csv"
 )
 _SPLITS: Final = {"train": "train", "validation": "val"}
-_ID: Final = re.compile(r"\d{1,9}")
+_ID: Final = re.compile(r"[0-9]{1,9}")
 
 
 def read(found: Scan, files: Sequence[Path] = (), *, skip_bad_rows: bool = False) -> Annotations:

@@ -34,6 +34,7 @@ class LocalFetcher:
         archive that cannot be read any further.
         """
         seen: set[str] = set()
+        kept = 0
         whole = True
         for parts in self._streams:
             try:
@@ -46,13 +47,14 @@ class LocalFetcher:
                         seen.add(name.stem)
                         content = archive.extractfile(member) if wanted(name.name) else None
                         if content is not None:
-                            target = folder / f"member{len(seen)}{name.suffix}"
+                            kept += 1
+                            target = folder / f"member{kept}{name.suffix}"
                             with target.open("wb") as copy:
                                 shutil.copyfileobj(content, copy, CHUNK)
                             yield name.name, target
             except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-                if isinstance(error, OSError) and error.filename is not None:
-                    raise
+                if isinstance(error, OSError) and error.errno is not None:
+                    raise  # the disk's, not the archive's
                 whole = False
                 yield Failure(Reason.TRUNCATED, f"{parts[0]} is damaged: {error}")
         self._seen = frozenset(seen) if whole else None
