@@ -43,7 +43,7 @@ def main() -> int:
 
     selection = sample(
         "ssv2",
-        src=args.videos_src or answers,
+        src=args.videos_src or answers.parent,
         annotations=[answers, labels],
         splits=_split(answers),
         n=args.n,
