@@ -155,6 +155,8 @@ class Placer:
                     yield outcome
             if not waiting:
                 path.unlink()
+            if len(done) == len(clips) and not broken:
+                break  # the rest of a large archive takes minutes to read
         yield from (replace(each, failure=damage or each.failure) for each in broken)
         for clip in clips:
             if clip.id not in done:
@@ -357,9 +359,11 @@ _ENDS: Final = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}
 
 
 def _is_wanted(pending: Mapping[str, Sequence[Clip]], name: str) -> bool:
-    """Only videos are looked for in streams: what lies beside one as a picture is its thumbnail."""
     path = PurePosixPath(name)
-    return path.stem in pending and path.suffix.lower() in VIDEOS
+    clips = pending.get(path.stem, ())
+    # A picture called like a video is its thumbnail.
+    kinds = VIDEOS if any(map(_window, clips)) else VIDEOS | IMAGES
+    return bool(clips) and path.suffix.lower() in kinds
 
 
 def _window(clip: Clip) -> tuple[float, float] | None:

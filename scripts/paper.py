@@ -5,20 +5,17 @@ They leave all work to the library, and write the paper's own files from what it
 
 from __future__ import annotations
 
-import argparse
 import csv
 import io
-import os
-import signal
 import sys
-import tempfile
-import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 try:
-    from nanokinetics.errors import ExitCode, InputError, NanokineticsError
+    from nanokinetics.cli.guard import guarded
+    from nanokinetics.cli.options import Parser as OurParser
+    from nanokinetics.errors import ExitCode
     from nanokinetics.files import replace_file
     from nanokinetics.layout import Layout
 except ModuleNotFoundError as error:
@@ -30,52 +27,18 @@ except ModuleNotFoundError as error:
 NAME = Path(sys.argv[0]).name
 
 
-class Parser(argparse.ArgumentParser):
-    """Wrong usage is bad input like any other: one line, exit code 2."""
+class Parser(OurParser):
+    """The options that the paper's scripts lack."""
 
     def __init__(self, about: str) -> None:
         super().__init__(prog=NAME, description=about, allow_abbrev=False)
         self.add_argument("--seed", default="0", help="another seed is another choice (default: 0)")
         self.add_argument("--quiet", action="store_true", help="no progress, no summary")
 
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message} (see {self.prog} --help)")
-
 
 def run(main: Callable[[], int]) -> NoReturn:
     """End the program with the exit code of `main`; what goes wrong becomes one line and a code."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        code = main()
-        sys.stdout.flush()
-    except NanokineticsError as error:
-        code = _failed(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        what = "interrupted; what was finished is kept, and the same command goes on"
-        code = _failed(what, ExitCode.INTERRUPTED)
-    except BrokenPipeError:  # whoever read our output has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = ExitCode.ERROR
-    except OSError as error:
-        code = _failed(f"{error.filename or 'error'}: {error.strerror or error}", ExitCode.ERROR)
-    except Exception as error:  # noqa: BLE001 - a defect of ours: kept whole, told in one line
-        what = " ".join(f"{type(error).__name__}: {error}".split())
-        told = f"this should not have happened: {what}; please report it, with {_kept(error)}"
-        code = _failed(told, ExitCode.ERROR)
-    sys.exit(int(code))
-
-
-def _failed(message: str, code: ExitCode) -> ExitCode:
-    print(f"{NAME}: {message}", file=sys.stderr)
-    return code
-
-
-def _kept(error: Exception) -> str:
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="nanokinetics-", suffix=".log", delete=False, encoding="utf-8"
-    ) as file:
-        traceback.print_exception(error, file=file)
-    return file.name
+    sys.exit(guarded(main, NAME))
 
 
 def build(
@@ -84,7 +47,7 @@ def build(
     """Build into `dest`, have the paper's files written of whatever is there then, and sum up."""
     # Worker processes import the script again, and have no need of the library's pandas.
     from nanokinetics import build as build_dataset
-    from nanokinetics.cli import summary
+    from nanokinetics.cli.build import summary
     from nanokinetics.progress import reporter
 
     layout = Layout(dest)

@@ -25,7 +25,7 @@ import imageio_ffmpeg
 import psutil
 import pytest
 
-from nanokinetics.cli import _parser
+from nanokinetics.cli import parser
 from nanokinetics.demo.failures import FAILURES
 from nanokinetics.demo.films import read_frame_numbers
 from nanokinetics.demo.scenario import Film
@@ -88,7 +88,7 @@ def commands() -> dict[str, argparse.ArgumentParser]:
     """Each command of the command line and its parser."""
     (action,) = (
         a
-        for a in _parser()._actions
+        for a in parser()._actions
         if isinstance(a, argparse._SubParsersAction)
     )  # fmt: skip
     return dict(action.choices)

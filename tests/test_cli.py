@@ -17,7 +17,7 @@ import pytest
 from helpers import commands
 
 from nanokinetics.api import BuildResult
-from nanokinetics.cli import _parser, main
+from nanokinetics.cli import main, parser
 from nanokinetics.clip import Group
 from nanokinetics.config import BuildConfig, SampleConfig
 from nanokinetics.errors import Blocked, EnvironmentFault, InputError, Reason
@@ -183,7 +183,7 @@ def test_every_option_is_a_field_and_every_field_an_option(
 
 @pytest.mark.parametrize("command", ["build", "sample"])
 def test_defaults_on_the_command_line_are_those_of_the_library(command: str, here: Path) -> None:
-    asked = vars(_parser().parse_args(BUILD if command == "build" else SAMPLE))
+    asked = vars(parser().parse_args(BUILD if command == "build" else SAMPLE))
     for beside in ("run", "quiet", "output"):
         asked.pop(beside, None)
     config = BuildConfig if command == "build" else SampleConfig
@@ -231,7 +231,7 @@ def test_the_example_of_each_command_is_one(command: str) -> None:
     assert epilog is not None
     argv = epilog.removeprefix("example: nanokinetics ").split()
     assert argv[0] == command
-    _parser().parse_args(argv)
+    parser().parse_args(argv)
 
 
 def test_the_main_help_names_every_command_and_exit_code(

@@ -14,7 +14,7 @@ import pytest
 import yt_dlp
 from helpers import commands
 
-from nanokinetics.cli import _parser
+from nanokinetics.cli import parser
 from nanokinetics.config import BuildConfig, SampleConfig
 from nanokinetics.errors import ExitCode, Reason
 from nanokinetics.indexes import deepmind, huggingface
@@ -38,7 +38,7 @@ def everything() -> str:
 
 @cache
 def our_flags() -> frozenset[str]:
-    parsers = [_parser(), *commands().values()]
+    parsers = [parser(), *commands().values()]
     return frozenset(f for p in parsers for a in p._actions for f in a.option_strings)
 
 
@@ -92,7 +92,7 @@ def test_the_readme_shows_commands() -> None:
 )
 def test_every_command_that_is_shown_can_be_typed(argv: list[str]) -> None:
     with contextlib.suppress(SystemExit):  # --help and --version end with it; bad usage does not
-        _parser().parse_args(argv)
+        parser().parse_args(argv)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -45,7 +45,7 @@ def read(
     if found is None:
         raise InputError(f"name the folder of the {dataset} files with --src DIR")
     if dataset == "imagenet":
-        return imagenet.read(found, files, class_names)
+        return imagenet.read(found, files, class_names, skip_bad_rows=skip_bad_rows)
     if dataset == "ssv2":
         return ssv2.read(found, files, skip_bad_rows=skip_bad_rows)
     return folder.read(found, listing, class_names, skip_bad_rows=skip_bad_rows)

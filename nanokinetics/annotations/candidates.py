@@ -40,7 +40,7 @@ _ID_BYTES: Final = np.array([bool(re.fullmatch(r"[A-Za-z0-9_-]", chr(i))) for i 
 _NUMBER: Final = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", re.ASCII | re.IGNORECASE)
 _LATEST: Final = 999_999  # seconds; a key has six digits for each time
 _LABEL_BYTES: Final = 200  # of the 255 that a file system grants a name, to leave room for suffixes
-_NAME_BYTES: Final = 240  # the same for a file, which gets an extension
+_NAME_BYTES: Final = 255
 _RESERVED: Final = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
 _FORBIDDEN: Final = frozenset('/\\<>:"|?*')
 _INVISIBLE: Final = frozenset(
@@ -158,8 +158,7 @@ def label_fault(label: str) -> str | None:
         if character in _FORBIDDEN:
             return f"the label {_shown(label)} holds {character!r}, which some file systems refuse"
         if _unprintable(character):
-            name = f"U+{ord(character):04X}"
-            return f"the label {_shown(label)} holds the control character or odd space {name}"
+            return f"the label {_shown(label)} {_holding(character)}"
     if label != label.strip():
         return f"the label {_shown(label)} begins or ends with a blank"
     if label.endswith("."):
@@ -171,20 +170,23 @@ def label_fault(label: str) -> str | None:
     return None
 
 
-def name_fault(name: str) -> str | None:
-    """Why the name of a local file cannot stand in a list that white space divides, or None.
+def key_fault(path: str, folder: str) -> str | None:
+    """Why a local file cannot be called by its key within the folder of its class, or None.
 
-    Plain blanks may: they become `_`.
+    path: the key, with the file's extension. The loaders' lists, and the tables, hold it a line.
     """
-    if name.isascii() and name.isprintable() and len(name) <= _NAME_BYTES:
-        return None
-    for character in name:
-        if _unprintable(character):
-            code = f"U+{ord(character):04X}"
-            return f"the name {_shown(name)} holds the control character or odd space {code}"
-    if len(name.encode()) > _NAME_BYTES:
-        return f"the name {_shown(name)} is longer than {_NAME_BYTES} bytes"
+    if not path.isprintable():  # asked first, since there may be a million of them
+        for character in filter(_unprintable, path):
+            return f"the name {_shown(path)} {_holding(character)}"
+    if len(path) > _NAME_BYTES // 4 and len(file_name(path, folder).encode()) > _NAME_BYTES:
+        return f"the name {_shown(path)}, as one name, is longer than {_NAME_BYTES} bytes"
     return None
+
+
+def _holding(character: str) -> str:
+    if unicodedata.category(character) == "Cs":
+        return "is not UTF-8"
+    return f"holds the control character or odd space U+{ord(character):04X}"
 
 
 def _unprintable(character: str) -> bool:

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from nanokinetics.errors import BadRow, BadRows, InputError
-from nanokinetics.layout import class_dir, file_name
+from nanokinetics.layout import class_dir
 from nanokinetics.scan import IMAGES, VIDEOS, Scan
 
-from .candidates import Annotations, digests_by_name, label_fault, name_fault, normalised_split
+from .candidates import Annotations, digests_by_name, key_fault, label_fault, normalised_split
 from .files import Source, load
 from .local import DEFAULT_SPLIT, NOWHERE, Row, frame_of, named, parted
 
@@ -56,15 +56,19 @@ def _of_folders(found: Scan, bad: list[BadRow]) -> Iterator[Row]:
     default = normalised_split(found.root.resolve().name) or DEFAULT_SPLIT
     faults: dict[str, str | None] = {}
     folders: dict[str, tuple[str, str, str]] = {}
-    for path, place in named(found, IMAGES | VIDEOS):
+    files = named(found, IMAGES | VIDEOS)
+    # Where no such folder holds folders, one called `train` may be of trains.
+    has_splits = any(
+        rest and normalised_split(first)
+        for first, _, rest in (f.partition("/") for f in {parted(path)[0] for path, _ in files})
+    )
+    for path, place in files:
         folder, name = parted(path)
         if folder not in folders:
             first, _, rest = folder.partition("/")
-            split = normalised_split(first) if rest else None
+            split = normalised_split(first) if has_splits else None
             below = rest if split else folder
             label = below.partition("/")[0]
-            if not rest and normalised_split(first) is not None:
-                label = ""  # beside the classes of a split, not in one
             if label and label not in faults:
                 faults[label] = label_fault(label)
                 if why := faults[label]:
@@ -74,10 +78,11 @@ def _of_folders(found: Scan, bad: list[BadRow]) -> Iterator[Row]:
         split, label, below = folders[folder]
         if not label:
             continue
-        if why := name_fault(file_name(below + name, class_dir(label))):
-            bad.append(BadRow(str(found.root / label), 0, f"{why}; rename the file"))
+        key = below + name
+        if why := key_fault(key + path[path.rfind(".") :], class_dir(label)):
+            bad.append(BadRow(str(found.root), 0, f"{why}; rename the file"))
         else:
-            yield Row(below + name, split, label, place)
+            yield Row(key, split, label, place)
 
 
 def _of_list(
@@ -92,7 +97,7 @@ def _of_list(
         text, label = _parted(line.strip())
         path = PurePosixPath(text)
         label = names.get(label, label) or path.parent.name
-        why = label_fault(label)
+        why = label_fault(label) or key_fault(text, class_dir(label))
         if path.is_absolute() or ".." in path.parts or not path.name:
             why = f"{text!r} is no path within the source"
         if why:

@@ -13,15 +13,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from nanokinetics.errors import InputError
+from nanokinetics.errors import BadRow, BadRows, InputError
 from nanokinetics.scan import IMAGES, Scan
 
-from .candidates import Annotations, digests_by_name, name_fault
+from .candidates import Annotations, digests_by_name, key_fault
 from .files import Source, load
 from .local import Row, frame_of, named, parted, split_of
 
 _WNID: Final = re.compile(r"n\d{8}")
-_ARCHIVE: Final = re.compile(r"_(train|val|test)\.tar$")
+_ARCHIVE: Final = re.compile(r"ILSVRC2012_img_(train|val)")
 _VALIDATION: Final = re.compile(r"ILSVRC2012_val_(\d{8})")
 _GROUND_TRUTH: Final = "ILSVRC2012_validation_ground_truth.txt"
 _CLASSES: Final = "map_clsloc.txt"
@@ -29,16 +29,26 @@ _SOLUTION: Final = "LOC_val_solution.csv"
 _NAMES: Final = "LOC_synset_mapping.txt"
 
 
-def read(found: Scan, files: Sequence[Path] = (), class_names: Path | None = None) -> Annotations:
+def read(
+    found: Scan,
+    files: Sequence[Path] = (),
+    class_names: Path | None = None,
+    *,
+    skip_bad_rows: bool = False,
+) -> Annotations:
     """The images of a source as candidates, and the names of their classes.
 
     files: the ground truth, `map_clsloc.txt` or Kaggle's solution, where they do not lie in the
     source. class_names: lines of `wnid names`; None takes `LOC_synset_mapping.txt` if it is there.
-    Raises InputError when the labels of the validation images are not to be had.
+    Raises InputError when the labels of the validation images are not to be had, BadRows for names
+    that cannot be used, unless `skip_bad_rows`.
     """
     known = _Files(found, files)
     truth = _Truth(known)
-    candidates = frame_of(_rows(found, truth), found)
+    bad: list[BadRow] = []
+    candidates = frame_of(_rows(found, truth, bad), found)
+    if bad and not skip_bad_rows:
+        raise BadRows(bad)
     if candidates.empty:
         raise InputError(
             f"--src {found.root}: no image lies in a folder called by its wnid (n01440764), and "
@@ -48,36 +58,39 @@ def read(found: Scan, files: Sequence[Path] = (), class_names: Path | None = Non
     return Annotations(
         candidates,
         digests_by_name(known.digests),
+        tuple(bad),
         names=_names(names) if names else {},
     )
 
 
-def _rows(found: Scan, truth: _Truth) -> Iterator[Row]:
-    source = found.root.resolve().name
-    folders: dict[str, tuple[str, str]] = {}
+def _rows(found: Scan, truth: _Truth, bad: list[BadRow]) -> Iterator[Row]:
+    source, plain = found.root.resolve().name, len(found.files)
+    folders: dict[tuple[str, str], tuple[str, str]] = {}
     for path, place in named(found, IMAGES):
         folder, name = parted(path)
-        packed = _archive_split(found, place)
-        if folder not in folders:
-            own = folder.rpartition("/")[2] or source
-            folders[folder] = own if _WNID.fullmatch(own) else "", split_of(folder, source)
-        wnid, split = folders[folder]
-        split = packed or split
-        if name_fault(name):
-            continue  # ImageNet has no such file
+        archive = found.members[place - plain].path if place >= plain else ""
+        if (archive, folder) not in folders:
+            folders[archive, folder] = _class_and_split(archive, folder, source)
+        wnid, split = folders[archive, folder]
         flat = _VALIDATION.fullmatch(name)
         if flat:
-            yield Row(name, "val", wnid or truth.wnid(name, int(flat[1])), place)
-        elif wnid:
+            wnid, split = wnid or truth.wnid(name, int(flat[1])), "val"
+        if not wnid:
+            continue
+        if why := key_fault(name + path[path.rfind(".") :], wnid):
+            bad.append(BadRow(str(found.root), 0, f"{why}; rename the file"))
+        else:
             yield Row(f"{wnid}/{name}" if split == "train" else name, split, wnid, place)
 
 
-def _archive_split(found: Scan, place: int) -> str | None:
-    """The split that the archive of a member is called by, wherever it lies."""
-    if place < len(found.files):
-        return None
-    match = _ARCHIVE.search(found.members[place - len(found.files)].path)
-    return match[1] if match else None
+def _class_and_split(archive: str, folder: str, source: str) -> tuple[str, str]:
+    """Of the files of a folder, perhaps within an archive; no class where it is no wnid's."""
+    within, stem = parted(archive)
+    if not folder and _WNID.fullmatch(stem):  # the large archive, unpacked once
+        folder = f"{within}/{stem}"
+    own = folder.rpartition("/")[2] or source
+    told = _ARCHIVE.match(stem)
+    return own if _WNID.fullmatch(own) else "", told[1] if told else split_of(folder, source)
 
 
 class _Files:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import tarfile
-import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from ..archives import is_plain, opened
 from ..errors import Failure, Reason
-from ..scan import is_hidden, opened
 
 CHUNK: Final = 1 << 20
 
@@ -23,18 +23,19 @@ class LocalFetcher:
         self._root = root
         self._streams = streams
         self._seen: frozenset[str] | None = None
+        self._numbers = itertools.count(1)
 
     def passing(
         self, wanted: Callable[[str], bool], folder: Path
-    ) -> Iterator[tuple[str, Path] | Failure]:
+    ) -> Generator[tuple[str, Path] | Failure, None, None]:
         """Read the streams once, from the beginning, and keep the members that are wanted.
 
         wanted: told the base name of every member. Gives the base name of each that was kept, and
         the file in `folder` that has its bytes now, to be taken or removed; a Failure for an
-        archive that cannot be read any further.
+        archive that cannot be read any further. Raises OSError when `folder` cannot be written to;
+        of the source no error is one (see `opened`).
         """
         seen: set[str] = set()
-        kept = 0
         whole = True
         for parts in self._streams:
             try:
@@ -42,19 +43,16 @@ class LocalFetcher:
                     for member in archive:
                         archive.members = []  # type: ignore[attr-defined]  # or all would stay
                         name = PurePosixPath(member.name)
-                        if not member.isreg() or is_hidden(member.name):
+                        if not is_plain(member):
                             continue
                         seen.add(name.stem)
                         content = archive.extractfile(member) if wanted(name.name) else None
                         if content is not None:
-                            kept += 1
-                            target = folder / f"member{kept}{name.suffix}"
+                            target = folder / f"member{next(self._numbers)}{name.suffix}"
                             with target.open("wb") as copy:
                                 shutil.copyfileobj(content, copy, CHUNK)
                             yield name.name, target
-            except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-                if isinstance(error, OSError) and error.errno is not None:
-                    raise  # the disk's, not the archive's
+            except tarfile.TarError as error:
                 whole = False
                 yield Failure(Reason.TRUNCATED, f"{parts[0]} is damaged: {error}")
         self._seen = frozenset(seen) if whole else None

@@ -1,0 +1,75 @@
+"""The command line: a module a command; it parses, calls the library and prints.
+
+Kept light: every worker process imports this package again under the name of the main script.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from . import build, demo, sample
+from .guard import guarded
+from .options import Parser
+
+COMMANDS = (build, sample, demo)
+"""In the order of the help. Each has `add`, which gives it a parser, and `run`."""
+
+EXAMPLES = """\
+examples:
+  nanokinetics demo
+      the whole job against a make-believe YouTube on this machine
+  nanokinetics sample kinetics --annotations train.csv --num-classes 20 --n 10
+      what would be fetched
+  nanokinetics build kinetics --annotations train.csv --split train --num-classes 20 --n 10 \\
+      --dest nano-k400
+      fetch it; the same command goes on where it stopped
+
+exit codes:
+  0 every quota met   1 error   2 bad usage or input   3 finished, but some class is short
+  75 blocked for now, run the same command later   130 interrupted
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; its exit code."""
+    return guarded(lambda: _run(argv))
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    options = vars(parser().parse_args(argv))
+    return int(options.pop("run")(options))
+
+
+def parser() -> Parser:
+    """The parser of all commands."""
+    whole = Parser(
+        prog="nanokinetics",
+        description="A small, honest video dataset: n clips a class, chosen first, and only those "
+        "are fetched.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    whole.add_argument(
+        "--version",
+        action=_Version,
+        nargs=0,
+        default=argparse.SUPPRESS,
+        help="print the version and exit",
+    )
+    commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add(commands)
+    return whole
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when asked for it."""
+
+    def __call__(self, *_: Any, **__: Any) -> NoReturn:
+        from importlib.metadata import version
+
+        print(f"nanokinetics {version('nanokinetics')}")
+        sys.exit(0)

@@ -1,0 +1,165 @@
+"""`nanokinetics build`: the whole job, and what it came to."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from .. import config
+from ..errors import ExitCode
+from .options import Parser, add_choice, add_command, typed
+
+if TYPE_CHECKING:
+    from ..api import BuildResult
+
+
+def add(commands: Any) -> None:
+    parser = add_command(
+        commands,
+        "build",
+        run,
+        "sample, fetch, trim and index; the same command goes on",
+        "nanokinetics build kinetics --annotations train.csv --split train --num-classes 20 --n 10 "
+        "--dest nano-k400",
+    )
+    add_choice(parser)
+    _add_making(parser)
+
+
+def _add_making(parser: Parser) -> None:
+    add = parser.add_argument_group("what to make").add_argument
+    add(
+        "--dest",
+        metavar="DIR",
+        required=True,
+        help="the folder of the dataset; an earlier run's is continued",
+    )
+    add(
+        "--place",
+        choices=config.PLACES,
+        default="copy",
+        help="how local files get there (default: %(default)s); transcode makes mp4 of videos",
+    )
+    add(
+        "--transcode",
+        dest="place",
+        action="store_const",
+        const=config.TRANSCODE,
+        help="the same as --place transcode",
+    )
+    add(
+        "--resolution",
+        metavar="PIXELS",
+        type=int,
+        default=360,
+        help="the most pixels of the shorter side; nothing is enlarged (default: %(default)s)",
+    )
+    add("--no-audio", dest="audio", action="store_false", help="leave the sound out")
+    add("--fps", metavar="F", type=float, help="frames a second (default: those of the video)")
+    add(
+        "--crf",
+        metavar="Q",
+        type=int,
+        default=23,
+        help="x264's quality, 0 best to 51 (default: %(default)s)",
+    )
+    add("--preset", metavar="P", default="veryfast", help="x264's speed (default: %(default)s)")
+    add = parser.add_argument_group("how to ask").add_argument
+    add(
+        "--workers",
+        metavar="W",
+        type=int,
+        help="processes at once (default: processors + 2, at most 8)",
+    )
+    add(
+        "--max-per-hour",
+        metavar="R",
+        type=int,
+        help="videos asked for in any hour, 0 for no limit (default: 300, with cookies 2000)",
+    )
+    add(
+        "--max-wait",
+        metavar="DURATION",
+        type=typed(config.parse_duration),
+        default="6h",
+        help="how long to wait in all while refused: 90s, 15m, 2d (default: %(default)s)",
+    )
+    add(
+        "--wait-forever",
+        action="store_true",
+        help="in place of --max-wait: however long it takes",
+    )
+    add(
+        "--block-wait",
+        metavar="DURATION",
+        type=typed(config.parse_duration),
+        default="60s",
+        help="first wait after a refusal; doubled each time (default: %(default)s)",
+    )
+    add(
+        "--retry-failed",
+        action="store_true",
+        help="ask again for clips whose failure may have passed: age, country, members only",
+    )
+    add(
+        "--replace-transient",
+        action="store_true",
+        help="let others stand in for clips that fail for now, to have N today; a later run "
+        "without it makes those after all",
+    )
+    add("--cookies", metavar="FILE", help="a Netscape cookie file for YouTube; never written to")
+    add("--proxy", metavar="URL", help="a proxy, for yt-dlp and ffmpeg alike")
+    add(
+        "--yt-dlp-args",
+        metavar="ARGS",
+        default="",
+        help='any options of yt-dlp, as one text: --yt-dlp-args="--force-ipv4"',
+    )
+    add(
+        "--ffmpeg",
+        metavar="FILE",
+        help="the ffmpeg to use (default: the system's, else the bundled one)",
+    )
+    add("--failed-logs", metavar="DIR", default="failed_logs",
+        help="where the full output of failed attempts goes (default: %(default)s)")  # fmt: skip
+
+
+def run(options: dict[str, Any]) -> ExitCode:
+    from ..api import build
+    from ..progress import reporter
+
+    quiet = options.pop("quiet")
+    result = build(options.pop("dataset"), reporter=reporter(quiet=quiet), **options)
+    if not quiet:
+        print(summary(result, options["dest"]))
+    for wrong, clips in result.mendable.items():
+        print(f"nanokinetics: {wrong}; {clips} clips are left for the next run", file=sys.stderr)
+    return result.exit_code
+
+
+def summary(result: BuildResult, dest: str) -> str:
+    """What a build came to, in a few lines."""
+    lines = [f"{result.made} of {result.wanted} clips are in {dest} ({result.new} of them new)."]
+    if result.replaced:
+        lines.append(
+            f"{result.replaced} clips were not to be had; the next of their classes follow:"
+        )
+    if result.reasons:
+        named = ", ".join(f"{n} {reason}" for reason, n in sorted(result.reasons.items()))
+        lines.append(f"  failures of this run, in failed.csv with their logs: {named}")
+    if result.displaced:
+        lines.append(f"{result.displaced} stand-ins went, since better-ranked clips are there now.")
+    if result.refusals:
+        lines.append(f"YouTube refused {result.refusals} times; everybody waited, nothing is lost.")
+    if result.held and result.short:
+        lines.append(f"{result.held} clips failed for now; the same command asks for them again.")
+    elif result.held:
+        lines.append(
+            f"{result.held} clips failed for now, and others stand in for them; "
+            "a run without --replace-transient asks for them again."
+        )
+    for group, (has, wanted) in list(result.short.items())[:10]:
+        lines.append(f"  short: {group.label} ({group.split}) has {has} of {wanted}")
+    if len(result.short) > 10:
+        lines.append(f"  and {len(result.short) - 10} more classes are short; see classes.csv")
+    return "\n".join(lines)

@@ -1,0 +1,29 @@
+"""`nanokinetics demo`: the whole job against a make-believe YouTube."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..errors import ExitCode
+from .options import add_command, add_quiet
+
+
+def add(commands: Any) -> None:
+    parser = add_command(
+        commands, "demo", run, "the whole job against a make-believe YouTube", "nanokinetics demo"
+    )
+    parser.add_argument(
+        "dest",
+        metavar="DIR",
+        nargs="?",
+        default="nanokinetics-demo",
+        help="where to make it (default: %(default)s)",
+    )
+    add_quiet(parser)
+
+
+def run(options: dict[str, Any]) -> ExitCode:
+    from ..demo.command import demo
+
+    return demo(Path(options["dest"]), quiet=options["quiet"])

@@ -1,0 +1,54 @@
+"""The only place where exceptions become messages."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+
+from ..errors import ExitCode, NanokineticsError
+
+
+def guarded(run: Callable[[], int], name: str = "nanokinetics") -> int:
+    """The exit code of `run`; what goes wrong becomes one line under `name`, and a code.
+
+    SIGTERM is taken like Ctrl-C from here on.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        code = int(run())
+        sys.stdout.flush()  # a pipe that has gone is noticed here, not at the interpreter's end
+    except NanokineticsError as error:
+        return _fail(name, str(error), error.exit_code)
+    except KeyboardInterrupt:
+        what = "interrupted; what was finished is kept, and the same command goes on"
+        return _fail(name, what, ExitCode.INTERRUPTED)
+    except BrokenPipeError:  # whoever read our output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.ERROR
+    except OSError as error:
+        return _fail(
+            name, f"{error.filename or 'error'}: {error.strerror or error}", ExitCode.ERROR
+        )
+    except Exception as error:  # noqa: BLE001 - a defect of ours: kept whole, told in one line
+        return _fail(name, f"{_keep(error)}; what was finished is kept", ExitCode.ERROR)
+    else:
+        return code
+
+
+def _fail(name: str, message: str, code: ExitCode) -> ExitCode:
+    print(f"{name}: {message}", file=sys.stderr)
+    return code
+
+
+def _keep(error: Exception) -> str:
+    """Put a traceback into a file, for a report; the line that says where."""
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="nanokinetics-", suffix=".log", delete=False, encoding="utf-8"
+    ) as file:
+        traceback.print_exception(error, file=file)
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"this should not have happened: {what}; please report it, with {file.name}"

@@ -1,0 +1,115 @@
+"""What the commands' parsers share: groups of options, and how their texts become values."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any, NoReturn
+
+from .. import config
+from ..errors import InputError
+
+
+class Parser(argparse.ArgumentParser):
+    """Wrong usage is bad input like any other: one line, exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message} (see {self.prog} --help)")
+
+
+def add_command(commands: Any, name: str, run: Any, about: str, example: str) -> Parser:
+    """A command of its own parser. `run` is called with the options as a dict, and gives the
+    exit code."""
+    command: Parser = commands.add_parser(
+        name,
+        help=about,
+        description=about[0].upper() + about[1:] + ".",
+        epilog=f"example: {example}",
+    )
+    command.set_defaults(run=run)
+    return command
+
+
+def add_choice(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("what to choose").add_argument
+    parser.add_argument(
+        "dataset", choices=config.DATASETS, help="the dataset that the annotations describe"
+    )
+    add(
+        "--annotations",
+        metavar="FILE",
+        nargs="+",
+        default=(),
+        help="annotation files: CSV, text, JSON of any Kinetics version, also gzipped; of ImageNet "
+        "and Something-Something those that do not lie in --src",
+    )
+    add(
+        "--source",
+        choices=config.SOURCES,
+        help="where the clips of Kinetics are (default: youtube)",
+    )
+    add(
+        "--src",
+        metavar="DIR",
+        help="the folder, or the archive, of local files: images, videos, .tar, .tar.gz, parts",
+    )
+    add(
+        "--class-names",
+        metavar="FILE",
+        help="a class and its name a line: n01440764 tench",
+    )
+    add(
+        "--list",
+        dest="listing",
+        metavar="FILE",
+        nargs="+",
+        help="for 'folder': files of 'path label' lines (default: a folder is a class)",
+    )
+    add(
+        "--split",
+        dest="splits",
+        metavar="S",
+        nargs="+",
+        help="train, val or test (default: all that the annotations have)",
+    )
+    add(
+        "--n",
+        metavar="N",
+        type=typed(config.parse_n),
+        required=True,
+        help="clips of each class; or for each split: train=10,val=2",
+    )
+    add(
+        "--classes",
+        metavar="A,B|@FILE",
+        type=typed(config.parse_classes),
+        help="choose from these labels only (default: all)",
+    )
+    add("--num-classes", metavar="K", type=int, help="draw K classes (default: all)")
+    add(
+        "--seed",
+        metavar="S",
+        default="0",
+        help="another seed is another choice (default: %(default)s)",
+    )
+    add(
+        "--skip-bad-rows",
+        action="store_true",
+        help="leave unusable annotation rows out instead of refusing to start",
+    )
+    add_quiet(parser)  # fmt: skip
+
+
+def add_quiet(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--quiet", action="store_true", help="no progress, no summary")
+
+
+def typed(parse: Any) -> Any:
+    """An argparse type whose own message is shown."""
+
+    def convert(text: str) -> Any:
+        try:
+            return parse(text)
+        except InputError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return convert
