@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
@@ -38,7 +38,7 @@ from .ledger import Ledger, Standing, epoch, utc
 from .media import Ffmpeg, find_ffmpeg
 from .pacing import HOUR, Pacer, PacingPolicy
 from .placer import PlacerConfig
-from .plan import Plan, make_plan, read_record
+from .plan import Plan, make_plan, read_record, request_of, same_again
 from .pool import Pool, held
 from .progress import Reporter, Silent
 from .quotas import Quotas
@@ -101,25 +101,30 @@ def build(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> 
     check_network(config.source or "", config.network)
     reporter = reporter or Silent()
     layout = Layout(config.dest)
-    read_record(layout)  # refuses somebody else's folder before a lock is put into it
-    source = scan(config.src, layout.source_index) if config.src else None
-    if source and (source.members or source.streams) and config.place in (HARDLINK, SYMLINK):
-        raise InputError(f"--place {config.place} needs files, and --src holds archives; use copy")
-    with ThreadPoolExecutor(1) as aside:  # asking an ffmpeg what it can do takes half a second
-        looking = aside.submit(find_ffmpeg, config.ffmpeg)
-        found, selection = _choose(config, source, reporter)
-        ffmpeg = looking.result()
-    if source:
-        _check_source(config, source, found)
-    layout = Layout(config.dest, found.class_dirs)
+    lock = FileLock(layout.lock, timeout=0)
     try:
-        _make_folder(config.dest)
-        with FileLock(layout.lock, timeout=0):
-            plan = make_plan(config, found, selection, layout, _versions(ffmpeg))
+        with ExitStack() as held_open, ThreadPoolExecutor(1) as aside:
+            looking = aside.submit(find_ffmpeg, config.ffmpeg)  # takes half a second
+            if read_record(layout):  # refuses somebody else's folder before a lock is put into it
+                held_open.enter_context(lock)
+            source = _scan(config, layout)
+            request = request_of(config, version("nanokinetics"))
+            plan = same_again(request, layout)
+            if plan is None:
+                found, selection = _choose(config, source, reporter)
+                layout = Layout(config.dest, found.class_dirs)
+                if source:
+                    _check_source(config, source, found)
+            else:
+                _warn(plan.selection, reporter)
+            ffmpeg = looking.result()
+            _make_folder(config.dest)
+            held_open.enter_context(lock)
+            if plan is None:
+                plan = make_plan(config, found, selection, layout, request)
             if source:
                 save(source, layout.source_index)
-            workers = _workers(config, source, layout, ffmpeg)
-            return _build(config, plan, layout, workers, reporter)
+            return _build(config, plan, layout, ffmpeg, source, reporter)
     except Timeout:
         raise InputError(
             f"another run is at work in {config.dest}; wait for it, or name another --dest"
@@ -128,6 +133,14 @@ def build(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> 
         raise EnvironmentFault(
             f"{error.filename or config.dest}: {error.strerror or error}"
         ) from None
+
+
+def _scan(config: BuildConfig, layout: Layout) -> Scan | None:
+    """What lies in the local source, if there is one."""
+    source = scan(config.src, layout.source_index) if config.src else None
+    if source and (source.members or source.streams) and config.place in (HARDLINK, SYMLINK):
+        raise InputError(f"--place {config.place} needs files, and --src holds archives; use copy")
+    return source
 
 
 def _make_folder(dest: Path) -> None:
@@ -159,9 +172,13 @@ def _choose(
         seed=config.seed,
         names=found.names,
     )
+    _warn(selection, reporter)
+    return found, selection
+
+
+def _warn(selection: Selection, reporter: Reporter) -> None:
     for warning in sampling.warnings(selection):
         reporter.say(f"warning: {warning}")
-    return found, selection
 
 
 def _check_source(config: SampleConfig, source: Scan, found: Annotations) -> None:
@@ -195,18 +212,20 @@ def _build(
     config: BuildConfig,
     plan: Plan,
     layout: Layout,
-    workers: WorkerConfig | PlacerConfig,
+    ffmpeg: Ffmpeg,
+    source: Scan | None,
     reporter: Reporter,
 ) -> BuildResult:
-    """The part that holds the folder's lock."""
+    """The part that changes the folder, whose lock is held."""
     clock = Clock()
+    workers = _workers(config, source, layout, ffmpeg)
     home = Home(layout.root)
     shutil.rmtree(layout.temporary, ignore_errors=True)  # what a killed run has left
     clear_leftovers(*layout.index_folders)
     with closing(Ledger(layout)) as ledger:
         with _no_collector():
             standing = ledger.standing()  # damage is found before anything is written
-            plan.save(layout)
+            plan.save(layout, _versions(ffmpeg))
             quotas = Quotas(
                 plan.selection,
                 standing,
@@ -278,7 +297,8 @@ def _finish(
         _unlink((done[id_] for id_ in surplus), layout)
         ledger.drop(surplus)
     kept = {id_: path for id_, path in done.items() if id_ not in surplus}
-    indexes.write_all(contents(plan.selection, kept, layout, plan.record.get("names")), layout)
+    if not indexes.are_fresh(layout):
+        indexes.write_all(contents(plan.selection, kept, layout, plan.record.get("names")), layout)
     return len(surplus)
 
 

@@ -24,6 +24,7 @@ RUN: Final = "run.json"
 METADATA: Final = "metadata.csv"
 ANNOTATIONS: Final = "annotations"
 SOURCE_INDEX: Final = ".source-index.csv.gz"
+WITNESS: Final = ".indexes.sha256"
 LOCK: Final = ".nanokinetics.lock"
 TEMPORARY: Final = ".tmp"
 
@@ -96,6 +97,11 @@ class Layout:
     def source_index(self) -> Path:
         """What the archives of a local source hold, so that they need not be scanned again."""
         return self.root / SOURCE_INDEX
+
+    @property
+    def witness(self) -> Path:
+        """A digest of the tables as they were when the indexes were last derived from them."""
+        return self.root / WITNESS
 
     @property
     def temporary(self) -> Path:

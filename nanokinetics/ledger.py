@@ -9,12 +9,15 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import itemgetter
 from pathlib import Path
 from typing import Final
+
+import pandas as pd
 
 from .clip import ADOPTED, Clip, ClipId, Failed, Made, seconds
 from .errors import InputError, Reason
@@ -36,7 +39,8 @@ FAILED_COLUMNS: Final = (
 Row = Mapping[str, str]
 
 _APPEND: Final = os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0)
-_REASONS: Final = frozenset(Reason)
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_REASONS: Final = {str(reason): reason for reason in Reason}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,30 +119,34 @@ class Ledger:
 
     def standing(self) -> Standing:
         """What the tables and the files on the disk say has become of every clip so far."""
+        asked: dict[str, str] = {}
+        keys, splits, labels, youtube_ids, paths, sources, sizes, ats = self._stats.columns(
+            *ABOUT[:4], "path", "source", "bytes", "finished_at"
+        )
+        for youtube_id, source, at in zip(youtube_ids, sources, ats, strict=True):
+            if source != ADOPTED and at > asked.get(youtube_id, ""):
+                asked[youtube_id] = at
+        written = dict(zip(_ids(splits, labels, keys), zip(paths, sizes, strict=True), strict=True))
         done: dict[ClipId, str] = {}
         stale: dict[ClipId, str] = {}
-        asked: dict[str, str] = {}
         root = str(self._layout.root)
-        sizes: dict[ClipId, tuple[str, str]] = {}
-        for _, row in self._stats.rows(
-            "split", "label", "key", "path", "bytes", "source", "youtube_id", "finished_at"
-        ):
-            split, label, key, path, size, source, youtube_id, at = row
-            sizes[ClipId(split, label, key)] = (path, size)
-            if source != ADOPTED:
-                asked[youtube_id] = max(at, asked.get(youtube_id, ""))
-        for clip_id, (path, size) in sizes.items():
+        for clip_id, (path, size) in written.items():
             (done if _size_of(f"{root}/{path}") == size else stale)[clip_id] = path
-        failed: dict[ClipId, Reason] = {}
-        for line, row in self._failed.rows(
-            "split", "label", "key", "reason", "youtube_id", "failed_at"
-        ):
-            split, label, key, reason, youtube_id, at = row
-            if reason not in _REASONS:
-                raise self._failed.damage(line, f"'{reason}' is no reason")
-            failed[ClipId(split, label, key)] = Reason(reason)
-            asked[youtube_id] = max(at, asked.get(youtube_id, ""))
-        return Standing(done, stale, failed, tuple(asked.values()))
+        keys, splits, labels, youtube_ids, reasons, ats = self._failed.columns(
+            *ABOUT[:4], "reason", "failed_at"
+        )
+        for youtube_id, at in zip(youtube_ids, ats, strict=True):
+            if at > asked.get(youtube_id, ""):
+                asked[youtube_id] = at
+        self._check_reasons(reasons)
+        failed = zip(_ids(splits, labels, keys), map(_REASONS.__getitem__, reasons), strict=True)
+        return Standing(done, stale, dict(failed), tuple(asked.values()))
+
+    def _check_reasons(self, reasons: Collection[str]) -> None:
+        if unknown := set(reasons) - _REASONS.keys():
+            rows = self._failed.rows("key", "reason")
+            line = next(line for line, (_, reason) in rows if reason in unknown)
+            raise self._failed.damage(line, f"'{min(unknown)}' is no reason")
 
     def drop(self, ids: Collection[ClipId]) -> None:
         """Take clips out of `stats.csv`: the table is written anew beside itself and renamed."""
@@ -200,6 +208,31 @@ class _Table:
         while data:  # a disk that is all but full takes a part; the next write says why
             data = data[os.write(self._file, data) :]
 
+    def columns(self, *names: str) -> list[list[str]]:
+        """The named columns of all rows. Raises InputError for damage.
+
+        pandas reads a large table four times as fast as `rows`, but takes a row that is too short
+        or too long as well. Such a row does not end with a time: then `rows` is asked for its line.
+        """
+        last = self._columns[-1]
+        try:
+            frame = pd.read_csv(
+                self._path,
+                names=list(self._columns),
+                usecols=[*dict.fromkeys((*names, last))],
+                skiprows=1,
+                index_col=False,
+                dtype=str,
+                na_filter=False,
+                skip_blank_lines=False,
+            )
+            whole = all(map(_TIME.fullmatch, frame[last].tolist()))
+        except pd.errors.ParserError:
+            whole = False
+        if not whole:
+            return [list(column) for column in zip(*(r for _, r in self.rows(*names)), strict=True)]
+        return [frame[name].tolist() for name in names]
+
     def rows(self, *names: str) -> Iterator[tuple[int, tuple[str, ...]]]:
         """The line number and the named columns of every row. Raises InputError for damage."""
         width = len(self._columns)
@@ -226,6 +259,10 @@ class _Table:
     def close(self) -> None:
         os.fsync(self._file)
         os.close(self._file)
+
+
+def _ids(splits: Iterable[str], labels: Iterable[str], keys: Iterable[str]) -> Iterator[ClipId]:
+    return map(ClipId._make, zip(splits, labels, keys, strict=True))
 
 
 def _line(values: Iterable[str]) -> bytes:

@@ -6,9 +6,10 @@ split); whatever would contradict its clips is refused, with the difference name
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +29,10 @@ MUST_AGREE: Final = ("dataset", "source", "seed", *VIDEO)
 MAY_BE_MISSING: Final = ("place",)
 """What must agree too, where it was asked at all."""
 
+_DECIDES: Final = ("splits", "n", "classes", "num_classes")
+_REQUEST: Final = "request"
+_TABLE: Final = "selection_sha256"
+
 _RECORDED: Final[dict[str, type | tuple[type, ...]]] = {
     **dict.fromkeys(MUST_AGREE, (str, int, float, bool, type(None))),
     **dict.fromkeys(("n", "classes", "annotations"), dict),
@@ -41,15 +46,53 @@ class Plan:
 
     selection: Selection
     record: Mapping[str, Any]
-    is_written: bool = False
-    """Whether `selection.csv` holds this selection already."""
+    table: bytes
+    """The selection as `selection.csv` holds it."""
 
-    def save(self, layout: Layout) -> None:
+    def save(self, layout: Layout, versions: Mapping[str, str]) -> None:
         """Write `run.json` and `selection.csv`, both before anything is fetched."""
-        record = json.dumps(self.record, indent=2, ensure_ascii=False)
+        written = {_TABLE: hashlib.sha256(self.table).hexdigest(), "versions": dict(versions)}
+        record = json.dumps({**self.record, **written}, indent=2, ensure_ascii=False)
         replace_file(layout.run, f"{record}\n".encode())
-        if not self.is_written:
-            replace_file(layout.selection, self.selection.to_csv())
+        replace_file(layout.selection, self.table)
+
+
+def request_of(config: BuildConfig, version: str) -> str | None:
+    """A digest of all that decides which clips there shall be, and how they are made.
+
+    version: that of this program. None where more than a few files decide: a local source, or
+    rows to be left out and told of.
+    """
+    if config.source == LOCAL or config.skip_bad_rows:
+        return None
+    try:
+        files = [hashlib.sha256(path.read_bytes()).hexdigest() for path in config.annotations]
+    except (OSError, ValueError):  # the reader of annotations says what is wrong with it
+        return None
+    asked = [getattr(config, name) for name in (*MUST_AGREE, *_DECIDES)]
+    names = [path.name for path in config.annotations]
+    whole = json.dumps([version, asked, names, files], sort_keys=True)
+    return hashlib.sha256(whole.encode()).hexdigest()
+
+
+def same_again(request: str | None, layout: Layout) -> Plan | None:
+    """The plan that the last run has written, if that was asked for the very same.
+
+    Annotations need not be read and ranked for it, which takes longer than all else that a run
+    with nothing to do has to do.
+    """
+    record = read_record(layout)
+    if request is None or record is None or record.get(_REQUEST) != request:
+        return None
+    try:
+        table = layout.selection.read_bytes()
+    except OSError:
+        return None
+    if hashlib.sha256(table).hexdigest() != record.get(_TABLE):
+        return None
+    quotas, labels = quotas_of(record), record["labels"]
+    selection = Selection.from_csv(table, quotas=quotas, labels=labels)
+    return Plan(selection, record, table)
 
 
 def make_plan(
@@ -57,9 +100,12 @@ def make_plan(
     annotations: Annotations,
     selection: Selection,
     layout: Layout,
-    versions: Mapping[str, str],
+    request: str | None = None,
 ) -> Plan:
-    """Join what is asked with what the folder holds. Raises InputError where they contradict."""
+    """Join what is asked with what the folder holds. Raises InputError where they contradict.
+
+    request: what `request_of` made of it, so that `same_again` knows it.
+    """
     asked = {
         "dataset": config.dataset,
         "source": config.source,
@@ -69,8 +115,8 @@ def make_plan(
         "classes": _classes(selection.quotas),
         **{name: getattr(config.video, name) for name in VIDEO},
         "annotations": dict(annotations.digests),
-        "versions": dict(versions),
         "labels": list(selection.labels),
+        _REQUEST: request,
     }
     if config.source == LOCAL:
         asked |= {"src": str(config.src), "place": config.place}
@@ -78,7 +124,7 @@ def make_plan(
         asked["names"] = {label: annotations.names.get(label, "") for label in selection.labels}
     earlier = read_record(layout)
     if earlier is None:
-        return Plan(selection, asked)
+        return Plan(selection, asked, selection.to_csv())
     for name in (*MUST_AGREE, *MAY_BE_MISSING):
         if earlier.get(name) != asked.get(name):
             raise _contradiction(layout.root, name, earlier.get(name), asked.get(name))
@@ -98,8 +144,8 @@ def make_plan(
     }
     if "names" in earlier:
         merged["names"] = earlier["names"] | merged.get("names", {})
-    plan = _merge(selection, merged, layout)
-    return replace(plan, selection=_located(plan.selection, annotations.frame))
+    whole, table = _merge(selection, merged, layout)
+    return Plan(_located(whole, annotations.frame), merged, table)
 
 
 def read_record(layout: Layout) -> dict[str, Any] | None:
@@ -144,14 +190,17 @@ def quotas_of(record: Mapping[str, Any]) -> dict[Group, int]:
     }
 
 
-def _merge(selection: Selection, record: Mapping[str, Any], layout: Layout) -> Plan:
-    """The selection just made, and that of the splits which this run does not speak of."""
+def _merge(
+    selection: Selection, record: Mapping[str, Any], layout: Layout
+) -> tuple[Selection, bytes]:
+    """The selection just made, with the splits which this run does not speak of, and its table."""
+    table = selection.to_csv()
     if not layout.selection.exists():  # an earlier run was ended between the two files
-        return Plan(selection, record)
+        return selection, table
     quotas, labels = quotas_of(record), tuple(record["labels"])
     written = layout.selection.read_bytes()
-    if written == selection.to_csv():  # the same command again, most often
-        return Plan(Selection(selection.frame, quotas, labels), record, is_written=True)
+    if written == table:  # the same command again, most often
+        return Selection(selection.frame, quotas, labels), table
     earlier = Selection.from_csv(written, quotas=quotas, labels=())
     parts = []
     for group in quotas:
@@ -167,7 +216,8 @@ def _merge(selection: Selection, record: Mapping[str, Any], layout: Layout) -> P
                 "and not the same; use the same files, or name another --dest"
             )
         parts.append(now)
-    return Plan(Selection(pd.concat(parts, ignore_index=True), quotas, labels), record)
+    merged = Selection(pd.concat(parts, ignore_index=True), quotas, labels)
+    return merged, merged.to_csv()
 
 
 def _located(selection: Selection, frame: pd.DataFrame) -> Selection:

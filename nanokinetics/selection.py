@@ -101,7 +101,9 @@ class Selection:
         try:
             frame = pd.read_csv(io.BytesIO(data), dtype=str, na_filter=False)
             for name in COLUMNS[4:6]:
-                frame[name] = [float(text) if text else math.nan for text in frame[name]]
+                codes, texts = pd.factorize(frame[name])  # few values, each many times
+                values = [float(text) if text else math.nan for text in texts]
+                frame[name] = np.array(values, dtype=np.float64)[codes]
             frame["rank"] = frame["rank"].astype(np.int64)
         except ValueError as error:  # pandas' own errors are ValueErrors too
             raise InputError(f"selection.csv cannot be read: {error}") from None

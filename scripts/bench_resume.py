@@ -81,7 +81,7 @@ class Bench:
         selection = sampling.select(found.frame, splits=None, n=self._n)
         layout = Layout(self.dest)
         self.dest.mkdir()
-        make_plan(config, found, selection, layout, {}).save(layout)
+        make_plan(config, found, selection, layout).save(layout, {})
         media = Media(480, 360, 300, 10.0, 1 / 30, has_audio=True)
         clips = 0
         with closing(Ledger(layout)) as ledger:

@@ -47,7 +47,7 @@ FAST = ("--ffmpeg", WHEEL, "--preset", "ultrafast")
 ONE_CLIENT = "--no-check-certificates --extractor-args youtube:player_client=visionos"
 """The site's certificate is its own; one client's answers are enough where it does not matter."""
 
-LOCK = ".nanokinetics.lock"
+HIDDEN = {".nanokinetics.lock", ".indexes.sha256"}
 DEAD = tuple(name for name in FAILURES if name not in ("bot_check", "session_rate_limit"))
 
 
@@ -151,9 +151,9 @@ def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:
 
 
 def left_over(dest: Path) -> list[str]:
-    """Hidden and temporary files of a destination, but for the lock's."""
+    """Hidden and temporary files of a destination that no run should leave."""
     names = [p.relative_to(dest).as_posix() for p in dest.rglob("*")]
-    return [n for n in names if n != LOCK and (n.endswith(".tmp") or "/." in f"/{n}")]
+    return [n for n in names if n not in HIDDEN and (n.endswith(".tmp") or "/." in f"/{n}")]
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,7 @@ def files(tmp_path: Path) -> dict[str, str]:
 
 def test_there_are_these_files_and_no_others(files: dict[str, str]) -> None:
     assert set(files) == {
+        ".indexes.sha256",
         "classes.csv",
         "train.csv",
         "val.csv",
@@ -200,3 +201,19 @@ def test_indexes_are_written_anew_not_appended_to(tmp_path: Path) -> None:
 )
 def test_a_class_folder_is_the_label_with_each_space_turned(label: str, folder: str) -> None:
     assert class_dir(label) == folder
+
+
+@pytest.mark.parametrize("name", ["train.csv", "train/metadata.csv", "classes.csv", "run.json"])
+@pytest.mark.parametrize("how", ["edited", "gone"])
+def test_indexes_are_fresh_until_a_table_changes(tmp_path: Path, name: str, how: str) -> None:
+    train = {Group("train", label): 1 for label in sorted(LABELS)}
+    (tmp_path / "run.json").write_text("{}")
+    layout = Layout(tmp_path)
+    assert not indexes.are_fresh(layout)
+    write(selection_of(train), set(), tmp_path)
+    assert indexes.are_fresh(layout)
+    if how == "edited":
+        (tmp_path / name).write_bytes(b"x" + (tmp_path / name).read_bytes())
+    else:
+        (tmp_path / name).unlink()
+    assert not indexes.are_fresh(layout)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from collections.abc import Callable, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from nanokinetics.clip import Group
 from nanokinetics.config import BuildConfig
 from nanokinetics.errors import InputError
 from nanokinetics.layout import Layout
-from nanokinetics.plan import Plan, make_plan, quotas_of
+from nanokinetics.plan import Plan, make_plan, quotas_of, request_of, same_again
 from nanokinetics.sampling import select
 
 LABELS = ("abseiling", "hurling (sport)", "massaging person's head", "yoga")
@@ -58,8 +60,9 @@ def plan(tmp_path: Path, dest: Layout) -> Planner:
             num_classes=config.num_classes,
             seed=config.seed,
         )
-        made = make_plan(config, found, chosen, dest, VERSIONS)
-        made.save(dest)
+        request = request_of(config, version("nanokinetics"))
+        made = make_plan(config, found, chosen, dest, request)
+        made.save(dest, VERSIONS)
         return made
 
     return make
@@ -85,7 +88,8 @@ def everything(folder: Path) -> dict[str, bytes]:
 def test_a_new_folder_records_what_was_asked(plan: Planner, dest: Layout) -> None:
     made = plan(n=2, classes=["yoga", "abseiling"], seed="ä")
     record = json.loads(dest.run.read_text(encoding="utf-8"))
-    assert record == dict(made.record)
+    digest = hashlib.sha256(dest.selection.read_bytes()).hexdigest()
+    assert record == {**made.record, "versions": VERSIONS, "selection_sha256": digest}
     assert record["seed"] == "ä"
     assert record["n"] == {"train": 2}
     assert record["split"] == ["train"]
@@ -276,3 +280,50 @@ def test_a_run_that_ended_between_its_two_files_goes_on(plan: Planner, dest: Lay
     dest.selection.unlink()
     plan()
     assert everything(dest.root) == whole
+
+
+# -- the same command again
+
+
+def test_the_same_command_takes_its_plan_from_the_folder(plan: Planner, dest: Layout) -> None:
+    first = plan(n=2, classes=["yoga", "abseiling"])
+    again = same_again(first.record["request"], dest)
+    assert again is not None
+    assert again.table == first.table == again.selection.to_csv()
+    assert again.selection.quotas == first.selection.quotas
+    assert again.selection.labels == first.selection.labels
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"n": 3},
+        {"splits": ["train", "val"]},
+        {"classes": ["yoga"]},
+        {"num_classes": 2},
+        {"seed": "1"},
+        {"resolution": 240},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_another_command_reads_the_annotations(
+    plan: Planner, dest: Layout, other: dict[str, Any], tmp_path: Path
+) -> None:
+    asked: dict[str, Any] = {"dataset": "kinetics", "dest": dest.root, "n": 2, "splits": ["train"]}
+    asked["annotations"] = [tmp_path / "train.csv", tmp_path / "val.csv"]
+    plan()
+    assert same_again(request_of(BuildConfig(**asked), "1"), dest) is None  # another version
+    same = request_of(BuildConfig(**asked), version("nanokinetics"))
+    assert same_again(same, dest) is not None
+    request = request_of(BuildConfig(**{**asked, **other}), version("nanokinetics"))
+    assert same_again(request, dest) is None
+    annotate(tmp_path / "val.csv", "val", start=11)
+    assert same_again(request_of(BuildConfig(**asked), version("nanokinetics")), dest) is None
+
+
+def test_a_selection_that_was_edited_is_not_taken_for_the_plan(plan: Planner, dest: Layout) -> None:
+    request = plan().record["request"]
+    dest.selection.write_bytes(dest.selection.read_bytes().replace(b"yoga", b"yogi"))
+    assert same_again(request, dest) is None
+    dest.selection.unlink()
+    assert same_again(request, dest) is None

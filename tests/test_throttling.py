@@ -15,7 +15,6 @@ from datetime import datetime
 import pytest
 from helpers import (
     FAST,
-    LOCK,
     Bench,
     Row,
     Running,
@@ -480,7 +479,7 @@ def test_a_finished_dataset_is_left_as_it_is(bench):
     assert made.run().code == 0
 
     def state() -> dict[str, tuple[bytes, int]]:
-        return {name: file for name, file in snapshot(made.folder).items() if LOCK not in name}
+        return {name: file for name, file in snapshot(made.folder).items() if ".lock" not in name}
 
     before, asked = state(), len(made.site.log)
     done = made.run()

@@ -44,5 +44,5 @@ def open_fetcher(source: str, network: NetworkConfig, *, resolution: int, audio:
 
 def check_network(source: str, network: NetworkConfig) -> None:
     """Find out now, not in a worker, whether a source can use the options. Raises InputError."""
-    if source == "youtube" and (network.cookies or network.yt_dlp_args or network.proxy):
+    if source == "youtube" and (network.cookies or network.yt_dlp_args):  # yt-dlp takes a while
         open_fetcher(source, network, resolution=0, audio=True)

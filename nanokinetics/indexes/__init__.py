@@ -6,9 +6,12 @@ one new module here and one line in WRITERS.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
+from ..files import replace_file
 from ..layout import Layout
 from . import classes, deepmind, huggingface, lists, names
 from .contents import Contents
@@ -26,3 +29,21 @@ def write_all(contents: Contents, layout: Layout) -> None:
     """Write every index anew. Raises OSError."""
     for write in WRITERS:
         write(contents, layout)
+    replace_file(layout.witness, _digest(layout))
+
+
+def are_fresh(layout: Layout) -> bool:
+    """Whether neither the indexes nor anything they are derived from has changed since they were
+    written. To read a large dataset's again takes a tenth of what it takes to make them."""
+    return layout.witness.exists() and layout.witness.read_bytes() == _digest(layout)
+
+
+def _digest(layout: Layout) -> bytes:
+    """One digest of the bytes of all tables, and of where each stands."""
+    whole = hashlib.sha256()
+    tables = [layout.run, *(t for folder in layout.index_folders for t in folder.glob("*.csv"))]
+    for table in sorted(filter(Path.is_file, tables)):
+        with table.open("rb") as file:
+            each = hashlib.file_digest(file, "sha256").hexdigest()
+        whole.update(f"{table.relative_to(layout.root)} {each}\n".encode())
+    return f"{whole.hexdigest()}\n".encode()
