@@ -83,8 +83,9 @@ def sample(dataset: str, *, reporter: Reporter | None = None, **options: Any) ->
     Raises InputError for anything that cannot be used.
     """
     config = SampleConfig(dataset=dataset, **options)
-    source = scan(config.src) if config.src else None
-    return _choose(config, source, reporter or Silent())[1]
+    with _no_collector():
+        source = scan(config.src) if config.src else None
+        return _choose(config, source, reporter or Silent())[1]
 
 
 def build(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> BuildResult:
@@ -107,11 +108,13 @@ def build(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> 
             looking = aside.submit(find_ffmpeg, config.ffmpeg)  # takes half a second
             if read_record(layout):  # refuses somebody else's folder before a lock is put into it
                 held_open.enter_context(lock)
-            source = _scan(config, layout)
-            request = request_of(config, version("nanokinetics"))
-            plan = same_again(request, layout)
+            with _no_collector():
+                source = _scan(config, layout)
+                request = request_of(config, version("nanokinetics"))
+                plan = same_again(request, layout)
+                if plan is None:
+                    found, selection = _choose(config, source, reporter)
             if plan is None:
-                found, selection = _choose(config, source, reporter)
                 layout = Layout(config.dest, found.class_dirs)
                 if source:
                     _check_source(config, source, found)

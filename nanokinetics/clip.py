@@ -8,10 +8,13 @@ value can cross a process boundary. What may go wrong is in `errors`; where file
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import PurePosixPath
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from .errors import Failure
+
+T = TypeVar("T")
 
 ADOPTED: Final = "adopted"
 """The `source` of a clip that was found whole in its place: nothing was asked for it."""
@@ -23,6 +26,14 @@ def seconds(value: float | None) -> str:
     if value is None:
         return ""
     return str(int(value)) if value == int(value) else repr(value)
+
+
+def light(cls: type[T]) -> type[T]:
+    """A frozen class that crosses a process boundary in half the time: as a call with its fields,
+    where dataclasses look their fields up again for every object."""
+    values = attrgetter(*cls.__match_args__)  # type: ignore[attr-defined]
+    cls.__reduce__ = lambda self: (cls, values(self))  # type: ignore[method-assign]
+    return cls
 
 
 class Group(NamedTuple):
@@ -52,6 +63,7 @@ LOCATION: Final = ("path", "name", "offset", "size")
 machine, and are not written to `selection.csv`."""
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Location:
     """Where a local file lies: `path` is relative to the source folder, with `/` between parts.
@@ -80,6 +92,7 @@ class Location:
         return PurePosixPath(self.name or self.path).suffix
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Clip:
     """One labelled window of one video, or one labelled file.
@@ -106,6 +119,7 @@ class Clip:
         return Group(self.split, self.label)
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Media:
     """What was read back from a finished video file.
@@ -126,6 +140,7 @@ class Media:
         return round(self.frames / self.duration, 3) if self.duration else 0.0
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Made:
     """A finished clip: checked and flushed under a temporary name, not yet in its place.
@@ -149,6 +164,7 @@ class Made:
     suffix: str = ".mp4"
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Failed:
     """A clip that was not made, and why. `log` is the complete output of the tools involved.

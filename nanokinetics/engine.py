@@ -162,10 +162,12 @@ class Engine:
 
     def _handle(self, event: Event) -> None:
         match event:
-            case Finished(outcome=Made() as made):
-                self._made(made)
-            case Finished(outcome=Failed() as failed):
-                self._failed(failed)
+            case Finished(outcomes=outcomes):
+                for outcome in outcomes:
+                    if isinstance(outcome, Made):
+                        self._made(outcome)
+                    else:
+                        self._failed(outcome)
             case Found(job=job):
                 self._pacer.found(self._tickets[job])
             case Idle(job=job):

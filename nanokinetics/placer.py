@@ -92,22 +92,23 @@ class Placer:
         self._fetcher = LocalFetcher(config.source, config.streams)
         self._count = 0
 
-    def work(self, job: Job) -> Iterator[Outcome]:
-        """One outcome for each clip of a job. The streams are read once for all that need them."""
+    def work(self, job: Job) -> Iterator[tuple[Outcome, ...]]:
+        """One outcome for each clip of a job, those that were flushed together in one piece. The
+        streams are read once for all that need them."""
         outcomes = self._outcomes(job)
         encodes = self._config.place == TRANSCODE or job.clips[0].time_start is not None
         while batch := list(islice(outcomes, 1 if encodes else FLUSHED_AT_ONCE)):
-            yield from self._flushed(batch)
+            yield self._flushed(batch)
 
-    def _flushed(self, batch: Sequence[Outcome]) -> Iterator[Outcome]:
+    def _flushed(self, batch: Sequence[Outcome]) -> tuple[Outcome, ...]:
         """The same outcomes once their files are on the disk: nothing is said of one before."""
         try:
             if any(isinstance(outcome, Made) for outcome in batch):
                 flush_folder(self._folder)
         except OSError as error:
             fault = self._fault(error)
-            batch = [Failed(outcome.clip, fault) for outcome in batch]
-        yield from batch
+            return tuple(Failed(outcome.clip, fault) for outcome in batch)
+        return tuple(batch)
 
     def _outcomes(self, job: Job) -> Iterator[Outcome]:
         try:

@@ -33,9 +33,9 @@ GRACE: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A clip has its outcome; the worker may be busy with more clips of the job."""
+    """Clips have their outcomes; the worker may be busy with more clips of the job."""
 
-    outcome: Outcome
+    outcomes: tuple[Outcome, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +185,8 @@ class Pool:
             member.last_words = message
         else:
             if member.left:
-                member.left.remove(message.clip)
+                done = {outcome.clip.id for outcome in message}
+                member.left = [clip for clip in member.left if clip.id not in done]
             yield Finished(message)
 
     def _bury(self, member: _Member) -> Iterator[Event]:
@@ -257,8 +258,8 @@ def work_for(pipe: Connection, config: WorkerConfig | PlacerConfig) -> None:
         )
         pipe.send(_Note.READY)
         while True:
-            for outcome in worker.work(pipe.recv()):
-                pipe.send(outcome)
+            for outcomes in worker.work(pipe.recv()):
+                pipe.send(outcomes)
             pipe.send(_Note.READY)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # the parent is gone

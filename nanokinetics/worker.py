@@ -67,13 +67,14 @@ class Worker:
         self._fetchers: dict[str, Fetcher] = {}
         self._made = 0
 
-    def work(self, job: Job) -> Iterator[Outcome]:
-        """One outcome for each clip of a job, in order. The video is found once for all of them."""
+    def work(self, job: Job) -> Iterator[tuple[Outcome, ...]]:
+        """One outcome for each clip of a job, in order, each by itself. The video is found once for
+        all of them."""
         fetcher = self._fetcher(job.source)
         visit = _Visit(fetcher, job.clips[0].youtube_id, self._folder / "whole", self._on_found)
         try:
             for clip in job.clips:
-                yield self._outcome(clip, visit, anew=job.anew)
+                yield (self._outcome(clip, visit, anew=job.anew),)
         finally:
             visit.close()
 

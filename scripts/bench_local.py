@@ -160,12 +160,10 @@ def in_fresh_process(what: str, place: Path) -> dict[str, float]:
 
 
 def choose(source: Path) -> dict[str, float]:
-    from nanokinetics import annotations, sampling
-    from nanokinetics.scan import scan
+    from nanokinetics import sample
 
     began = time.perf_counter()
-    candidates = annotations.read("folder", found=scan(source))
-    sampling.select(candidates.frame, splits=None, n=5)
+    sample("folder", src=source, n=5)
     return {"seconds": time.perf_counter() - began}
 
 

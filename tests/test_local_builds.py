@@ -399,7 +399,7 @@ def test_a_stream_is_read_once_for_all_that_is_wanted_of_it(tmp_path, films):
     )
     wanted = [Clip(r.key, r.split, r.label, r.youtube_id, r.start, r.end) for r in MANY[::2]]
     before = _bytes_read()
-    outcomes = list(placer.work(Job("local", tuple(wanted))))
+    outcomes = [each for batch in placer.work(Job("local", tuple(wanted))) for each in batch]
     read = _bytes_read() - before
     assert {each.clip for each in outcomes} == set(wanted)
     assert all(isinstance(each, Made) for each in outcomes)

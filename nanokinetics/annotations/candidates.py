@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
@@ -89,9 +89,12 @@ class Annotations:
 
 def _check_places(frame: pd.DataFrame, folders: Mapping[str, str]) -> None:
     """Raises InputError when two local files would get one name, since blanks become `_`."""
+    keys, splits, labels = (frame[name].tolist() for name in ("key", "split", "label"))
+    above = {(k[: k.rfind("/") + 1], label) for k, label in zip(keys, labels, strict=True)}
+    if " " not in "".join(keys) and all(top == f"{folders[label]}/" for top, label in above):
+        return  # as most often: each is called by what follows its folder
     places: dict[tuple[str, str, str], str] = {}
-    columns = (frame[name].tolist() for name in ("key", "split", "label"))
-    for key, split, label in zip(*columns, strict=True):
+    for key, split, label in zip(keys, splits, labels, strict=True):
         name = file_name(key, folders[label])
         other = places.setdefault((split, label, name), key)
         if other != key:
@@ -181,6 +184,11 @@ def key_fault(path: str, folder: str) -> str | None:
     if len(path) > _NAME_BYTES // 4 and len(file_name(path, folder).encode()) > _NAME_BYTES:
         return f"the name {_shown(path)}, as one name, is longer than {_NAME_BYTES} bytes"
     return None
+
+
+def are_plain(names: Sequence[str]) -> bool:
+    """Whether none of the names can be at fault, so that `key_fault` need not look at each."""
+    return "".join(names).isprintable() and max(map(len, names)) < _NAME_BYTES // 8
 
 
 def _holding(character: str) -> str:

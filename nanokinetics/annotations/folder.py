@@ -6,13 +6,21 @@ import csv
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path, PurePosixPath
 
 from nanokinetics.errors import BadRow, BadRows, InputError
 from nanokinetics.layout import class_dir
 from nanokinetics.scan import IMAGES, VIDEOS, Scan
 
-from .candidates import Annotations, digests_by_name, key_fault, label_fault, normalised_split
+from .candidates import (
+    Annotations,
+    are_plain,
+    digests_by_name,
+    key_fault,
+    label_fault,
+    normalised_split,
+)
 from .files import Source, load
 from .local import DEFAULT_SPLIT, NOWHERE, Row, frame_of, named, parted
 
@@ -55,34 +63,36 @@ def read(
 def _of_folders(found: Scan, bad: list[BadRow]) -> Iterator[Row]:
     default = normalised_split(found.root.resolve().name) or DEFAULT_SPLIT
     faults: dict[str, str | None] = {}
-    folders: dict[str, tuple[str, str, str]] = {}
     files = named(found, IMAGES | VIDEOS)
     # Where no such folder holds folders, one called `train` may be of trains.
     has_splits = any(
         rest and normalised_split(first)
         for first, _, rest in (f.partition("/") for f in {parted(path)[0] for path, _ in files})
     )
-    for path, place in files:
-        folder, name = parted(path)
-        if folder not in folders:
-            first, _, rest = folder.partition("/")
-            split = normalised_split(first) if has_splits else None
-            below = rest if split else folder
-            label = below.partition("/")[0]
-            if label and label not in faults:
-                faults[label] = label_fault(label)
-                if why := faults[label]:
-                    bad.append(BadRow(str(found.root / label), 0, f"{why}; rename the folder"))
-            usable = label if label and not faults[label] else ""
-            folders[folder] = split or default, usable, f"{below}/"
-        split, label, below = folders[folder]
-        if not label:
+    for folder, within in groupby(files, key=lambda file: file[0].rpartition("/")[0]):
+        first, _, rest = folder.partition("/")
+        split = normalised_split(first) if has_splits else None
+        below = rest if split else folder
+        label = below.partition("/")[0]
+        if label and label not in faults:
+            faults[label] = label_fault(label)
+            if why := faults[label]:
+                bad.append(BadRow(str(found.root / label), 0, f"{why}; rename the folder"))
+        if not label or faults[label]:
             continue
-        key = below + name
-        if why := key_fault(key + path[path.rfind(".") :], class_dir(label)):
-            bad.append(BadRow(str(found.root), 0, f"{why}; rename the file"))
-        else:
-            yield Row(key, split, label, place)
+        own = list(within)
+        start = len(folder) - len(below)
+        if not are_plain([path for path, _ in own]):
+            own = [file for file in own if _is_usable(file[0][start:], label, found, bad)]
+        for path, place in own:
+            yield Row(path[start : path.rfind(".")], split or default, label, place)
+
+
+def _is_usable(path: str, label: str, found: Scan, bad: list[BadRow]) -> bool:
+    why = key_fault(path, class_dir(label))
+    if why:
+        bad.append(BadRow(str(found.root), 0, f"{why}; rename the file"))
+    return why is None
 
 
 def _of_list(
