@@ -5,7 +5,6 @@ A format is a module here and a line in FORMATS.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,4 +115,6 @@ def export(
 def _beside(root: Path, format: str) -> Path:  # noqa: A002
     if not root.name:
         raise InputError("this dataset has no folder beside it; name one with --output")
-    return Path(os.path.relpath(root.with_name(f"{root.name}-exports") / format))
+    beside = root.with_name(f"{root.name}-exports") / format
+    here = Path.cwd()
+    return beside.relative_to(here) if beside.is_relative_to(here) else beside
