@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -14,10 +16,8 @@ from ..layout import SPLITS, Layout
 
 AGAIN: Final = "run the same build again"
 
-_COLUMNS: Final = (
-    *("key", "split", "label", "youtube_id", "time_start", "time_end", "path", "width", "height"),
-    *("fps", "frames", "duration", "has_audio", "bytes", "sha256"),
-)
+_WHOLE: Final = ("width", "height", "frames", "bytes", "downloaded_bytes")
+_NUMBERS: Final = ("fps", "duration")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,6 @@ class Sample:
     split: str
     label: str
     label_id: int
-    class_dir: str
     path: str
     bytes: int
     row: Mapping[str, str] = field(compare=False)
@@ -56,8 +55,8 @@ class Sample:
             "youtube_id": row["youtube_id"],
             "time_start": _number(row["time_start"]),
             "time_end": _number(row["time_end"]),
-            **{name: int(row[name]) for name in ("width", "height", "frames", "bytes")},
-            **{name: float(row[name]) for name in ("fps", "duration")},
+            **{name: int(row[name]) for name in _WHOLE},
+            **{name: float(row[name]) for name in _NUMBERS},
             "has_audio": row["has_audio"] == "True",
             "sha256": row["sha256"],
         }
@@ -110,7 +109,7 @@ def read(dest: Path, *, source_ids: bool = False) -> Dataset:
                 "mend the table"
             )
     for split, label, key in sorted(rows, key=lambda each: (each[0], classes[each[1]][1], each[2])):
-        found[split].append(_sample(layout, rows[split, label, key], *classes[label]))
+        found[split].append(_sample(layout, rows[split, label, key], classes[label][0]))
     if not any(found.values()):
         raise InputError(f"{dest} holds no finished clip yet; {AGAIN}")
     label_ids = {label: number for label, (number, _) in classes.items()}
@@ -118,7 +117,7 @@ def read(dest: Path, *, source_ids: bool = False) -> Dataset:
     return Dataset(layout.root, splits, label_ids, record)
 
 
-def _sample(layout: Layout, row: Mapping[str, str], label_id: int, class_dir: str) -> Sample:
+def _sample(layout: Layout, row: Mapping[str, str], label_id: int) -> Sample:
     path = row["path"]
     if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
         raise InputError(f"{layout.stats}: the path '{path}' leaves the dataset; mend the table")
@@ -133,7 +132,7 @@ def _sample(layout: Layout, row: Mapping[str, str], label_id: int, class_dir: st
             f"{layout.root / path} has {size} bytes and not the {row['bytes']} of "
             f"{layout.stats.name}; {AGAIN}"
         )
-    return Sample(row["split"], row["label"], label_id, class_dir, path, size, row)
+    return Sample(row["split"], row["label"], label_id, path, size, row)
 
 
 def _classes(layout: Layout, column: str) -> dict[str, tuple[int, str]]:
@@ -158,7 +157,7 @@ def _rows(layout: Layout) -> Iterator[Mapping[str, str]]:
         return
     except UnicodeDecodeError:
         raise InputError(f"{layout.stats} is not UTF-8; mend it") from None
-    reader = csv.DictReader(text.splitlines(keepends=True), strict=True)
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
         for row in reader:
             _check(row)
@@ -171,11 +170,16 @@ def _rows(layout: Layout) -> Iterator[Mapping[str, str]]:
 
 def _check(row: Mapping[str, str]) -> None:
     """Raises KeyError, TypeError or ValueError for a row that lacks something."""
-    for name in _COLUMNS:
-        if not row[name].isprintable():
+    for name in ("key", "split", "label", "youtube_id", "path", "has_audio", "sha256"):
+        if "\n" in row[name]:
             raise ValueError(name)
-    for name in ("width", "height", "frames", "bytes", "fps", "duration"):
+    for name in _WHOLE:
+        int(row[name])
+    for name in (*_NUMBERS, "total_seconds"):
         float(row[name])
+    for name in ("time_start", "time_end"):
+        _number(row[name])
+    datetime.fromisoformat(row["finished_at"])
 
 
 def _number(text: str) -> float | None:

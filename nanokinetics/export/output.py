@@ -52,7 +52,7 @@ class Output:
             with FileLock(self.folder / LOCK, timeout=0):
                 journal = self.folder / JOURNAL
                 if journal.exists():
-                    self._earlier = {*journal.read_text(encoding="utf-8").splitlines()}
+                    self._earlier = {*journal.read_text("utf-8", "replace").split("\n")}
                 self._clear_leftovers()
                 with journal.open("a", encoding="utf-8") as self._journal:
                     yield self
@@ -99,6 +99,8 @@ class Output:
 
     @contextlib.contextmanager
     def _begun(self, name: str) -> Iterator[Path]:
+        if not _is_below(name):  # a table may have been edited
+            raise InputError(f"'{name}' would lie outside {self.folder}; mend the dataset's tables")
         path = self.folder / name
         if path.parent not in self._made:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,6 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any, Final
 
 from ..errors import InputError
@@ -51,9 +50,9 @@ def mixed(samples: Sequence[Sample], seed: str) -> list[Sample]:
     }
     totals = Counter(sample.label for sample in samples)
     seen: Counter[str] = Counter()
-    places: dict[Sample, tuple[Fraction, str]] = {}
+    places: dict[Sample, tuple[float, str]] = {}
     for sample in sorted(samples, key=digests.__getitem__):
-        place = Fraction(2 * seen[sample.label] + 1, 2 * totals[sample.label])
+        place = (seen[sample.label] + 0.5) / totals[sample.label]
         places[sample] = (place, digests[sample])
         seen[sample.label] += 1
     return sorted(samples, key=places.__getitem__)
@@ -110,11 +109,11 @@ def write_shard(
     webdataset = needed("webdataset", "webdataset")
     with out.file(name) as file:
         tar = webdataset.TarWriter(file, encoder=False, mtime=0, mode=0o644, user="", group="")
-        for key, sample in samples:
-            content = {sample.extension: _content(dataset, sample), **members(key, sample)}
-            tar.write({"__key__": key, **content})
-            out.tick()
-        tar.close()
+        with tar:
+            for key, sample in samples:
+                content = {sample.extension: _content(dataset, sample), **members(key, sample)}
+                tar.write({"__key__": key, **content})
+                out.tick()
         size = file.tell()
         file.seek(0)
         digest = digest_of(file)  # type: ignore[arg-type]
