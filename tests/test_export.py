@@ -14,16 +14,16 @@ from pathlib import Path
 
 import pytest
 import trees
-from helpers import LOCK, WHEEL, Row, nanokinetics, read_table, snapshot, wait_until
+from filelock import FileLock
+from helpers import LOCK, WHEEL, Row, commands, nanokinetics, read_table, snapshot, wait_until
 
 from nanokinetics import build
-from nanokinetics.cli import export as command
 from nanokinetics.cli import main
 from nanokinetics.errors import EnvironmentFault, InputError
-from nanokinetics.export import FORMATS, export
+from nanokinetics.export import FORMATS, export, mmaction2
 from nanokinetics.export.dataset import Sample, read
-from nanokinetics.export.options import Options, parse_bytes
-from nanokinetics.export.output import JOURNAL
+from nanokinetics.export.options import LABEL_IDS, METADATA, Options, parse_bytes
+from nanokinetics.export.output import FILES, JOURNAL
 from nanokinetics.export.shards import cut, mixed
 from nanokinetics.export.webdataset import keyed
 from nanokinetics.scan import scan
@@ -152,6 +152,21 @@ def test_a_split_without_a_clip_is_left_out(dataset, capsys) -> None:
     assert main(["export", str(dataset), "--format", "vjepa"]) == 0
     assert "val: no clip yet" in capsys.readouterr().out
     assert names(dataset.parent / "nano-k400-exports/vjepa") == {"train.csv"}
+
+
+@pytest.mark.parametrize(
+    ("dataset_name", "labels", "name"),
+    [
+        ("kinetics", 400, "kinetics400"),
+        ("kinetics", 5, "kinetics400"),
+        ("kinetics", 600, "kinetics600"),
+        ("kinetics", 700, "kinetics700"),
+        ("ssv2", 174, "sthv2"),
+        ("folder", 400, "folder"),
+    ],
+)
+def test_mmaction2_has_its_own_names_for_datasets(dataset_name, labels, name) -> None:
+    assert mmaction2.name_of({"dataset": dataset_name, "labels": [""] * labels}) == name
 
 
 # -- shards
@@ -429,9 +444,21 @@ def test_damage_of_the_tables_is_named(dataset) -> None:
     for name in ("classes.csv", "stats.csv", "run.json"):
         (dataset / name).unlink()
         with pytest.raises(
-            InputError, match=r"run the same build again|name the --dest of a build"
+            InputError, match=r"run the same build again|name the folder of a build"
         ):
             export(dataset, "vjepa")
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(dataset, tmp_path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(EnvironmentFault, match="file/below: Not a directory"):
+        export(dataset, "vjepa", output=tmp_path / "file" / "below")
+
+
+def test_two_exports_at_once_do_not_mix(dataset, tmp_path) -> None:
+    folder = export(dataset, "vjepa", output=tmp_path / "out").folder
+    with FileLock(folder / LOCK), pytest.raises(InputError, match="another export is at work"):
+        export(dataset, "vjepa", output=folder)
 
 
 def test_wrong_usage_is_told_in_one_line(dataset, capsys) -> None:
@@ -455,8 +482,20 @@ def test_a_missing_package_is_named_with_what_to_install(dataset, monkeypatch) -
         export(dataset, "webdataset")
 
 
-def test_the_command_offers_every_format_and_their_values() -> None:
-    assert set(command.NAMES) == set(FORMATS)
+def test_the_command_offers_what_there_is() -> None:
+    offered = {action.dest: action.choices for action in commands()["export"]._actions}
+    assert set(offered["format"]) == set(FORMATS)
+    for name, known in (("label_ids", LABEL_IDS), ("files", FILES), ("metadata", METADATA)):
+        assert tuple(offered[name]) == known
+
+
+@pytest.mark.parametrize(
+    ("form", "option"),
+    [("vjepa", "label_ids"), ("torchvision", "files"), ("hf", "metadata"), ("hf", "colour")],
+)
+def test_a_value_that_there_is_not_is_refused_from_python_too(dataset, form, option) -> None:
+    with pytest.raises(InputError, match=option.replace("_", "-")):
+        export(dataset, form, **{option: "none"})
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ..errors import InputError
+from ..errors import EnvironmentFault, InputError
 from . import folders, huggingface, lists, mmaction2, video2dataset, webdataset
 from .dataset import Dataset, read
 from .options import SOURCE, Options
@@ -84,8 +84,8 @@ def export(
     The options are the fields of `Options` that the format takes. `tick` is called for each sample
     that is done. What an earlier export wrote there and this one does not is removed.
 
-    Raises InputError for anything that cannot be used, EnvironmentFault when a package is missing,
-    and OSError.
+    Raises InputError for anything that cannot be used, and EnvironmentFault when a package is
+    missing or the folder cannot be written to.
     """
     if format not in FORMATS:
         raise InputError(f"'{format}' is no format; there are {', '.join(FORMATS)}")
@@ -99,16 +99,16 @@ def export(
     asked = Options(**options)
     dataset = read(Path(dest), source_ids=asked.label_ids == SOURCE)
     folder = Path(output) if output else _beside(dataset.root, format)
-    inside = (dataset.root.resolve(), *dataset.root.resolve().parents)
     if dataset.root.resolve() in (folder.resolve(), *folder.resolve().parents):
         raise InputError(
             f"--output {folder} lies within the dataset, where loaders that read whole folders "
             "would take its clips twice; name a folder outside"
         )
-    if folder.resolve() in inside:
-        raise InputError(f"--output {folder} holds the dataset itself; name a new or empty folder")
-    with Output(folder, tick).opened() as out:
-        chosen.write(dataset, out, asked)
+    try:
+        with Output(folder, tick).opened() as out:
+            chosen.write(dataset, out, asked)
+    except OSError as error:
+        raise EnvironmentFault(f"{error.filename or folder}: {error.strerror or error}") from None
     return Exported(folder, {split: len(samples) for split, samples in dataset.splits.items()})
 
 

@@ -94,7 +94,7 @@ def read(dest: Path, *, source_ids: bool = False) -> Dataset:
     record = read_record(layout) if layout.run.is_file() else None
     if record is None:
         raise InputError(
-            f"{dest} holds no run.json, so it is no dataset; name the --dest of a build"
+            f"{dest} holds no run.json, so it is no dataset; name the folder of a build"
         )
     classes = _classes(layout, "source_id" if source_ids else "label_id")
     chosen = {label for labels in record["classes"].values() for label in labels}

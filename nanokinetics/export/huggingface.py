@@ -18,6 +18,8 @@ def write(dataset: Dataset, out: Output, options: Options) -> None:
 
     Without the card `datasets` guesses splits from names, and `val/training_dog/` would be train.
     """
+    if options.metadata == PARQUET:
+        needed("pyarrow.parquet", "parquet")  # before any file is placed
     for sample in dataset.samples:
         out.place(sample.path, dataset.file(sample), options.files)
         out.tick()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..errors import InputError
-from .output import SYMLINK
+from .output import FILES, SYMLINK
 
 LOCAL: Final = "local"
 SOURCE: Final = "source"
@@ -37,6 +37,13 @@ class Options:
     shard_bytes: int = 1000**3
 
     def __post_init__(self) -> None:
+        for name, value, known in (
+            ("label-ids", self.label_ids, LABEL_IDS),
+            ("files", self.files, FILES),
+            ("metadata", self.metadata, METADATA),
+        ):
+            if value not in known:
+                raise InputError(f"--{name} {value}: there are {', '.join(known)}")
         if self.shard_samples < 1:
             raise InputError(f"--shard-samples {self.shard_samples}: a shard holds 1 or more")
         if self.prefix is not None and any(c.isspace() for c in self.prefix):

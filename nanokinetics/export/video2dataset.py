@@ -23,7 +23,7 @@ MOST: Final = 10_000
 
 def write(dataset: Dataset, out: Output, options: Options) -> None:
     """A folder a split; the statistics of a shard are those of its clips in the ledger."""
-    needed("pyarrow.parquet", "parquet")  # before an hour of shards, not after
+    needed("pyarrow.parquet", "parquet")  # before an hour of shards, not after it
     limits = replace(options, shard_samples=min(options.shard_samples, MOST))
     for split, samples in dataset.splits.items():
         ordered = mixed(samples, seed_of(dataset))

@@ -15,6 +15,7 @@ from dataclasses import asdict
 from typing import Final
 
 from .dataset import Dataset, Sample
+from .extras import needed
 from .options import Options
 from .output import Output
 from .shards import Members, Shard, cut, json_of, mixed, sample_bytes, seed_of, write_shard
@@ -23,6 +24,7 @@ INDEX: Final = "shards.json"
 
 
 def write(dataset: Dataset, out: Output, options: Options) -> None:
+    needed("webdataset", "webdataset")  # before anything is taken away
     out.withdraw(INDEX)
     splits = {
         split: _shards(dataset, out, options, split, samples)
