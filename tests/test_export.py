@@ -60,7 +60,7 @@ def names(folder: Path) -> set[str]:
 
 def split_lines(path: Path) -> list[tuple[str, int]]:
     """A list as SlowFast and MMAction2 read it: a line is cut at its blanks, and has two parts."""
-    pairs = [line.strip().split(" ") for line in path.read_text("utf-8").splitlines()]
+    pairs = [line.split() for line in path.read_text("utf-8").splitlines()]
     return [(path, int(label)) for path, label in pairs]
 
 
