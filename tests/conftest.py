@@ -5,16 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from nanokinetics import build
 from nanokinetics.demo.scenario import Scenario
 from nanokinetics.demo.site import DemoSite
 
 pytest.register_assert_rewrite("helpers")
 
-from helpers import Bench, Row  # noqa: E402 - its asserts are to be explained too
+import trees  # noqa: E402 - asserts of what is imported from here on are to be explained too
+from helpers import WHEEL, Bench, Row, write_csv  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +37,27 @@ def bench(films, tmp_path) -> Iterator[Callable[..., Bench]]:
             return Bench(tmp_path, site, rows, n, *options, **more)
 
         yield make
+
+
+@pytest.fixture(scope="module")
+def nano_k400(films, tmp_path_factory) -> Path:
+    """A small dataset of awkward labels and ids in two splits, made from clips on this disk."""
+    folder = tmp_path_factory.mktemp("export").resolve()
+    labels = ("training dog", "massaging person's head", "hurling (sport)", "yoga")
+    rows = [
+        replace(row, split="val" if number % 5 > 2 else "train")
+        for number, row in enumerate(trees.kinetics_rows(labels, 5))
+    ]
+    others = [Row("abseiling", "other000001", 1, 2), Row("running", "other000002", 1, 2)]
+    build(
+        "kinetics",
+        source="local",
+        src=trees.lay(folder / "source", trees.kinetics_clips(films, rows)),
+        annotations=[write_csv(folder / "annotations.csv", [*rows, *others])],
+        classes=labels,
+        n={"train": 3, "val": 2},
+        workers=1,
+        ffmpeg=WHEEL,
+        dest=folder / "nano-k400",
+    )
+    return folder / "nano-k400"

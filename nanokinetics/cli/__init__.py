@@ -10,11 +10,11 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from . import build, demo, sample
+from . import build, demo, export, sample
 from .guard import guarded
 from .options import Parser
 
-COMMANDS = (build, sample, demo)
+COMMANDS = (build, sample, export, demo)
 """In the order of the help. Each has `add`, which gives it a parser, and `run`."""
 
 EXAMPLES = """\
@@ -26,6 +26,8 @@ examples:
   nanokinetics build kinetics --annotations train.csv --split train --num-classes 20 --n 10 \\
       --dest nano-k400
       fetch it; the same command goes on where it stopped
+  nanokinetics export nano-k400 --format webdataset
+      as a training loader reads it
 
 exit codes:
   0 every quota met   1 error   2 bad usage or input   3 finished, but some class is short

@@ -1,0 +1,65 @@
+"""`nanokinetics export`: a dataset as a training loader reads it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ..errors import ExitCode
+from .options import add_command, add_quiet, typed
+
+NAMES: Final = (
+    *("vjepa", "slowfast", "mmaction2", "torchvision", "imagefolder", "hf", "fiftyone"),
+    *("webdataset", "video2dataset"),
+)
+"""The formats; their writers are imported when one is asked for."""
+
+
+def add(commands: Any) -> None:
+    parser = add_command(
+        commands,
+        "export",
+        run,
+        "write a dataset as a training loader reads it",
+        "nanokinetics export nano-k400 --format webdataset",
+    )
+    parser.add_argument("dest", metavar="DEST", help="the folder of the dataset")
+    add = parser.add_argument
+    add("--format", choices=NAMES, required=True, help="which loader it is for")
+    add("--output", metavar="DIR", help="where to (default: DEST-exports/FORMAT)")
+    add(
+        "--label-ids",
+        choices=("local", "source"),
+        help="number the chosen classes (local, the default), or all of the annotations (source)",
+    )
+    add("--prefix", metavar="TEXT", help="lists: what stands before each path")
+    add(
+        "--files",
+        choices=("symlink", "hardlink", "copy"),
+        help="trees: how files get there (default: symlink)",
+    )
+    add("--metadata", choices=("csv", "parquet"), help="hf: the kind of table (default: csv)")
+    add("--shard-samples", metavar="N", type=int, help="most samples of a shard (default: 1000)")
+    add("--shard-bytes", metavar="SIZE", type=typed(_bytes), help="most bytes (default: 1G)")
+    add_quiet(parser)
+
+
+def run(options: dict[str, Any]) -> ExitCode:
+    from tqdm import tqdm
+
+    from ..export import export
+
+    quiet = options.pop("quiet")
+    asked = {name: value for name, value in options.items() if value is not None}
+    with tqdm(unit=" samples", disable=True if quiet else None, leave=False) as bar:
+        made = export(asked.pop("dest"), asked.pop("format"), tick=bar.update, **asked)
+    if not quiet:
+        for split, count in made.samples.items():
+            print(f"{split}: {count} samples" if count else f"{split}: no clip yet, left out")
+        print(f"in {made.folder}")
+    return ExitCode.OK
+
+
+def _bytes(text: str) -> int:
+    from ..export.options import parse_bytes
+
+    return parse_bytes(text)

@@ -1,0 +1,120 @@
+"""Datasets as training loaders read them, derived from the ledger; can be made again at any time.
+
+A format is a module here and a line in FORMATS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from ..errors import EnvironmentFault, InputError
+from . import folders, huggingface, lists, mmaction2, video2dataset, webdataset
+from .dataset import Dataset, read
+from .options import SOURCE, Options
+from .output import Output
+
+__all__ = ["FORMATS", "Exported", "Format", "export"]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """What a format is for, what writes it, and which fields of `Options` it takes."""
+
+    about: str
+    write: Callable[[Dataset, Output, Options], None]
+    takes: frozenset[str]
+
+
+_IDS: Final = "label_ids"
+_SHARDS: Final = (_IDS, "shard_samples", "shard_bytes")
+_IMAGEFOLDER: Final = Format(
+    "a tree a split, with the same class folders", folders.torchvision, frozenset({"files"})
+)
+
+FORMATS: Final = {
+    "vjepa": Format(
+        "lists of absolute paths: V-JEPA, V-JEPA 2, nano-jepa, VideoMAE",
+        lists.vjepa,
+        frozenset({_IDS, "prefix"}),
+    ),
+    "slowfast": Format(
+        "lists of relative paths: SlowFast, PyTorchVideo",
+        lists.slowfast,
+        frozenset({_IDS, "prefix"}),
+    ),
+    "mmaction2": Format("the folder of its stock configs", mmaction2.write, frozenset({_IDS})),
+    "torchvision": _IMAGEFOLDER,
+    "imagefolder": _IMAGEFOLDER,
+    "hf": Format(
+        "Hugging Face datasets", huggingface.write, frozenset({_IDS, "files", "metadata"})
+    ),
+    "fiftyone": Format(
+        "a tree of labels a split: FiftyOne", folders.fiftyone, frozenset({"files"})
+    ),
+    "webdataset": Format("tar shards", webdataset.write, frozenset(_SHARDS)),
+    "video2dataset": Format(
+        "tar shards with tables, as video2dataset makes them",
+        video2dataset.write,
+        frozenset(_SHARDS),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export came to: where it is, and the samples of each split."""
+
+    folder: Path
+    samples: dict[str, int]
+
+
+def export(
+    dest: str | Path,
+    format: str,  # noqa: A002 - as the option is called
+    *,
+    output: str | Path | None = None,
+    tick: Callable[[], object] = lambda: None,
+    **options: Any,
+) -> Exported:
+    """Write the finished clips of a dataset in a format, into `output` or beside the dataset.
+
+    The options are the fields of `Options` that the format takes. `tick` is called for each sample
+    that is done. What an earlier export wrote there and this one does not is removed.
+
+    Raises InputError for anything that cannot be used, and EnvironmentFault when a package is
+    missing or the folder cannot be written to.
+    """
+    if format not in FORMATS:
+        raise InputError(f"'{format}' is no format; there are {', '.join(FORMATS)}")
+    chosen = FORMATS[format]
+    for name in options:
+        if name not in chosen.takes:
+            takers = ", ".join(each for each, known in FORMATS.items() if name in known.takes)
+            raise InputError(
+                f"--{name.replace('_', '-')} says nothing to {format}, only to {takers}"
+            )
+    asked = Options(**options)
+    dataset = read(Path(dest), source_ids=asked.label_ids == SOURCE)
+    folder = Path(output) if output else _beside(dataset.root, format)
+    if dataset.root.resolve() in (folder.resolve(), *folder.resolve().parents):
+        raise InputError(
+            f"--output {folder} lies within the dataset, where loaders that read whole folders "
+            "would take its clips twice; name a folder outside"
+        )
+    try:
+        with Output(folder, tick).opened() as out:
+            chosen.write(dataset, out, asked)
+    except OSError as error:
+        raise EnvironmentFault(f"{error.filename or folder}: {error.strerror or error}") from None
+    return Exported(folder, {split: len(samples) for split, samples in dataset.splits.items()})
+
+
+def _beside(root: Path, format: str) -> Path:  # noqa: A002
+    if not root.name:
+        raise InputError("this dataset has no folder beside it; name one with --output")
+    beside = root.with_name(f"{root.name}-exports") / format
+    here = Path.cwd()
+    return beside.relative_to(here) if beside.is_relative_to(here) else beside

@@ -1,0 +1,19 @@
+"""Packages that only some formats need."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from ..errors import EnvironmentFault
+
+
+def needed(package: str, extra: str) -> Any:
+    """Import a package. Raises EnvironmentFault, with what to install, when it is not here."""
+    try:
+        return importlib.import_module(package)
+    except ImportError:
+        raise EnvironmentFault(
+            f"this format is written with {package.partition('.')[0]}, which is not here; "
+            f"pip install 'nanokinetics[{extra}]'"
+        ) from None

@@ -1,0 +1,37 @@
+"""Trees of class folders, for loaders that number the classes themselves."""
+
+from __future__ import annotations
+
+from ..errors import InputError
+from .dataset import Dataset
+from .options import Options
+from .output import Output
+
+
+def torchvision(dataset: Dataset, out: Output, options: Options) -> None:
+    """`<split>/<class folder>/<file>`, as `ImageFolder`, `DatasetFolder` and `Kinetics` read it.
+
+    They number the folders of each split by themselves, so all splits must have the same ones.
+    Raises InputError where a class has no clip in a split.
+    """
+    lacking = [
+        f"{split} has no clip of {', '.join(map(repr, classes))}"
+        for split, samples in dataset.splits.items()
+        if (classes := sorted(dataset.label_ids.keys() - {s.label for s in samples}))
+    ]
+    if lacking:
+        raise InputError(
+            f"{'; '.join(lacking)}: the class numbers of this loader would differ from split to "
+            "split; build the same classes for every split, or export lists (--format vjepa)"
+        )
+    for sample in dataset.samples:
+        out.place(sample.path, dataset.file(sample), options.files)
+        out.tick()
+
+
+def fiftyone(dataset: Dataset, out: Output, options: Options) -> None:
+    """`<split>/<label>/<file>`: the folder's name is the label, blanks and all."""
+    for sample in dataset.samples:
+        name = f"{sample.split}/{sample.label}/{sample.file_name}"
+        out.place(name, dataset.file(sample), options.files)
+        out.tick()

@@ -1,0 +1,58 @@
+"""What may be asked of an export."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from ..errors import InputError
+from .output import FILES, SYMLINK
+
+LOCAL: Final = "local"
+SOURCE: Final = "source"
+LABEL_IDS: Final = (LOCAL, SOURCE)
+
+CSV: Final = "csv"
+PARQUET: Final = "parquet"
+METADATA: Final = (CSV, PARQUET)
+
+_UNITS: Final = {"": 1, "K": 1000, "M": 1000**2, "G": 1000**3}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of the command line under the same names; each format takes some of them.
+
+    label_ids: `local` counts the chosen classes, `source` all of the annotations. prefix: stands
+    before each path of a list. files: how files get into a tree. metadata: the kind of table.
+    shard_samples, shard_bytes: the most that a shard may hold.
+    """
+
+    label_ids: str = LOCAL
+    prefix: str | None = None
+    files: str = SYMLINK
+    metadata: str = CSV
+    shard_samples: int = 1000
+    shard_bytes: int = 1000**3
+
+    def __post_init__(self) -> None:
+        for name, value, known in (
+            ("label-ids", self.label_ids, LABEL_IDS),
+            ("files", self.files, FILES),
+            ("metadata", self.metadata, METADATA),
+        ):
+            if value not in known:
+                raise InputError(f"--{name} {value}: there are {', '.join(known)}")
+        if self.shard_samples < 1:
+            raise InputError(f"--shard-samples {self.shard_samples}: a shard holds 1 or more")
+        if self.prefix is not None and any(c.isspace() for c in self.prefix):
+            raise InputError(f"--prefix '{self.prefix}' holds a blank, which lists cannot quote")
+
+
+def parse_bytes(text: str) -> int:
+    """Bytes of `500000`, `256M` or `1.5G` (powers of 1000). Raises InputError."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMG]?)B?", text.strip(), re.IGNORECASE)
+    if not match:
+        raise InputError(f"'{text}' is no size; write 500000, 256M or 1G")
+    return int(float(match[1]) * _UNITS[match[2].upper()])

@@ -1,0 +1,139 @@
+"""Which samples go into which shard, and how a shard is written.
+
+Every shard is to hold the mix of classes of the whole split. So each class is put in the order of
+SHA-256 of `{seed}:shard:{path}` and spread evenly over the split: the i-th of n samples stands at
+(i + 1/2) / n. The split, in this order, is cut into as few shards of equal numbers of samples as
+the limits allow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..errors import InputError
+from ..files import digest_of
+from .dataset import Dataset, Sample
+from .extras import needed
+from .options import Options
+from .output import Output
+
+_BLOCK: Final = 512
+_RECORD: Final = 10_240
+"""Bytes of which a tar's headers, and a whole tar, are multiples."""
+
+Members = Mapping[str, bytes]
+"""What accompanies a sample's file in a shard: bytes by extension."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A finished shard, as `shards.json` tells of it."""
+
+    file: str
+    samples: int
+    classes: int
+    bytes: int
+    sha256: str
+
+
+def mixed(samples: Sequence[Sample], seed: str) -> list[Sample]:
+    """The samples of a split in an order of which every stretch holds the mix of the whole."""
+    digests = {
+        sample: hashlib.sha256(f"{seed}:shard:{sample.path}".encode()).hexdigest()
+        for sample in samples
+    }
+    totals = Counter(sample.label for sample in samples)
+    seen: Counter[str] = Counter()
+    places: dict[Sample, tuple[float, str]] = {}
+    for sample in sorted(samples, key=digests.__getitem__):
+        place = (seen[sample.label] + 0.5) / totals[sample.label]
+        places[sample] = (place, digests[sample])
+        seen[sample.label] += 1
+    return sorted(samples, key=places.__getitem__)
+
+
+def cut(sizes: Sequence[int], options: Options) -> list[range]:
+    """Positions of each shard's samples; `sizes` are the bytes that each takes in a tar.
+
+    The numbers of samples differ by one at most. Raises InputError when one sample is too large.
+    """
+    if largest := next((s for s in sizes if tar_bytes(s) > options.shard_bytes), None):
+        raise InputError(
+            f"a sample takes {tar_bytes(largest)} bytes, more than --shard-bytes "
+            f"{options.shard_bytes}; allow more"
+        )
+    sums = [0, *itertools.accumulate(sizes)]
+    count = max(-(-len(sizes) // options.shard_samples), -(-sums[-1] // options.shard_bytes))
+    while True:
+        bounds = [len(sizes) * i // count for i in range(count + 1)]
+        parts = [range(*bound) for bound in itertools.pairwise(bounds)]
+        if all(tar_bytes(sums[p.stop] - sums[p.start]) <= options.shard_bytes for p in parts):
+            return parts
+        count += 1
+
+
+def tar_bytes(members: int) -> int:
+    """The size of a whole tar whose members take as many bytes."""
+    return -(-(members + 2 * _BLOCK) // _RECORD) * _RECORD
+
+
+def member_bytes(name: str, size: int) -> int:
+    """What a member takes in a tar: its header, its data, and a second header for a long name."""
+    plain = name.isascii() and len(name) <= 100
+    return _BLOCK * (1 + -(-size // _BLOCK)) + (0 if plain else 3 * _BLOCK)
+
+
+def sample_bytes(sample: Sample, key: str, members: Members) -> int:
+    """What a sample takes in a tar."""
+    sizes = {sample.extension: sample.bytes} | {name: len(data) for name, data in members.items()}
+    return sum(member_bytes(f"{key}.{name}", size) for name, size in sizes.items())
+
+
+def write_shard(
+    dataset: Dataset,
+    out: Output,
+    name: str,
+    samples: Sequence[tuple[str, Sample]],
+    members: Callable[[str, Sample], Members],
+) -> Shard:
+    """Write one tar of samples under their keys: the same bytes whenever it is made again.
+
+    Raises InputError for a file that is no longer the one in the ledger.
+    """
+    webdataset = needed("webdataset", "webdataset")
+    with out.file(name) as file:
+        tar = webdataset.TarWriter(file, encoder=False, mtime=0, mode=0o644, user="", group="")
+        with tar:
+            for key, sample in samples:
+                content = {sample.extension: _content(dataset, sample), **members(key, sample)}
+                tar.write({"__key__": key, **content})
+                out.tick()
+        size = file.tell()
+        file.seek(0)
+        digest = digest_of(file)  # type: ignore[arg-type]
+    return Shard(name, len(samples), len({s.label for _, s in samples}), size, digest)
+
+
+def _content(dataset: Dataset, sample: Sample) -> bytes:
+    data = dataset.file(sample).read_bytes()
+    if hashlib.sha256(data).hexdigest() != sample.row["sha256"]:
+        raise InputError(
+            f"{dataset.file(sample)} is not the file that stats.csv tells of (its sha256 differs); "
+            "remove it and run the same build again"
+        )
+    return data
+
+
+def seed_of(dataset: Dataset) -> str:
+    return str(dataset.record["seed"])
+
+
+def json_of(value: Any) -> bytes:
+    """JSON on one line, the same whenever it is made again."""
+    return json.dumps(value, ensure_ascii=False).encode()

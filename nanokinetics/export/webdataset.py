@@ -1,0 +1,85 @@
+"""WebDataset: `train-000000.tar`, … with a sample's file, `.cls`, `.json` and `.txt` side by side.
+
+`shards.json` tells what was written. It is taken away first and comes last, so that shards without
+it are those of an export that was cut off.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Final
+
+from .dataset import Dataset, Sample
+from .extras import needed
+from .options import Options
+from .output import Output
+from .shards import Members, Shard, cut, json_of, mixed, sample_bytes, seed_of, write_shard
+
+INDEX: Final = "shards.json"
+
+
+def write(dataset: Dataset, out: Output, options: Options) -> None:
+    needed("webdataset", "webdataset")  # before anything is taken away
+    out.withdraw(INDEX)
+    splits = {
+        split: _shards(dataset, out, options, split, samples)
+        for split, samples in dataset.splits.items()
+        if samples
+    }
+    index = {
+        "label_ids": options.label_ids,
+        "seed": seed_of(dataset),
+        "classes": dict(dataset.label_ids),
+        "splits": {split: _told(split, shards) for split, shards in splits.items()},
+    }
+    out.text(INDEX, json.dumps(index, indent=2, ensure_ascii=False) + "\n")
+
+
+def _shards(
+    dataset: Dataset, out: Output, options: Options, split: str, samples: Sequence[Sample]
+) -> list[Shard]:
+    ordered = list(keyed(mixed(samples, seed_of(dataset))).items())
+    sizes = [sample_bytes(sample, key, members(key, sample)) for key, sample in ordered]
+    return [
+        write_shard(dataset, out, f"{split}-{n:06d}.tar", ordered[p.start : p.stop], members)
+        for n, p in enumerate(cut(sizes, options))
+    ]
+
+
+def _told(split: str, shards: Sequence[Shard]) -> dict[str, object]:
+    return {
+        "shards": f"{split}-{{000000..{len(shards) - 1:06d}}}.tar",
+        "samples": sum(shard.samples for shard in shards),
+        "files": [asdict(shard) for shard in shards],
+    }
+
+
+def keyed(samples: Sequence[Sample]) -> dict[str, Sample]:
+    """A key for each sample: its own, without dots and slashes, which would end a key.
+
+    Keys that would be the same, as those of one window with two labels, get the beginning of the
+    SHA-256 of their path.
+    """
+    plain = [re.sub(r"[./\s]", "_", sample.row["key"]) for sample in samples]
+    times = Counter(plain)
+    return {
+        key if times[key] == 1 else f"{key}-{_digest(sample)}": sample
+        for key, sample in zip(plain, samples, strict=True)
+    }
+
+
+def _digest(sample: Sample) -> str:
+    return hashlib.sha256(sample.path.encode()).hexdigest()[:16]
+
+
+def members(key: str, sample: Sample) -> Members:  # noqa: ARG001 - video2dataset tells the key
+    return {
+        "cls": str(sample.label_id).encode(),
+        "json": json_of(sample.record()),
+        "txt": sample.label.encode(),
+    }

@@ -1,0 +1,111 @@
+"""Training loaders read what `export` wrote: the code of docs/loaders.md, run as it stands.
+
+Each section's command makes the export and its code leaves `samples`, which are held against
+`stats.csv`. A loader that is not installed is skipped by name; `test_export.py` reads what is
+written for it by the rules of its documentation.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import read_table
+
+from nanokinetics.cli import main
+from nanokinetics.export import export
+
+PAGE = Path(__file__).parent.parent / "docs" / "loaders.md"
+SECTIONS = re.findall(
+    r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL
+)
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+REPORT = "\nimport json; print('\\n' + json.dumps([(str(a), b) for a, b in samples]))\n"
+
+
+def blocks(text: str, language: str) -> str:
+    return "".join(block for kind, block in FENCE.findall(text) if kind == language)
+
+
+def packages(code: str) -> set[str]:
+    """The packages that a piece of code imports."""
+    found = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            found |= {name.name.partition(".")[0] for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(str(node.module).partition(".")[0])
+    return found
+
+
+def loaded(code: str, folder: Path) -> Any:
+    """What a program prints as JSON on its last line, in a process of its own."""
+    offline = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(folder / ".hf")}
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env=os.environ | offline,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize(("heading", "text"), SECTIONS, ids=[heading for heading, _ in SECTIONS])
+def test_the_loader_agrees_with_the_ledger(heading: str, text: str, nano_k400, monkeypatch) -> None:
+    code, commands = blocks(text, "python"), blocks(text, "sh")
+    for name in sorted(packages(code)):
+        if importlib.util.find_spec(name) is None:
+            pytest.skip(f"{name} is not installed (pip install '.[loaders]', where it can be)")
+    monkeypatch.chdir(nano_k400.parent)
+    for line in commands.splitlines():
+        program, *arguments = shlex.split(line)
+        if program == "nanokinetics":
+            assert main([*arguments, "--quiet"]) == 0
+    samples = loaded(code + REPORT, nano_k400.parent)
+    classes = {row["label"]: row for row in read_table(nano_k400 / "classes.csv")}
+    ids = "source_id" if "source" in commands else "label_id"
+    rows = [row for row in read_table(nano_k400 / "stats.csv") if row["split"] == "train"]
+    assert len(samples) == len(rows) > 0
+    assert {((nano_k400 / path).resolve(), each) for path, each in samples} == {
+        (
+            nano_k400 / row["path"],
+            row["label"] if heading == "FiftyOne" else int(classes[row["label"]][ids]),
+        )
+        for row in rows
+    }
+
+
+def test_hugging_face_tells_the_splits_apart(nano_k400) -> None:
+    """`val/training_dog` is no part of train; with parquet as with csv, types included."""
+    if importlib.util.find_spec("datasets") is None:
+        pytest.skip("datasets is not installed")
+    export(nano_k400, "hf", metadata="parquet", output=nano_k400.parent / "parquet")
+    code = """
+import json
+from datasets import Video, load_dataset
+columns = ("label", "youtube_id", "time_start")
+splits = load_dataset("./parquet")
+splits = {name: rows.cast_column("video", Video(decode=False)) for name, rows in splits.items()}
+print("\\n" + json.dumps([(name, row["video"]["path"], *(row[column] for column in columns))
+                        for name, rows in splits.items() for row in rows]))
+"""
+    found = {
+        (split, Path(path).resolve(), *rest)
+        for split, path, *rest in loaded(code, nano_k400.parent)
+    }
+    assert found == {
+        (r["split"], nano_k400 / r["path"], r["label"], r["youtube_id"], float(r["time_start"]))
+        for r in read_table(nano_k400 / "stats.csv")
+    }
