@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from .. import config
 from ..errors import ExitCode, InputError, NanokineticsError
@@ -14,7 +14,7 @@ from .options import add_choice, add_command, as_json
 if TYPE_CHECKING:
     from ..estimate import Estimate
 
-SHOWN: int = 10
+SHOWN: Final = 10
 """Short classes that are named; `classes.csv` of a build, and --json, have all of them."""
 
 
