@@ -212,6 +212,12 @@ class NetworkConfig:
     proxy: str | None = None
     yt_dlp_args: str = ""
 
+    def __post_init__(self) -> None:
+        if self.proxy and not re.match(r"(https?|socks(4a?|5h?))://[^/]*[^/@]", self.proxy):
+            raise InputError("--proxy is like http://HOST:PORT or socks5://USER:PASSWORD@HOST:PORT")
+        if self.cookies is not None and not self.cookies.is_file():
+            raise InputError(f"--cookies: there is no file {self.cookies}")
+
 
 @dataclass(frozen=True, kw_only=True)
 class BuildConfig(SampleConfig):
@@ -270,10 +276,7 @@ class BuildConfig(SampleConfig):
         _ = self.per_hour  # checks its own value
         if self.block_wait <= 0:
             raise InputError("--block-wait is a duration above 0")
-        if self.proxy and not re.match(r"(https?|socks(4a?|5h?))://[^/]*[^/@]", self.proxy):
-            raise InputError("--proxy is like http://HOST:PORT or socks5://USER:PASSWORD@HOST:PORT")
-        if self.cookies is not None and not self.cookies.is_file():
-            raise InputError(f"--cookies: there is no file {self.cookies}")
+        _ = self.network  # checks its own values
         _ = self.video  # checks its own values
 
     @property
