@@ -212,7 +212,7 @@ def of_run(stats: Path) -> Costs:
 
     Raises InputError for a table that cannot be read, or that holds no clip from YouTube.
     """
-    made = {id_: row for id_, row in _rows(stats) if row["source"] != ADOPTED}
+    made = {id_: row for id_, row in _rows(stats, _NEEDED) if row["source"] != ADOPTED}
     try:
         span = sum(float(row["time_end"]) - float(row["time_start"]) for row in made.values())
         fetched = sum(int(row["downloaded_bytes"]) for row in made.values())
@@ -231,7 +231,7 @@ def of_run(stats: Path) -> Costs:
     failed = stats.with_name(FAILED)
     gone = {
         id_
-        for id_, row in (_rows(failed) if failed.exists() else ())
+        for id_, row in (_rows(failed, ("reason",)) if failed.exists() else ())
         if id_ not in made and row["reason"] in _REPLACED
     }
     asked = len(made) + len(gone)
@@ -247,16 +247,29 @@ def of_run(stats: Path) -> Costs:
     )
 
 
+_NEEDED: Final = (
+    *("time_start", "time_end", "source", "bytes", "downloaded_bytes", "total_seconds"),
+    "finished_at",
+)
 _REPLACED: Final = frozenset(str(reason) for reason in Reason if reason.replaced)
 
 
-def _rows(path: Path) -> Iterator[tuple[ClipId, dict[str, str]]]:
-    """The rows of a table of a build, under what tells one clip from another."""
+def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[ClipId, dict[str, str]]]:
+    """The rows of a table of a build, under what tells one clip from another.
+
+    A torn last row is passed over: the build may be at work.
+    """
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file, restval=""):
-                yield ClipId(row["split"], row["label"], row["key"]), row
+            table = csv.DictReader(file)
+            for name in ("split", "label", "key", *columns):
+                if name not in (table.fieldnames or ()):
+                    why = f"has no column '{name}', so it is not such a table of a build"
+                    raise InputError(f"--stats: {path} {why}")
+            for row in table:
+                if None not in row.values():
+                    yield ClipId(row["split"], row["label"], row["key"]), row
     except OSError as error:
         raise InputError(f"--stats: {path} cannot be read: {error.strerror}") from None
-    except (KeyError, csv.Error, UnicodeDecodeError):
-        raise InputError(f"--stats: {path} is no {path.name} of a build") from None
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise InputError(f"--stats: {path} cannot be read: {error}") from None

@@ -126,7 +126,14 @@ STATS = (
 
 @pytest.mark.parametrize(
     "text",
-    ["", "a,b\n1,2\n", f"{STATS}\n", f"{STATS}\nk,train,yoga,,,local,9,0,1,x\n", "\xff\xfe\0"],
+    [
+        "",
+        "a,b\n1,2\n",
+        "key,split,label,reason\nk,train,yoga,private\n",
+        f"{STATS}\n",
+        f"{STATS}\nk,train,yoga,,,local,9,0,1,x\n",
+        "\xff\xfe\0",
+    ],
 )
 def test_a_table_that_tells_nothing_is_refused_by_name(tmp_path: Path, text: str) -> None:
     path = tmp_path / "stats.csv"
@@ -136,6 +143,13 @@ def test_a_table_that_tells_nothing_is_refused_by_name(tmp_path: Path, text: str
     for wrong in (tmp_path, tmp_path / "none.csv"):
         with pytest.raises(InputError, match=str(wrong)):
             of_run(wrong)
+
+
+def test_a_row_that_is_being_written_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "stats.csv"
+    row = "k,train,yoga,0,10,youtube,30,20,3,2026-01-01T00:00:00Z"
+    path.write_text(f"{STATS}\n{row}\nk2,train,yo")
+    assert (of_run(path).fetched, of_run(path).kept) == (2, 3)
 
 
 def test_waits_between_clips_and_runs_are_not_counted_as_work(tmp_path: Path) -> None:
