@@ -59,11 +59,17 @@ def estimate(bench: Bench, n: int) -> dict[str, object]:
     return found
 
 
-def test_a_larger_build_takes_what_the_smaller_one_let_expect(built: Bench) -> None:
+def test_a_larger_build_takes_what_the_smaller_one_let_expect_and_tells_scripts(
+    built: Bench,
+) -> None:
     coming = estimate(built, 6)
     larger = built.folder / "larger"
-    done = built.start("--n", "6", dest=larger).wait()
+    done = built.start("--n", "6", "--json", dest=larger).wait()
     assert done.code == 3, done.stderr  # five candidates of one class, some of them gone
+    *told, result = map(json.loads, done.stdout.splitlines())
+    assert {each["event"] for each in told} == {"progress"}
+    assert (result["event"], result["exit_code"]) == ("result", 3)
+    assert result["made"] == len(read_table(larger / "stats.csv"))
     fetched = sum(int(row["downloaded_bytes"]) for row in read_table(larger / "stats.csv"))
     kept = sum(path.stat().st_size for path in larger.rglob("*") if path.is_file())
     assert coming["fetched_bytes"] == pytest.approx(fetched, rel=WITHIN)
