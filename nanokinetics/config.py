@@ -57,6 +57,18 @@ def parse_duration(text: str | float) -> float:
     return found
 
 
+def hourly_budget(max_per_hour: int | None, cookies: object | None) -> int:
+    """Videos to ask for in any hour, 0 for no limit; None is what YouTube lets such a client have.
+
+    Raises InputError for a negative number.
+    """
+    if max_per_hour is None:
+        return GUEST_PER_HOUR if cookies is None else ACCOUNT_PER_HOUR
+    if max_per_hour < 0:
+        raise InputError(f"--max-per-hour is 0 or more, not {max_per_hour}")
+    return max_per_hour
+
+
 def parse_n(text: str) -> int | dict[str, int]:
     """The value of `--n`: `10`, or `train=10,val=2`. Raises InputError for anything else."""
     try:
@@ -200,6 +212,12 @@ class NetworkConfig:
     proxy: str | None = None
     yt_dlp_args: str = ""
 
+    def __post_init__(self) -> None:
+        if self.proxy and not re.match(r"(https?|socks(4a?|5h?))://[^/]*[^/@]", self.proxy):
+            raise InputError("--proxy is like http://HOST:PORT or socks5://USER:PASSWORD@HOST:PORT")
+        if self.cookies is not None and not self.cookies.is_file():
+            raise InputError(f"--cookies: there is no file {self.cookies}")
+
 
 @dataclass(frozen=True, kw_only=True)
 class BuildConfig(SampleConfig):
@@ -255,14 +273,10 @@ class BuildConfig(SampleConfig):
             raise InputError(f"--place is one of {', '.join(PLACES)}, not '{self.place}'")
         if self.workers is not None and not 1 <= self.workers <= 256:
             raise InputError(f"--workers is a number from 1 to 256, not {self.workers}")
-        if self.max_per_hour is not None and self.max_per_hour < 0:
-            raise InputError(f"--max-per-hour is 0 or more, not {self.max_per_hour}")
+        _ = self.per_hour  # checks its own value
         if self.block_wait <= 0:
             raise InputError("--block-wait is a duration above 0")
-        if self.proxy and not re.match(r"(https?|socks(4a?|5h?))://[^/]*[^/@]", self.proxy):
-            raise InputError("--proxy is like http://HOST:PORT or socks5://USER:PASSWORD@HOST:PORT")
-        if self.cookies is not None and not self.cookies.is_file():
-            raise InputError(f"--cookies: there is no file {self.cookies}")
+        _ = self.network  # checks its own values
         _ = self.video  # checks its own values
 
     @property
@@ -282,9 +296,7 @@ class BuildConfig(SampleConfig):
     @property
     def per_hour(self) -> int:
         """Videos to ask for in any hour; 0 for no limit."""
-        if self.max_per_hour is not None:
-            return self.max_per_hour
-        return GUEST_PER_HOUR if self.cookies is None else ACCOUNT_PER_HOUR
+        return hourly_budget(self.max_per_hour, self.cookies)
 
     @property
     def patience(self) -> float:

@@ -88,10 +88,14 @@ def is_refusal(failure: Failure) -> bool:
 
 def ending(failure: Failure) -> EnvironmentFault:
     """The end of a run for a reason that is no clip's: what is wrong, and what to do about it."""
-    remedy = _REMEDIES.get(failure.reason, _UNREACHABLE)
+    return EnvironmentFault(f"{remedy(failure)} ({failure.message})")
+
+
+def remedy(failure: Failure) -> str:
+    """What is wrong when every video fails so, and what to do about it."""
     if failure.reason not in _OF_THE_MACHINE and "certificate" in failure.message.lower():
-        remedy = _CERTIFICATE
-    return EnvironmentFault(f"{remedy} ({failure.message})")
+        return _CERTIFICATE
+    return _REMEDIES.get(failure.reason, _UNREACHABLE)
 
 
 _OF_THE_MACHINE: Final = frozenset({Reason.DISK_FULL, Reason.NOT_WRITABLE, Reason.NO_FFMPEG})

@@ -393,6 +393,11 @@ class Engine:
             return ended
         return EnvironmentFault(f"{ended}; {logs[-1]} has more")
 
+    def _to_ask(self) -> int:
+        """Clips still to be asked for, with those that will stand in for the gone among them."""
+        quotas = self._quotas
+        return quotas.waiting + quotas.waiting * quotas.replaced // max(1, quotas.made)
+
     def _progress(self) -> Progress:
         now, wall = self._clock.steady(), self._clock.wall()
         since, delay = self._pacer.closed_since, self._pacer.delay(now)
@@ -407,6 +412,8 @@ class Engine:
             blocked_until=wall + delay if since is not None and delay else None,
             blocked_by=self._blocked_by.words if self._blocked_by else "",
             resting_until=wall + rest if rest and rest > self._pacer.spacing else None,
+            waiting=self._quotas.waiting,
+            paced_seconds=self._pacer.soonest(self._to_ask(), now),
         )
 
 

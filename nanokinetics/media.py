@@ -42,11 +42,12 @@ REQUEST_SIZE: Final = 512 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Ffmpeg:
-    """An ffmpeg program and what its network code understands."""
+    """An ffmpeg program, what its network code understands, and the encoders it has."""
 
     path: str
     version: str
     http_options: frozenset[str]
+    encoders: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +134,12 @@ def _examine(path: str) -> Ffmpeg | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    if "libx264" not in encoders:
+    known = frozenset(re.findall(r"^ [VAS]\S{5} (\w+)", encoders, re.MULTILINE))
+    if "libx264" not in known:
         return None
     options = frozenset(re.findall(r"^ +-(\w+) ", "\n".join(protocols), re.MULTILINE))
     version = re.search(r"ffmpeg version (\S+)", about)
-    return Ffmpeg(path, version[1] if version else "unknown", options)
+    return Ffmpeg(path, version[1] if version else "unknown", options, known)
 
 
 def cut(

@@ -108,6 +108,21 @@ class Pacer:
         gap = self._last_start + self.spacing - now if self.spacing else 0.0
         return max(0.0, gate, gap, self._budget(now))
 
+    def soonest(self, count: int, now: float) -> float:
+        """Seconds until the last of so many further starts is allowed, if nobody refuses again."""
+        if count <= 0:
+            return 0.0
+        gate = max(0.0, self.closed_until - now) if self.closed_until is not None else 0.0
+        limit = self.policy.per_hour
+        if not limit:
+            return gate
+        hours, place = divmod(count - 1, limit)
+        before = limit - place  # an hour after the start that lies a whole budget before
+        budget = 0.0
+        if len(self._starts) >= before:
+            budget = max(0.0, self._starts[-before] + HOUR - now)
+        return max(gate, budget) + hours * HOUR
+
     def start(self, now: float) -> Ticket:
         """Take the permission that `delay` promised."""
         if self.delay(now) != 0:

@@ -1,26 +1,39 @@
-"""What a person sees while a build runs: a bar on a terminal, plain lines in a log."""
+"""What is told while a build runs: a bar on a terminal, plain lines in a log, JSON for scripts."""
 
 from __future__ import annotations
 
+import json
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol, TextIO
 
 from tqdm import tqdm
 
+from .words import duration
+
 LINE_EVERY: Final = 30.0
 """Seconds between the lines of a log."""
 
+OBJECT_EVERY: Final = 5.0
+"""Seconds between two JSON objects."""
+
 REDRAW_EVERY: Final = 0.25
 """Seconds between two drawings of the bar."""
+
+RECENT: Final = 600.0
+"""Seconds of work that the rate is taken over."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far a build has come. Counts are clips.
+
+    `waiting` are those that are still to be asked for, and `paced_seconds` is when, in seconds from
+    now, the hourly budget and a block let the last of them be asked for at the earliest.
 
     While YouTube refuses, `blocked_since` is when that began, in seconds since the epoch, and
     `blocked_until` when the next request may go out, None while one is on its way; `blocked_by`
@@ -36,6 +49,13 @@ class Progress:
     blocked_until: float | None = None
     blocked_by: str = ""
     resting_until: float | None = None
+    waiting: int = 0
+    paced_seconds: float = 0.0
+
+    @property
+    def is_held_up(self) -> bool:
+        """Whether nobody may be asked at present."""
+        return self.blocked_since is not None or self.resting_until is not None
 
     @property
     def state(self) -> str:
@@ -51,6 +71,54 @@ def _clock(at: float) -> str:
     then = datetime.fromtimestamp(at).astimezone()
     same_day = then.date() == datetime.now().astimezone().date()
     return then.strftime("%H:%M" if same_day else "%a %H:%M")
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast it goes: clips a second while nothing holds it up, and seconds left in all."""
+
+    rate: float
+    left: float
+
+    def __str__(self) -> str:
+        return f"{self.rate * 60:.1f} clips/min, {duration(self.left)} left"
+
+
+class Forecast:
+    """Makes a pace of the progress so far.
+
+    Time spent waiting for YouTube or for the budget is no work and spoils no rate; but it is part
+    of what is left.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time
+    ) -> None:
+        self._clock = clock
+        self._wall = wall
+        self._last: tuple[float, Progress] | None = None
+        self._worked = 0.0
+        self._marks: deque[tuple[float, int]] = deque()
+
+    def pace(self, progress: Progress) -> Pace | None:
+        """The pace by now; None until a clip was made."""
+        now = self._clock()
+        if self._last is not None and not self._last[1].is_held_up:
+            self._worked += now - self._last[0]
+        if self._last is None or progress.made != self._last[1].made:
+            self._marks.append((self._worked, progress.made))
+        self._last = (now, progress)
+        while len(self._marks) > 2 and self._marks[1][0] < self._worked - RECENT:
+            self._marks.popleft()
+        since, made_then = self._marks[0]
+        made, worked = progress.made - made_then, self._worked - since
+        if made <= 0 or worked <= 0:
+            return None
+        rate = made / worked
+        busy = (progress.waiting + progress.in_hand) / rate
+        until = progress.blocked_until or progress.resting_until
+        idle = max(0.0, until - self._wall()) if until else 0.0
+        return Pace(rate, max(progress.paced_seconds, idle + busy))
 
 
 class Reporter(Protocol):
@@ -70,10 +138,14 @@ class Silent:
 
 
 class Bar:
-    """A tqdm bar: made / wanted, what was replaced, and what it is doing."""
+    """A tqdm bar: made / wanted, the pace, what was replaced, and what it is doing.
+
+    tqdm's own figure of what is left knows nothing of budgets and blocks, and is not shown.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._forecast = Forecast()
         self._bar: tqdm[Any] | None = None
         self._next = 0.0
 
@@ -83,12 +155,14 @@ class Bar:
             self._bar = bar = tqdm(
                 total=progress.wanted,
                 initial=progress.made,
-                unit="clip",
+                bar_format="{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]",
                 file=self._stream,
                 dynamic_ncols=True,
                 mininterval=REDRAW_EVERY,
             )
-        counts = [f"{progress.replaced} replaced"] if progress.replaced else []
+        pace = self._forecast.pace(progress)
+        counts = [str(pace)] if pace else []
+        counts += [f"{progress.replaced} replaced"] if progress.replaced else []
         counts += [f"{progress.held} for later"] if progress.held else []
         bar.set_postfix_str(", ".join([*counts, progress.state]), refresh=False)
         bar.update(progress.made - bar.n)
@@ -108,28 +182,30 @@ class Bar:
 class Lines:
     """A line now and then, and whenever the state changes between going on and waiting."""
 
+    every: float = LINE_EVERY
+
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
         self._clock = clock
-        self._next = 0.0
-        self._waiting = False
+        self._forecast = Forecast(clock)
+        self._next = float("-inf")
+        self._was_held_up = False
         self._last = ""
 
     def update(self, progress: Progress) -> None:
-        now = self._clock()
-        waiting = progress.blocked_since is not None or progress.resting_until is not None
-        if now < self._next and waiting == self._waiting:
+        now, pace = self._clock(), self._forecast.pace(progress)
+        if now < self._next and progress.is_held_up == self._was_held_up:
             return
-        self._next, self._waiting = now + LINE_EVERY, waiting
-        self._write(progress)
+        self._next, self._was_held_up = now + self.every, progress.is_held_up
+        self._write(progress, pace)
 
-    def _write(self, progress: Progress) -> None:
+    def _write(self, progress: Progress, pace: Pace | None) -> None:
         line = (
             f"{progress.made}/{progress.wanted} clips, {progress.replaced} replaced, "
             f"{progress.held} for later, {progress.state}"
         )
         if line != self._last:
-            self.say(line)
+            self.say(f"{line}; {pace}" if pace else line)
             self._last = line
 
     def say(self, line: str) -> None:
@@ -139,9 +215,36 @@ class Lines:
     def close(self) -> None: ...
 
 
-def reporter(stream: TextIO | None = None, *, quiet: bool = False) -> Reporter:
-    """A bar on a terminal, lines elsewhere, silence if asked for."""
-    stream = stream or sys.stderr
+class Objects(Lines):
+    """The same for scripts: a JSON object a line, an `event` each."""
+
+    every = OBJECT_EVERY
+
+    def _write(self, progress: Progress, pace: Pace | None) -> None:
+        told = {
+            "clips_per_minute": round(pace.rate * 60, 2) if pace else None,
+            "seconds_left": round(pace.left) if pace else None,
+        }
+        self._print("progress", **asdict(progress), **told)
+
+    def say(self, line: str) -> None:
+        self._print("message", text=line)
+
+    def _print(self, event: str, **told: object) -> None:
+        print(
+            json.dumps({"event": event, **told}, ensure_ascii=False),
+            file=self._stream,
+            flush=True,
+        )
+
+
+def reporter(
+    stream: TextIO | None = None, *, quiet: bool = False, objects: bool = False
+) -> Reporter:
+    """A bar on a terminal, lines elsewhere, JSON objects to stdout or silence if asked for."""
     if quiet:
         return Silent()
+    if objects:
+        return Objects(stream or sys.stdout)
+    stream = stream or sys.stderr
     return Bar(stream) if stream.isatty() else Lines(stream)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -172,7 +173,14 @@ def test_what_sample_receives(
 
 @pytest.mark.parametrize(
     ("command", "config", "beside"),
-    [("build", BuildConfig, {"quiet"}), ("sample", SampleConfig, {"quiet", "output"})],
+    [
+        ("build", BuildConfig, {"quiet", "json"}),
+        (
+            "sample",
+            SampleConfig,
+            {"quiet", "json", "output", "stats", "max_per_hour", "cookies"},
+        ),
+    ],
 )
 def test_every_option_is_a_field_and_every_field_an_option(
     command: str, config: type, beside: set[str]
@@ -183,10 +191,10 @@ def test_every_option_is_a_field_and_every_field_an_option(
 
 @pytest.mark.parametrize("command", ["build", "sample"])
 def test_defaults_on_the_command_line_are_those_of_the_library(command: str, here: Path) -> None:
-    asked = vars(parser().parse_args(BUILD if command == "build" else SAMPLE))
-    for beside in ("run", "quiet", "output"):
-        asked.pop(beside, None)
     config = BuildConfig if command == "build" else SampleConfig
+    given = vars(parser().parse_args(BUILD if command == "build" else SAMPLE))
+    names = {field.name for field in fields(config)}
+    asked = {name: value for name, value in given.items() if name in names}
     required = {"dataset", "annotations", "n"} | ({"dest"} if command == "build" else set())
     assert config(**asked) == config(**{name: asked[name] for name in required})
 
@@ -286,6 +294,9 @@ BAD_USAGE = [
     [*BUILD, "--dest", "train.csv"],
     [*BUILD, "--dest", "."],
     [*BUILD, "--frobnicate"],
+    [*SAMPLE, "--max-per-hour", "-1"],
+    [*SAMPLE, "--stats", "train.csv"],
+    [*SAMPLE, "--stats", "missing.csv"],
     [*BUILD, "surplus"],
 ]
 
@@ -372,6 +383,25 @@ def test_a_short_class_is_exit_code_3_and_named(
     assert "1 of 3 clips are in nano" in out
     assert "hurling (sport) (train) has 1 of 3" in out
     assert "2 private, 1 timeout" in out
+    assert len(out.splitlines()) == 5
+
+
+def test_the_result_as_an_object_has_all_of_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    short = replace(
+        WHOLE,
+        made=1,
+        short={Group("train", "hurling (sport)"): (1, 2)},
+        reasons={Reason.PRIVATE: 2},
+    )
+    monkeypatch.setattr("nanokinetics.api.build", lambda *_, **__: short)
+    assert main([*BUILD, "--json", "--quiet"]) == 3
+    (line,) = capsys.readouterr().out.splitlines()
+    told = json.loads(line)
+    assert (told["event"], told["exit_code"], told["made"]) == ("result", 3, 1)
+    assert told["short"] == [{"split": "train", "label": "hurling (sport)", "has": 1, "wanted": 2}]
+    assert told["reasons"] == {"private": 2}
 
 
 def test_quiet_says_nothing(received: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,7 +18,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from tenacity.wait import wait_exponential, wait_fixed
+from tenacity.wait import wait_exponential, wait_fixed, wait_none
 
 from nanokinetics.pacing import ABREAST, HOUR, LONGEST_WAIT, Pacer, PacingPolicy, Ticket
 
@@ -734,3 +734,28 @@ def test_a_policy_of_any_tenacity_strategy_will_do() -> None:
     gate = Pacer(PacingPolicy(wait_fixed(7)))
     refused_at(gate, 0)
     assert gate.delay(0) == 7
+
+
+# -- when the last of many may start
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 7, 20])
+@pytest.mark.parametrize("earlier", [(), (-HOUR / 2,), (-3000.0, -2000.0, -1000.0)])
+def test_the_soonest_last_start_is_the_one_that_eager_asking_comes_to(
+    count: int, earlier: tuple[float, ...]
+) -> None:
+    policy = PacingPolicy(wait_none(), per_hour=3, abreast=0)
+    told = Pacer(policy, earlier).soonest(count, 0.0)
+    pacer, now = Pacer(policy, earlier), 0.0
+    for _ in range(count):
+        now += pacer.delay(now) or 0.0
+        pacer.start(now)
+    assert told == pytest.approx(now)
+
+
+def test_without_a_budget_only_a_block_holds_up() -> None:
+    pacer = Pacer(PacingPolicy(wait_fixed(60)))
+    assert pacer.soonest(1000, 0.0) == 0
+    pacer.refused(pacer.start(0.0), 1.0)
+    assert pacer.soonest(1000, 11.0) == 50
+    assert pacer.soonest(0, 11.0) == 0

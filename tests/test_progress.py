@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from io import StringIO
 
 import pytest
 
-from nanokinetics.progress import LINE_EVERY, Bar, Lines, Progress, Silent, reporter
+from nanokinetics.progress import (
+    LINE_EVERY,
+    OBJECT_EVERY,
+    Bar,
+    Forecast,
+    Lines,
+    Objects,
+    Pace,
+    Progress,
+    Silent,
+    reporter,
+)
+from nanokinetics.words import duration, size
 
 
 @pytest.fixture(autouse=True)
@@ -173,3 +186,114 @@ def test_a_terminal_gets_a_bar_a_log_gets_lines_and_the_quiet_get_nothing() -> N
         quiet.say("something")
         quiet.close()
         assert stream.getvalue() == ""
+
+
+# -- how long it will take
+
+
+class Time:
+    """Both clocks, moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def paces(*updates: tuple[float, Progress]) -> list[Pace | None]:
+    """The pace after each of these updates, at these seconds."""
+    time = Time()
+    forecast = Forecast(time, time)
+    found = []
+    for time.now, progress in updates:
+        found.append(forecast.pace(progress))
+    return found
+
+
+def at_work(made: int, **more: object) -> Progress:
+    """A hundred clips, of which so many are made, and four in hand."""
+    values = {"made": made, "wanted": 100, "waiting": 96 - made, **more}
+    return replace(AT_WORK, replaced=0, held=0, **values)  # type: ignore[arg-type]
+
+
+def test_there_is_no_pace_before_a_clip_is_made_in_this_run() -> None:
+    assert paces((0, at_work(40)), (60, at_work(40))) == [None, None]
+
+
+def test_the_time_left_goes_by_what_was_made_in_this_run() -> None:
+    assert paces((0, at_work(40)), (60, at_work(50)))[-1] == Pace(rate=1 / 6, left=300)
+
+
+def test_clips_that_are_left_for_later_or_cannot_be_had_take_no_time() -> None:
+    assert paces((0, at_work(40)), (60, at_work(50, waiting=6)))[-1] == Pace(1 / 6, left=60)
+
+
+def test_where_the_budget_is_what_limits_the_time_left_is_the_budget_s() -> None:
+    pace = paces((0, at_work(40)), (60, at_work(50, paced_seconds=7200.0)))[-1]
+    assert pace == Pace(1 / 6, left=7200)
+    assert str(pace) == "10.0 clips/min, 2 h left"
+
+
+def test_a_block_spoils_no_rate_and_is_added_to_what_is_left() -> None:
+    block = {"blocked_since": 60.0, "blocked_until": 3660.0}
+    found = paces(
+        (0, at_work(40)),
+        (60, at_work(50)),
+        (60, at_work(50, **block)),
+        (3660, at_work(50, **(block | {"blocked_until": None}))),
+        (3660, at_work(50)),
+        (3720, at_work(60)),
+    )
+    assert found[2] == Pace(1 / 6, left=3600 + 300)
+    assert found[-1] == Pace(1 / 6, left=240)
+
+
+def test_the_rate_is_that_of_the_last_minutes() -> None:
+    fast, slow = (0, at_work(0)), [(60 + 100 * n, at_work(60 + n)) for n in range(30)]
+    found = paces(fast, *slow)
+    assert found[1] == Pace(1.0, left=40)
+    assert found[-1] is not None
+    assert found[-1].rate == pytest.approx(1 / 100, rel=0.2)
+
+
+def test_a_line_ends_with_the_pace() -> None:
+    stream, time = StringIO(), Time()
+    lines = Lines(stream, clock=time)
+    lines.update(at_work(40))
+    time.now += LINE_EVERY
+    lines.update(at_work(50))
+    assert stream.getvalue().endswith("4 in hand; 20.0 clips/min, 2 min left\n")
+
+
+def test_scripts_get_an_object_a_line() -> None:
+    stream, time = StringIO(), Time()
+    objects = Objects(stream, clock=time)
+    objects.say("left out: “a”")
+    objects.update(at_work(40))
+    objects.update(at_work(41))
+    time.now += OBJECT_EVERY
+    objects.update(at_work(50))
+    said, first, second = map(json.loads, stream.getvalue().splitlines())
+    assert said == {"event": "message", "text": "left out: “a”"}
+    assert (first["event"], first["made"], first["seconds_left"]) == ("progress", 40, None)
+    assert (second["clips_per_minute"], second["seconds_left"]) == (120, 25)
+    assert {field.name for field in fields(Progress)} < set(second)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0, "0 s"), (59, "59 s"), (60, "1 min"), (3599, "1 h"), (5400, "1 h 30 min"), (86400, "1 d"),
+     (100 * 3600, "4 d 4 h")],
+)  # fmt: skip
+def test_a_duration_is_said_in_two_units_at_most(seconds: float, said: str) -> None:
+    assert duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (12_345_678, "12.3 MB"), (999_600_000, "1.0 GB"),
+     (5e15, "5000.0 TB")],
+)  # fmt: skip
+def test_a_size_is_said_in_powers_of_a_thousand(count: float, said: str) -> None:
+    assert size(count) == said

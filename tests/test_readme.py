@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import importlib
 import re
 import shlex
 from dataclasses import fields
+from datetime import date
 from functools import cache
 from pathlib import Path
 
 import pytest
 import yt_dlp
-from helpers import commands
+from helpers import WHEEL, commands
 
+from nanokinetics.api import BuildResult
 from nanokinetics.cli import parser
 from nanokinetics.config import BuildConfig, SampleConfig
+from nanokinetics.doctor import Finding, examine
 from nanokinetics.errors import ExitCode, Reason
+from nanokinetics.estimate import Estimate
 from nanokinetics.indexes import deepmind, huggingface
 from nanokinetics.ledger import FAILED_COLUMNS, STATS_COLUMNS
+from nanokinetics.progress import Progress
 from nanokinetics.sampling import COLUMNS
 
 ROOT = Path(__file__).parent.parent
@@ -169,6 +175,59 @@ def test_every_keyword_of_the_python_examples_is_a_field() -> None:
                     assert {word.arg for word in call.keywords} <= names
                     calls += 1
     assert calls
+
+
+def python_blocks() -> list[tuple[str, str]]:
+    return [(page.name, block) for page in PAGES for language, block in FENCE.findall(read(page))
+            if language == "python"]  # fmt: skip
+
+
+@pytest.mark.parametrize(("page", "block"), python_blocks())
+def test_every_name_that_the_python_examples_import_is_there(page: str, block: str) -> None:
+    for line in ast.walk(ast.parse(block)):
+        if isinstance(line, ast.ImportFrom):
+            assert line.module
+            module = importlib.import_module(line.module)
+            assert [name.name for name in line.names if not hasattr(module, name.name)] == []
+
+
+def test_the_examples_that_need_no_network_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As they stand: nothing but `build` is asked of the network."""
+    monkeypatch.chdir(tmp_path)
+    rows = [f"c{n % 25},{n:011d},0,10,train" for n in range(500)]
+    header = "label,youtube_id,time_start,time_end,split"
+    (tmp_path / "train.csv").write_text("\n".join([header, *rows, ""]))
+    made = dict.fromkeys(STATS_COLUMNS, "1") | {"time_end": "11", "finished_at": "2026-01-01"}
+    (tmp_path / "small").mkdir()
+    (tmp_path / "small" / "stats.csv").write_text(f"{','.join(made)}\n{','.join(made.values())}\n")
+    ran = 0
+    for page, block in python_blocks():
+        if page == "library.md" and "build(" not in block:
+            exec(compile(block, page, "exec"), {"__name__": "example"})  # noqa: S102
+            ran += 1
+    assert ran
+    out = capsys.readouterr().out
+    assert out.count("train c") == 20
+    assert "bytes" in out
+
+
+def test_every_field_of_what_is_told_to_scripts_is_described() -> None:
+    text = read(ROOT / "docs" / "overnight.md")
+    for described in (Progress, Estimate, Finding):
+        for field in fields(described):
+            assert f"`{field.name}`" in text, field.name
+    rows = {name for table in tables(read(ROOT / "docs" / "library.md")) for row in table
+            for name in re.findall(r"`(\w+)`", row[0])}  # fmt: skip
+    assert {field.name for field in fields(BuildResult)} <= rows
+
+
+def test_every_check_of_the_doctor_is_described(tmp_path: Path) -> None:
+    asked = {"today": date(2026, 1, 1), "environment": {}, "ffmpeg": WHEEL}
+    found = [each.check for each in examine(dest=tmp_path, **asked)]  # type: ignore[arg-type]
+    (table,) = tables(read(ROOT / "docs" / "overnight.md").partition("## How it")[0])
+    assert [row[0].strip("`") for row in table] == [*found, "canary"]
 
 
 def test_every_exit_code_is_documented() -> None:

@@ -10,11 +10,11 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from . import build, demo, export, sample
+from . import build, demo, doctor, export, sample
 from .guard import guarded
 from .options import Parser
 
-COMMANDS = (build, sample, export, demo)
+COMMANDS = (build, sample, export, doctor, demo)
 """In the order of the help. Each has `add`, which gives it a parser, and `run`."""
 
 EXAMPLES = """\

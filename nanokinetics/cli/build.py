@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from .. import config
 from ..errors import ExitCode
-from .options import Parser, add_choice, add_command, typed
+from .options import Parser, add_choice, add_command, as_json, typed
 
 if TYPE_CHECKING:
     from ..api import BuildResult
@@ -23,6 +23,8 @@ def add(commands: Any) -> None:
         "--dest nano-k400",
     )
     add_choice(parser)
+    parser.add_argument("--json", action="store_true",
+        help="progress and result as JSON objects on standard output, one a line")  # fmt: skip
     _add_making(parser)
 
 
@@ -128,38 +130,45 @@ def run(options: dict[str, Any]) -> ExitCode:
     from ..api import build
     from ..progress import reporter
 
-    quiet = options.pop("quiet")
-    result = build(options.pop("dataset"), reporter=reporter(quiet=quiet), **options)
-    if not quiet:
+    quiet, json = options.pop("quiet"), options.pop("json")
+    result = build(options.pop("dataset"), reporter=reporter(quiet=quiet, objects=json), **options)
+    if json:
+        print(as_json(result, event="result", exit_code=int(result.exit_code)))
+    elif not quiet:
         print(summary(result, options["dest"]))
     for wrong, clips in result.mendable.items():
         print(f"nanokinetics: {wrong}; {clips} clips are left for the next run", file=sys.stderr)
     return result.exit_code
 
 
+SHOWN: Final = 5
+"""Short classes that are named in the summary."""
+
+
 def summary(result: BuildResult, dest: str) -> str:
-    """What a build came to, in a few lines."""
-    lines = [f"{result.made} of {result.wanted} clips are in {dest} ({result.new} of them new)."]
-    if result.replaced:
-        lines.append(
-            f"{result.replaced} clips were not to be had; the next of their classes follow:"
-        )
-    if result.reasons:
-        named = ", ".join(f"{n} {reason}" for reason, n in sorted(result.reasons.items()))
-        lines.append(f"  failures of this run, in failed.csv with their logs: {named}")
-    if result.displaced:
-        lines.append(f"{result.displaced} stand-ins went, since better-ranked clips are there now.")
-    if result.refusals:
-        lines.append(f"YouTube refused {result.refusals} times; everybody waited, nothing is lost.")
-    if result.held and result.short:
-        lines.append(f"{result.held} clips failed for now; the same command asks for them again.")
-    elif result.held:
-        lines.append(
-            f"{result.held} clips failed for now, and others stand in for them; "
-            "a run without --replace-transient asks for them again."
-        )
-    for group, (has, wanted) in list(result.short.items())[:10]:
-        lines.append(f"  short: {group.label} ({group.split}) has {has} of {wanted}")
-    if len(result.short) > 10:
-        lines.append(f"  and {len(result.short) - 10} more classes are short; see classes.csv")
-    return "\n".join(lines)
+    """What a build came to, in five lines."""
+    reasons = ", ".join(f"{n} {reason}" for reason, n in sorted(result.reasons.items()))
+    displaced = (
+        f"; {result.displaced} stand-ins went, since better-ranked clips are there now"
+        if result.displaced
+        else ""
+    )
+    short = [
+        f"{group.label} ({group.split}) has {has} of {wanted}"
+        for group, (has, wanted) in list(result.short.items())[:SHOWN]
+    ]
+    if len(result.short) > SHOWN:
+        short.append(f"and {len(result.short) - SHOWN} more (see classes.csv)")
+    later = ""
+    if result.held:
+        again = "the same command" if result.short else "a run without --replace-transient"
+        later = f"; {again} asks for them again"
+    return "\n".join(
+        [
+            f"{result.made} of {result.wanted} clips are in {dest}, {result.new} of them new",
+            f"  replaced:  {result.replaced}{displaced}",
+            f"  failed:    {reasons or 'none'}{' (failed.csv, with their logs)' * bool(reasons)}",
+            f"  for later: {result.held}{later}; YouTube refused {result.refusals} times",
+            f"  short:     {', '.join(short) or 'no class'}",
+        ]
+    )

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any, NoReturn
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .. import config
 from ..errors import InputError
+
+if TYPE_CHECKING:
+    from ..api import BuildResult
+    from ..estimate import Estimate
 
 
 class Parser(argparse.ArgumentParser):
@@ -113,3 +119,12 @@ def typed(parse: Any) -> Any:
             raise argparse.ArgumentTypeError(str(error)) from None
 
     return convert
+
+
+def as_json(value: Estimate | BuildResult, **more: Any) -> str:
+    """A value of the library as a JSON object on one line; `more` comes before its fields."""
+    short = [
+        {**group._asdict(), "has": has, "wanted": wanted}
+        for group, (has, wanted) in value.short.items()
+    ]
+    return json.dumps(more | asdict(value) | {"short": short}, ensure_ascii=False)

@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import config
-from ..errors import ExitCode, NanokineticsError
-from .options import add_choice, add_command
+from ..errors import ExitCode, InputError, NanokineticsError
+from ..words import duration, size
+from .options import add_choice, add_command, as_json
 
 if TYPE_CHECKING:
-    from ..selection import Selection
+    from ..estimate import Estimate
+
+SHOWN: Final = 10
+"""Short classes that are named; `classes.csv` of a build, and --json, have all of them."""
 
 
 def add(commands: Any) -> None:
@@ -19,55 +23,84 @@ def add(commands: Any) -> None:
         commands,
         "sample",
         run,
-        "only choose: print or write the selection",
+        "only choose: print or write the selection, and say what it would cost",
         "nanokinetics sample kinetics --annotations train.csv --n 5 --output picks.csv",
     )
     add_choice(parser)
     parser.add_argument("--output", metavar="FILE", help="write the selection as a CSV file")
+    parser.add_argument("--json", action="store_true",
+        help="print the estimate as a JSON object, in place of the selection")  # fmt: skip
+    add = parser.add_argument_group("what to reckon with").add_argument
+    add(
+        "--stats",
+        metavar="FILE",
+        type=Path,
+        help="the stats.csv of an earlier build, with failed.csv beside it (default: measurements "
+        "at 360p)",
+    )
+    add(
+        "--max-per-hour",
+        metavar="R",
+        type=int,
+        help="videos asked for in any hour, 0 for no limit (default: 300, with --cookies 2000)",
+    )
+    add("--cookies", metavar="FILE", help="reckon with an account's budget; it is not read")
 
 
 def run(options: dict[str, Any]) -> ExitCode:
+    from .. import estimate
     from ..api import sample
     from ..files import replace_file
     from ..progress import reporter
 
-    output, quiet = options.pop("output"), options.pop("quiet")
+    output, quiet, json = (options.pop(name) for name in ("output", "quiet", "json"))
+    stats = options.pop("stats")
+    per_hour = config.hourly_budget(options.pop("max_per_hour"), options.pop("cookies"))
+    costs = estimate.of_run(stats) if stats else estimate.MEASURED
     selection = sample(options.pop("dataset"), reporter=reporter(quiet=quiet), **options)
+    if stats and selection.is_local:
+        raise InputError("--stats is for clips of YouTube; the sizes of local files are known")
+    table = selection.to_csv()
     if output is not None:
         try:
-            replace_file(Path(output), selection.to_csv())
+            replace_file(Path(output), table)
         except OSError as error:
             raise NanokineticsError(f"--output {output}: {error.strerror}") from None
+    elif not json:
+        sys.stdout.write(table.decode())
+    if quiet and not json:
+        return ExitCode.OK
+    if selection.is_local:
+        coming = estimate.of_files(
+            selection, Path(options["src"]).expanduser(), table_bytes=len(table)
+        )
     else:
-        sys.stdout.write(selection.to_csv().decode())
-    if not quiet:
-        print(outlook(selection), file=sys.stderr)
+        coming = estimate.of_youtube(selection, costs, per_hour=per_hour, table_bytes=len(table))
+    if json:
+        print(as_json(coming))
+    else:
+        print(outlook(coming), file=sys.stderr)
     return ExitCode.OK
 
 
-MEGABYTES_A_SECOND: Final = 0.14
-"""Fetched for a second of a 360p clip: 1.2 to 1.4 MB for ten seconds, as measured."""
-
-
-def outlook(selection: Selection) -> str:
+def outlook(coming: Estimate) -> str:
     """What a selection holds and what it would cost, in a few lines."""
-    reach = {g: min(n, len(selection.rows(g))) for g, n in selection.quotas.items()}
-    short = [g for g, n in selection.quotas.items() if reach[g] < n]
-    clips = sum(reach.values())
-    spans = (selection.candidates(group).head(n) for group, n in reach.items())
-    seconds = sum(float((span["time_end"] - span["time_start"]).sum()) for span in spans)
-    hours = clips / config.GUEST_PER_HOUR
-    lines = [
-        f"{len({g.label for g in reach})} classes, {clips} clips, "
-        f"{len(selection.frame) - clips} reserves",
-    ]
-    if not selection.is_local:
+    lines = [f"{coming.classes} classes, {coming.clips} clips, {coming.reserves} reserves"]
+    disk = "unknown" if coming.disk_bytes is None else size(coming.disk_bytes)
+    if coming.seconds is None:
+        lines.append(f"on disk: {disk}")
+    else:
         lines.append(
-            f"about {seconds * MEGABYTES_A_SECOND:,.0f} MB to fetch at 360p, and "
-            f"{hours:,.1f} hours as a guest ({config.GUEST_PER_HOUR} videos an hour)"
+            f"to fetch: {size(coming.fetched_bytes or 0)}, on disk: {disk}, "
+            f"time: about {duration(coming.seconds)} for {coming.videos} videos"
         )
+    lines += ["if", *(f"  {line}" for line in coming.assumptions)]
     lines += [
-        f"  short: {g.label} ({g.split}) has {reach[g]} of {selection.quotas[g]} candidates"
-        for g in short[:10]
+        f"short: {group.label} ({group.split}) has {has} of {wanted} candidates"
+        for group, (has, wanted) in list(coming.short.items())[:SHOWN]
     ]
+    if len(coming.short) > SHOWN:
+        lines.append(f"short: {len(coming.short) - SHOWN} more classes")
+    if coming.at_risk:
+        lines.append(f"short by then, with so many gone: {coming.at_risk} more classes")
     return "\n".join(lines)

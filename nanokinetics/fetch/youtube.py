@@ -140,7 +140,7 @@ class YouTubeFetcher:
             cookies=self._cookies(url),
             proxy=select_proxy(url, proxies) or "",
             verify=not params.get("nocheckcertificate"),
-            ca_file=_ca_file(params),
+            ca_file=ca_file(params),
             timeout=float(params["socket_timeout"]),
             bit_rate=1000 * float(part.get("tbr") or 0),
         )
@@ -238,6 +238,13 @@ _NOT_FOR_US: Final = frozenset({
 # fmt: on
 
 
+def javascript(yt_dlp_args: str) -> list[tuple[str, str, bool]]:
+    """The JavaScript runtimes that yt-dlp would use: name, version, and whether that suffices."""
+    with yt_dlp.YoutubeDL({**parse_yt_dlp_args(yt_dlp_args), "quiet": True}) as ydl:
+        found = [runtime.info for runtime in ydl._js_runtimes.values() if runtime]  # noqa: SLF001
+    return [(info.name, info.version, info.supported) for info in found if info]
+
+
 def _fixed_params(resolution: int, *, audio: bool) -> dict[str, Any]:
     """What this program relies on, whatever else is asked of yt-dlp.
 
@@ -303,7 +310,7 @@ def _kinds(part: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _ca_file(params: dict[str, Any]) -> str:
+def ca_file(params: dict[str, Any]) -> str:
     """The certificates that yt-dlp trusts, so that ffmpeg trusts the same.
 
     yt-dlp takes certifi's wherever that is installed, unless told `--compat-options no-certifi`;

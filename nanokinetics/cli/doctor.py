@@ -1,0 +1,71 @@
+"""`nanokinetics doctor`: whether a build would work here."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from ..config import NetworkConfig
+from ..errors import ExitCode, InputError
+from .options import add_command, typed
+
+
+def add(commands: Any) -> None:
+    parser = add_command(
+        commands,
+        "doctor",
+        run,
+        "look whether a build would work on this machine",
+        "nanokinetics doctor --dest nano-k400 --canary jNQXAC9IVRw",
+    )
+    add = parser.add_argument
+    add(
+        "--dest",
+        metavar="DIR",
+        type=Path,
+        help="the folder that a dataset is to be made in (default: the current one)",
+    )
+    add(
+        "--canary",
+        metavar="ID",
+        type=typed(_youtube_id),
+        help="the id of a video to ask YouTube for; without it nothing is asked of the network",
+    )
+    add("--ffmpeg", metavar="FILE", help="the ffmpeg to look at, as for build")
+    add("--cookies", metavar="FILE", type=Path, help="as for build")
+    add("--proxy", metavar="URL", help="as for build")
+    add("--yt-dlp-args", metavar="ARGS", default="", help="as for build")
+    add("--json", action="store_true", help="print a JSON array of the findings")
+
+
+def run(options: dict[str, Any]) -> ExitCode:
+    import json
+    from dataclasses import asdict
+    from datetime import UTC, datetime
+
+    from ..doctor import Level, examine
+    from ..fetch import check_network
+
+    as_json = options.pop("json")
+    network = NetworkConfig(
+        **{name: options.pop(name) for name in ("cookies", "proxy", "yt_dlp_args")}
+    )
+    check_network("youtube", network)
+    findings = []
+    today = datetime.now(UTC).date()
+    for finding in examine(today=today, environment=os.environ, network=network, **options):
+        findings.append(finding)
+        if not as_json:
+            print(finding, flush=True)
+    if as_json:
+        print(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
+    faulty = any(finding.level is Level.FAULT for finding in findings)
+    return ExitCode.ERROR if faulty else ExitCode.OK
+
+
+def _youtube_id(text: str) -> str:
+    if not re.fullmatch(r"[\w-]{11}", text, re.ASCII):
+        raise InputError(f"'{text}' is no id of a video: eleven letters, digits, - and _")
+    return text
