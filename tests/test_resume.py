@@ -30,7 +30,7 @@ from helpers import (
 
 from nanokinetics.demo.scenario import Fault, Scenario, Throttle, Video
 
-MOMENTS = 20
+MOMENTS = 12
 """How often a build is killed."""
 
 VIDEO = Video(SMALL, ("progressive",))

@@ -29,7 +29,7 @@ from helpers import (
 
 from nanokinetics.demo.scenario import Fault, Film, Form, Scenario, Throttle, Video
 
-CLIPS = int(os.environ.get("NANOKINETICS_SOAK", "160"))
+CLIPS = int(os.environ.get("NANOKINETICS_SOAK", "120"))
 """Clips that are wanted; 2000 take some five minutes."""
 
 CLASSES = 10

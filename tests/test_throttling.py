@@ -28,6 +28,7 @@ from helpers import (
 
 from nanokinetics.demo.scenario import Fault, Film, Scenario, Throttle, Video
 from nanokinetics.demo.site import DemoSite
+from nanokinetics.doubts import IN_A_ROW
 
 TINY = Film(duration=6, width=64, height=64, fps=5, gop_seconds=1)
 VIDEO = Video(TINY, ("progressive",))
@@ -464,6 +465,19 @@ def test_stand_ins_make_n_today_and_give_way_to_the_first_n_later(bench):
     made.site.replace(HEALTHY)
     done = made.run()
     assert done.code == 0, done.stderr
+    made.holds(kept(rows, 2))
+
+
+def test_stand_ins_are_not_used_up_where_nothing_can_be_made(bench):
+    """Two clips are asked for at a time, too few to tell at once that it is everybody's fault."""
+    rows = [Row("class 0", youtube_id(i), 3, 4) for i in range(12)]
+    sick = Video(TINY, faults=(Fault("watch", "status", 503), Fault("player", "status", 503)))
+    made = bench(Scenario({}, default=sick), rows, 2, *FAST, "--workers", "2")
+    done = made.run("--replace-transient")
+    assert done.code == 1, done.stderr
+    assert len(made.reasons()) <= IN_A_ROW
+    made.site.replace(HEALTHY)
+    assert made.run().code == 0
     made.holds(kept(rows, 2))
 
 
