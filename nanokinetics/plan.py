@@ -17,18 +17,17 @@ import pandas as pd
 
 from .annotations import Annotations
 from .clip import LOCATION, Group
-from .config import LOCAL, BuildConfig
+from .config import LOCAL, VIDEO, BuildConfig
 from .errors import EnvironmentFault, InputError
 from .files import replace_file
 from .layout import FAILED, RUN, SELECTION, SPLITS, STATS, Layout
 from .selection import Selection
 
-VIDEO: Final = ("resolution", "audio", "fps", "crf", "preset")
 MUST_AGREE: Final = ("dataset", "source", "seed", *VIDEO)
 MAY_BE_MISSING: Final = ("place",)
 """What must agree too, where it was asked at all."""
 
-_RECORDED: Final[dict[str, type | tuple[type, ...]]] = {
+RECORDED: Final[dict[str, type | tuple[type, ...]]] = {
     **dict.fromkeys(MUST_AGREE, (str, int, float, bool, type(None))),
     **dict.fromkeys(("n", "classes", "annotations"), dict),
     **dict.fromkeys(("split", "labels"), list),
@@ -58,8 +57,12 @@ def make_plan(
     selection: Selection,
     layout: Layout,
     versions: Mapping[str, str],
+    origin: Mapping[str, Any] | None = None,
 ) -> Plan:
-    """Join what is asked with what the folder holds. Raises InputError where they contradict."""
+    """Join what is asked with what the folder holds. Raises InputError where they contradict.
+
+    origin: what `run.json` shall say of a selection that was taken from elsewhere.
+    """
     asked = {
         "dataset": config.dataset,
         "source": config.source,
@@ -76,12 +79,25 @@ def make_plan(
         asked |= {"src": str(config.src), "place": config.place}
     if annotations.names:
         asked["names"] = {label: annotations.names.get(label, "") for label in selection.labels}
+    asked |= origin or {}
     earlier = read_record(layout)
     if earlier is None:
         return Plan(selection, asked)
     for name in (*MUST_AGREE, *MAY_BE_MISSING):
         if earlier.get(name) != asked.get(name):
             raise _contradiction(layout.root, name, earlier.get(name), asked.get(name))
+    if earlier.get("from") != asked.get("from"):
+        raise InputError(
+            f"{layout.root} was built from {earlier.get('from', 'annotations')}, and this asks for "
+            f"{asked.get('from', 'annotations')}; go on as it was begun, or name another --dest"
+        )
+    if origin:  # one name, the same clips
+        if earlier["replacements"] and not origin["replacements"]:
+            raise InputError(
+                f"{layout.root} was built with --allow-replacements; ask for them again, or name "
+                "another --dest"
+            )
+        return Plan(selection, asked)
     for split, n in asked["n"].items():
         if earlier["n"].get(split, 0) > n:
             raise _contradiction(layout.root, f"n of {split}", earlier["n"][split], n)
@@ -99,7 +115,7 @@ def make_plan(
     if "names" in earlier:
         merged["names"] = earlier["names"] | merged.get("names", {})
     plan = _merge(selection, merged, layout)
-    return replace(plan, selection=_located(plan.selection, annotations.frame))
+    return replace(plan, selection=located(plan.selection, annotations.frame))
 
 
 def read_record(layout: Layout) -> dict[str, Any] | None:
@@ -119,7 +135,7 @@ def read_record(layout: Layout) -> dict[str, Any] | None:
                 )
             return None
         record: dict[str, Any] = json.loads(layout.run.read_text(encoding="utf-8"))
-        for name, kind in _RECORDED.items():
+        for name, kind in RECORDED.items():
             if not isinstance(record[name], kind):
                 raise TypeError(f"its {name} is {record[name]!r}")  # noqa: TRY301
     except OSError as error:
@@ -136,9 +152,13 @@ def _damaged(layout: Layout, why: str) -> str:
 
 
 def quotas_of(record: Mapping[str, Any]) -> dict[Group, int]:
-    """How many clips each class shall get, as `run.json` has it."""
+    """How many clips each class shall get, as `run.json` has it.
+
+    A subset that was taken from elsewhere lists what each class had there.
+    """
+    listed = record.get("listed") or {}
     return {
-        Group(split, label): record["n"][split]
+        Group(split, label): listed.get(split, {}).get(label, record["n"][split])
         for split in SPLITS
         for label in record["classes"].get(split, ())
     }
@@ -170,14 +190,16 @@ def _merge(selection: Selection, record: Mapping[str, Any], layout: Layout) -> P
     return Plan(Selection(pd.concat(parts, ignore_index=True), quotas, labels), record)
 
 
-def _located(selection: Selection, frame: pd.DataFrame) -> Selection:
+def located(selection: Selection, frame: pd.DataFrame) -> Selection:
     """The selection with the places of local files also in the splits that this run leaves out."""
     path = LOCATION[0]
-    if path not in frame.columns or not selection.frame[path].isna().any():
+    if path not in frame.columns:
+        return selection
+    if selection.is_local and not selection.frame[path].isna().any():
         return selection
     identity = ["split", "label", "key"]
     places = frame[[*identity, *LOCATION]].drop_duplicates(identity)
-    bare = selection.frame.drop(columns=list(LOCATION))
+    bare = selection.frame.drop(columns=list(LOCATION), errors="ignore")
     found = bare.merge(places, on=identity, how="left")
     filled = found.fillna({path: "", "name": "", "offset": -1, "size": -1})
     located = filled.astype({"offset": np.int64, "size": np.int64})

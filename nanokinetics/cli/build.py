@@ -51,19 +51,23 @@ def _add_making(parser: Parser) -> None:
         "--resolution",
         metavar="PIXELS",
         type=int,
-        default=360,
-        help="the most pixels of the shorter side; nothing is enlarged (default: %(default)s)",
+        help="the most pixels of the shorter side; nothing is enlarged (default: 360)",
     )
-    add("--no-audio", dest="audio", action="store_false", help="leave the sound out")
+    add(
+        "--no-audio",
+        dest="audio",
+        action="store_const",
+        const=False,
+        help="leave the sound out",
+    )
     add("--fps", metavar="F", type=float, help="frames a second (default: those of the video)")
     add(
         "--crf",
         metavar="Q",
         type=int,
-        default=23,
-        help="x264's quality, 0 best to 51 (default: %(default)s)",
+        help="x264's quality, 0 best to 51 (default: 23)",
     )
-    add("--preset", metavar="P", default="veryfast", help="x264's speed (default: %(default)s)")
+    add("--x264-preset", metavar="P", help="x264's speed (default: veryfast)")
     add = parser.add_argument_group("how to ask").add_argument
     add(
         "--workers",
@@ -141,9 +145,8 @@ def summary(result: BuildResult, dest: str) -> str:
     """What a build came to, in a few lines."""
     lines = [f"{result.made} of {result.wanted} clips are in {dest} ({result.new} of them new)."]
     if result.replaced:
-        lines.append(
-            f"{result.replaced} clips were not to be had; the next of their classes follow:"
-        )
+        follow = "" if result.lost else "; the next of their classes follow"
+        lines.append(f"{result.replaced} clips were not to be had{follow}:")
     if result.reasons:
         named = ", ".join(f"{n} {reason}" for reason, n in sorted(result.reasons.items()))
         lines.append(f"  failures of this run, in failed.csv with their logs: {named}")
@@ -158,6 +161,10 @@ def summary(result: BuildResult, dest: str) -> str:
             f"{result.held} clips failed for now, and others stand in for them; "
             "a run without --replace-transient asks for them again."
         )
+    for id_, reason in list(result.lost.items())[:20]:
+        lines.append(f"  no longer to be had: {id_.key}, {id_.label} ({id_.split}): {reason}")
+    if len(result.lost) > 20:
+        lines.append(f"  and {len(result.lost) - 20} more; see failed.csv")
     for group, (has, wanted) in list(result.short.items())[:10]:
         lines.append(f"  short: {group.label} ({group.split}) has {has} of {wanted}")
     if len(result.short) > 10:

@@ -75,7 +75,6 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
         "--n",
         metavar="N",
         type=typed(config.parse_n),
-        required=True,
         help="clips of each class; or for each split: train=10,val=2",
     )
     add(
@@ -88,8 +87,23 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
     add(
         "--seed",
         metavar="S",
-        default="0",
-        help="another seed is another choice (default: %(default)s)",
+        help="another seed is another choice (default: 0)",
+    )
+    add(
+        "--preset",
+        metavar="NAME",
+        help="a known class list, or our own sizes 'nano' and 'tiny'; see `nanokinetics presets`",
+    )
+    add(
+        "--from",
+        dest="from_",
+        metavar="OTHER",
+        help="the clips of another built folder, or of a manifest, instead of a choice",
+    )
+    add(
+        "--allow-replacements",
+        action="store_true",
+        help="with --from a folder: its reserves stand in for clips that are gone",
     )
     add(
         "--skip-bad-rows",
