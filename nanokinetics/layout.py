@@ -26,6 +26,7 @@ ANNOTATIONS: Final = "annotations"
 SOURCE_INDEX: Final = ".source-index.csv.gz"
 LOCK: Final = ".nanokinetics.lock"
 TEMPORARY: Final = ".tmp"
+STRAYS: Final = "strays"
 
 
 MP4: Final = ".mp4"

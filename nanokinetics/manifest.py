@@ -139,11 +139,18 @@ def read(place: Path) -> Manifest:
     return _of_text(text.replace("\r\n", "\n"), str(place))
 
 
-def _of_folder(layout: Layout) -> Manifest:
-    record = read_record(layout)
-    if record is None or not layout.selection.exists():
+def record_of(layout: Layout) -> dict[str, Any]:
+    """What `run.json` says of a built folder. Raises InputError for one that is none."""
+    has_both = layout.run.is_file() and layout.selection.is_file()
+    record = read_record(layout) if has_both else None
+    if record is None:
         raise InputError(f"{layout.root} is no built dataset: it has no run.json and selection.csv")
     _check_record(record, str(layout.run))
+    return record
+
+
+def _of_folder(layout: Layout) -> Manifest:
+    record = record_of(layout)
     table = reading.rows(layout.selection, RANKED)
     where = str(layout.selection)
     ranked = Selection(_frame(table, record, where), quotas_of(record), tuple(record["labels"]))

@@ -10,11 +10,11 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from . import build, demo, diff, manifest, presets, sample
+from . import build, demo, diff, manifest, presets, sample, verify
 from .guard import guarded
 from .options import Parser
 
-COMMANDS = (build, sample, manifest, diff, presets, demo)
+COMMANDS = (build, sample, verify, manifest, diff, presets, demo)
 """In the order of the help. Each has `add`, which gives it a parser, and `run`."""
 
 EXAMPLES = """\
