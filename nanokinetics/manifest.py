@@ -203,8 +203,13 @@ def _check_record(record: Mapping[str, Any], where: str) -> None:
         raise InputError(f"{where}: its labels are not a list of texts")
     if not n or n.keys() != classes.keys() or not n.keys() <= set(SPLITS):
         raise InputError(f"{where}: its n and its classes do not name the same splits")
-    if not all(isinstance(count, int) and count > 0 for count in n.values()):
+    listed = record.get("listed") or {}
+    if not _are_counts(n, 1):
         raise InputError(f"{where}: its n are not whole numbers from 1")
+    if not isinstance(listed, dict) or not all(_are_counts(part, 0) for part in listed.values()):
+        raise InputError(f"{where}: its listed are not whole numbers for each class")
+    if not isinstance(record.get("names", {}), dict):
+        raise InputError(f"{where}: its names are not those of classes")
     known = set(labels)
     for chosen in classes.values():
         if not isinstance(chosen, list) or not all(isinstance(label, str) for label in chosen):
@@ -213,6 +218,12 @@ def _check_record(record: Mapping[str, Any], where: str) -> None:
             fault = label_fault(label) or (None if label in known else f"'{label}' is no label")
             if fault:
                 raise InputError(f"{where}: its classes: {fault}")
+
+
+def _are_counts(value: object, least: int) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(count, int) and count >= least for count in value.values()
+    )
 
 
 def _frame(table: Sequence[Row], record: Mapping[str, Any], where: str) -> pd.DataFrame:

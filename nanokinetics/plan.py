@@ -92,7 +92,7 @@ def make_plan(
             f"{asked.get('from', 'annotations')}; go on as it was begun, or name another --dest"
         )
     if origin:  # one name, the same clips
-        if earlier["replacements"] and not origin["replacements"]:
+        if earlier.get("replacements") and not origin["replacements"]:
             raise InputError(
                 f"{layout.root} was built with --allow-replacements; ask for them again, or name "
                 "another --dest"
