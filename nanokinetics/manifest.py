@@ -23,7 +23,7 @@ import pandas as pd
 from . import reading
 from .annotations.candidates import candidates, key_fault, label_fault
 from .clip import ClipId, Group, seconds
-from .config import VIDEO
+from .config import VIDEO, VideoConfig
 from .errors import EnvironmentFault, InputError
 from .layout import SPLITS, Layout, class_dir
 from .ledger import FAILED_COLUMNS, STATS_COLUMNS, Row
@@ -173,7 +173,7 @@ def _of_text(text: str, where: str) -> Manifest:
     if not text.startswith(MAGIC):
         raise InputError(f"{where} is no manifest: it does not begin with '{MAGIC.strip()}'")
     record: dict[str, Any] = {}
-    lines = text.splitlines(keepends=True)
+    lines = list(io.StringIO(text))  # which divides at line feeds alone
     head = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
     for number, line in enumerate(lines[1:head], start=2):
         name, _, value = line.removeprefix("# ").partition(": ")
@@ -198,6 +198,10 @@ def _check_record(record: Mapping[str, Any], where: str) -> None:
     for name, kind in RECORDED.items():
         if not isinstance(record.get(name, ...), kind):
             raise InputError(f"{where}: its {name} is missing or is not what it should be")
+    try:
+        VideoConfig(**{name: record[name] for name in VIDEO})
+    except (TypeError, InputError) as error:
+        raise InputError(f"{where}: its encoding cannot be used: {error}") from None
     n, classes, labels = (record[name] for name in ("n", "classes", "labels"))
     if not labels or not all(isinstance(label, str) for label in labels):
         raise InputError(f"{where}: its labels are not a list of texts")

@@ -49,7 +49,7 @@ class Kind(StrEnum):
     ROW = "--repair keeps the last of the rows"
     STRAY = "move it away, or let the next build take it up; --repair moves it to strays/"
     LIST = "--repair, or the next build, writes it anew"
-    SHORT = "run the build again; the report and failed.csv tell why"
+    SHORT = "run the build again; failed.csv tells why"
 
 
 @dataclass(frozen=True, slots=True)

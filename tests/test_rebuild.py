@@ -210,6 +210,7 @@ def test_the_choice_is_the_manifests_alone(run, local):
         ("# seed: ", "# seed ", "line 6"),
         ('# n: {"train": 2}', '# n: {"train": "2"}', "its n are not"),
         ("# dataset: ", "# datum: ", "its dataset is missing"),
+        ("# resolution: 360", '# resolution: "360"', "its encoding"),
         ("yoga, slowly/", "../../", "changed or cut short"),
         ('train,"yoga, slowly"', "train,..", "not among its classes"),
         ('train,"yoga, slowly"', 'test,"yoga, slowly"', "not among its classes"),
