@@ -13,20 +13,20 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Final
 
 from filelock import FileLock, Timeout
 from tenacity.wait import wait_none
 
-from . import indexes, sampling
-from .annotations import Annotations
+from . import indexes, manifest, presets, sampling
+from .annotations import Annotations, local
 from .annotations import read as read_annotations
 from .annotations.candidates import normalised_split
 from .clip import LOCATION, ClipId, Group
-from .config import HARDLINK, LOCAL, SYMLINK, TRANSCODE, BuildConfig, SampleConfig
+from .config import HARDLINK, LOCAL, SYMLINK, TRANSCODE, VIDEO, BuildConfig, SampleConfig
 from .engine import Clock, Engine
 from .errors import EnvironmentFault, ExitCode, InputError, Reason
 from .failed_logs import FailedLogs
@@ -35,14 +35,15 @@ from .files import Home, clear_leftovers
 from .indexes.contents import contents
 from .layout import Layout
 from .ledger import Ledger, Standing, epoch, utc
+from .manifest import Manifest
 from .media import Ffmpeg, find_ffmpeg
 from .pacing import HOUR, Pacer, PacingPolicy
 from .placer import PlacerConfig
-from .plan import Plan, make_plan, read_record, request_of, same_again
+from .plan import Plan, located, make_plan, read_record, request_of, same_again
 from .pool import Pool, held
 from .progress import Reporter, Silent
 from .quotas import Quotas
-from .scan import IMAGES, Scan, save, scan
+from .scan import IMAGES, VIDEOS, Scan, save, scan
 from .selection import Selection
 from .worker import WorkerConfig
 
@@ -59,6 +60,7 @@ class BuildResult:
     again. displaced: clips that stood in for others which are available after all, and were
     removed. refusals: times that YouTube refused and everybody waited. reasons: why clips failed
     in this run. mendable: what is wrong with a local source, and how many clips wait for that.
+    lost: of the clips that `from_` names, those that can no longer be had.
     """
 
     made: int
@@ -71,6 +73,7 @@ class BuildResult:
     short: Mapping[Group, tuple[int, int]]
     reasons: Mapping[Reason, int] = field(default_factory=dict)
     mendable: Mapping[str, int] = field(default_factory=dict)
+    lost: Mapping[ClipId, Reason] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> ExitCode:
@@ -85,7 +88,7 @@ def sample(dataset: str, *, reporter: Reporter | None = None, **options: Any) ->
     config = SampleConfig(dataset=dataset, **options)
     with _no_collector():
         source = scan(config.src) if config.src else None
-        return _choose(config, source, reporter or Silent())[1]
+        return _choose(config, source, _origin(config), reporter or Silent())[1]
 
 
 def build(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> BuildResult:
@@ -101,6 +104,10 @@ def build(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> 
     config = BuildConfig(dataset=dataset, **options)
     check_network(config.source or "", config.network)
     reporter = reporter or Silent()
+    origin = _origin(config)
+    if origin:  # encode as was done there, unless told otherwise
+        made_with = {name: origin.record[name] for name in VIDEO if getattr(config, name) is None}
+        config = replace(config, **made_with)
     layout = Layout(config.dest)
     lock = FileLock(layout.lock, timeout=0)
     try:
@@ -113,7 +120,7 @@ def build(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> 
                 request = request_of(config, version("nanokinetics"))
                 plan = same_again(request, layout)
                 if plan is None:
-                    found, selection = _choose(config, source, reporter)
+                    found, selection = _choose(config, source, origin, reporter)
             if plan is None:
                 layout = Layout(config.dest, found.class_dirs)
                 if source:
@@ -124,7 +131,8 @@ def build(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> 
             _make_folder(config.dest)
             held_open.enter_context(lock)
             if plan is None:
-                plan = make_plan(config, found, selection, layout, request)
+                chosen = origin.origin(replacements=config.allow_replacements) if origin else None
+                plan = make_plan(config, found, selection, layout, chosen, request)
             if source:
                 save(source, layout.source_index)
             return _build(config, plan, layout, ffmpeg, source, reporter)
@@ -153,26 +161,35 @@ def _make_folder(dest: Path) -> None:
         raise InputError(f"{dest} is a file; name a folder with --dest") from None
 
 
+def _origin(config: SampleConfig) -> Manifest | None:
+    """What `from_` names. Raises InputError where it is of another dataset."""
+    if config.from_ is None:
+        return None
+    origin = manifest.read(config.from_)
+    if origin.record["dataset"] != config.dataset:
+        raise InputError(
+            f"{config.from_} is a subset of {origin.record['dataset']}, not of {config.dataset}"
+        )
+    return origin
+
+
 def _choose(
-    config: SampleConfig, source: Scan | None, reporter: Reporter
+    config: SampleConfig, source: Scan | None, origin: Manifest | None, reporter: Reporter
 ) -> tuple[Annotations, Selection]:
-    found = read_annotations(
-        config.dataset,
-        config.annotations,
-        found=source,
-        class_names=config.class_names,
-        listing=config.listing,
-        skip_bad_rows=config.skip_bad_rows,
-    )
+    if origin is not None:
+        return _listed(config, source, origin)
+    config = _with_preset(config)
+    found = _annotations(config, source)
     for row in found.bad_rows:
         reporter.say(f"left out: {row}")
+    n = config.n or 0  # the config sees to it that there is one
     selection = sampling.select(
         found.frame,
         splits=None if config.splits is None else [_split(s) for s in config.splits],
-        n=_by_split(config.n) if isinstance(config.n, Mapping) else config.n,
+        n=_by_split(n) if isinstance(n, Mapping) else n,
         classes=config.classes,
         num_classes=config.num_classes,
-        seed=config.seed,
+        seed=str(config.seed),
         names=found.names,
     )
     _warn(selection, reporter)
@@ -182,6 +199,45 @@ def _choose(
 def _warn(selection: Selection, reporter: Reporter) -> None:
     for warning in sampling.warnings(selection):
         reporter.say(f"warning: {warning}")
+
+
+def _listed(
+    config: SampleConfig, source: Scan | None, origin: Manifest
+) -> tuple[Annotations, Selection]:
+    """The clips that `from_` names, and where those of a local source lie."""
+    selection = origin.selection(replacements=config.allow_replacements)
+    digests = origin.record["annotations"]
+    if source is None:
+        return Annotations(selection.frame, digests), selection
+    if config.dataset == "kinetics":
+        found = Annotations(local.locate(selection.frame, source, VIDEOS), digests)
+    else:
+        found = replace(_annotations(config, source), digests=digests)
+    return found, located(selection, found.frame)
+
+
+def _with_preset(config: SampleConfig) -> SampleConfig:
+    """The choice that the preset stands for; what else was asked stays."""
+    if config.preset is None:
+        return config
+    preset = presets.read(config.preset)
+    if preset.dataset not in (None, config.dataset):
+        raise InputError(f"--preset {preset.name} is for {preset.dataset}, not {config.dataset}")
+    n = config.n or preset.n
+    if n is None:
+        raise InputError(f"--preset {preset.name} names classes only; add --n N, clips of each")
+    return replace(config, preset=None, n=n, classes=preset.classes, num_classes=preset.num_classes)
+
+
+def _annotations(config: SampleConfig, source: Scan | None) -> Annotations:
+    return read_annotations(
+        config.dataset,
+        config.annotations,
+        found=source,
+        class_names=config.class_names,
+        listing=config.listing,
+        skip_bad_rows=config.skip_bad_rows,
+    )
 
 
 def _check_source(config: SampleConfig, source: Scan, found: Annotations) -> None:
@@ -265,6 +321,7 @@ def _build(
                 reporter.close()
                 done = {**standing.done, **engine.paths}
                 displaced = _finish(plan, quotas, done, ledger, layout) if home.is_there else 0
+        lost = _lost(plan, ledger.standing()) if "from" in plan.record else {}
     return BuildResult(
         made=quotas.made,
         wanted=quotas.wanted,
@@ -276,7 +333,19 @@ def _build(
         short=quotas.short(),
         reasons=dict(engine.reasons),
         mendable=dict(engine.mendable),
+        lost=lost,
     )
+
+
+def _lost(plan: Plan, standing: Standing) -> dict[ClipId, Reason]:
+    """The listed clips that are not there and will not be, and why; reserves do not count."""
+    failed = standing.failed
+    return {
+        id_: failed[id_]
+        for group, listed in plan.selection.quotas.items()
+        for _, id_ in itertools.islice(plan.selection.ids(group), listed)
+        if id_ not in standing.done and id_ in failed and failed[id_].replaced
+    }
 
 
 @contextmanager
@@ -306,9 +375,9 @@ def _finish(
 
 
 def _unlink(paths: Iterable[str], layout: Layout) -> None:
-    for path in map(PurePosixPath, paths):
-        if not path.is_absolute() and ".." not in path.parts:  # a table may have been edited
-            (layout.root / path).unlink(missing_ok=True)
+    for place in map(layout.within, paths):
+        if place is not None:
+            place.unlink(missing_ok=True)
 
 
 def _workers(

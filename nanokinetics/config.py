@@ -25,7 +25,10 @@ SYMLINK: Final = "symlink"
 TRANSCODE: Final = "transcode"
 PLACES: Final = ("copy", HARDLINK, SYMLINK, TRANSCODE)
 # fmt: off
-PRESETS: Final = (
+VIDEO: Final = ("resolution", "audio", "fps", "crf", "x264_preset")
+"""How clips are encoded: the fields of `VideoConfig`."""
+DEFAULT_SEED: Final = "0"
+X264_PRESETS: Final = (
     "ultrafast", "superfast", "veryfast", "faster", "fast",
     "medium", "slow", "slower", "veryslow", "placebo",
 )
@@ -114,12 +117,15 @@ class SampleConfig:
     splits: `train`, `val`, `test`; None takes every split that the annotations have.
     classes: the labels to choose from; None takes all.
     num_classes: how many classes to draw; None takes all.
-    seed: any text without a newline; another seed is another choice.
+    preset: a class list, and perhaps the counts, of those in `presets`; n overrules its own.
+    seed: any text without a newline; another seed is another choice. None is `0`.
+    from_: a built folder, or a manifest, whose clips to take instead of choosing anew.
+    allow_replacements: let reserves of the folder `from_` stand in for clips that are gone.
     skip_bad_rows: leave unusable annotation rows out instead of refusing to start.
     """
 
     dataset: str
-    n: int | Mapping[str, int]
+    n: int | Mapping[str, int] | None = None
     annotations: tuple[Path, ...] = ()
     source: str | None = None
     src: Path | None = None
@@ -128,19 +134,24 @@ class SampleConfig:
     splits: tuple[str, ...] | None = None
     classes: tuple[str, ...] | None = None
     num_classes: int | None = None
-    seed: str = "0"
+    preset: str | None = None
+    seed: str | None = None
+    from_: Path | None = None
+    allow_replacements: bool = False
     skip_bad_rows: bool = False
 
     def __post_init__(self) -> None:
         self._set("annotations", tuple(Path(p) for p in _listed(self.annotations)))
-        for name in ("src", "class_names"):
+        for name in ("src", "class_names", "from_"):
             value = getattr(self, name)
             self._set(name, None if value is None else Path(value).expanduser())
         if self.listing is not None:
             self._set("listing", tuple(Path(p) for p in _listed(self.listing)))
         self._set("splits", None if self.splits is None else tuple(_listed(self.splits)))
         self._set("classes", None if self.classes is None else tuple(_listed(self.classes)))
-        self._set("seed", str(self.seed))
+        self._check_choice()
+        if self.from_ is None:
+            self._set("seed", DEFAULT_SEED if self.seed is None else str(self.seed))
         if self.dataset not in DATASETS:
             raise InputError(f"unknown dataset '{self.dataset}'; known: {', '.join(DATASETS)}")
         self._set("source", self.source or (YOUTUBE if self.dataset == "kinetics" else LOCAL))
@@ -148,7 +159,7 @@ class SampleConfig:
             raise InputError(f"--source is youtube or local, not '{self.source}'")
         if self.source == YOUTUBE and self.dataset != "kinetics":
             raise InputError(f"{self.dataset} is not on YouTube; leave out --source")
-        if self.dataset == "kinetics" and not self.annotations:
+        if self.dataset == "kinetics" and not self.annotations and self.from_ is None:
             raise InputError("no annotation file given; name one with --annotations FILE")
         if self.source == LOCAL and self.src is None:
             raise InputError(f"name the folder of the {self.dataset} files with --src DIR")
@@ -158,12 +169,38 @@ class SampleConfig:
             raise InputError("--list is for the dataset 'folder'")
         if self.classes is not None and not self.classes:
             raise InputError("--classes names no class")
-        if "\n" in self.seed:
+        if "\n" in str(self.seed):
             raise InputError("--seed may not hold a newline")
         counts = self.n.values() if isinstance(self.n, Mapping) else (self.n,)
-        for count in (*counts, *([] if self.num_classes is None else [self.num_classes])):
+        for count in (*counts, self.num_classes):
+            if count is None:
+                continue
             if not isinstance(count, int) or count < 1:
                 raise InputError(f"--n and --num-classes are whole numbers from 1, not {count}")
+
+    def _check_choice(self) -> None:
+        """There is one way to choose, and not two."""
+        if self.n is None and self.preset is None and self.from_ is None:
+            raise InputError("say how many clips of each class with --n N")
+        if self.allow_replacements and self.from_ is None:
+            raise InputError("--allow-replacements is for --from")
+        if self.from_ is not None:
+            asked = {
+                "--n": self.n,
+                "--classes": self.classes,
+                "--num-classes": self.num_classes,
+                "--preset": self.preset,
+                "--seed": self.seed,
+                "--split": self.splits,
+                "--annotations": self.annotations if self.dataset == "kinetics" else None,
+            }
+            given = [name for name, value in asked.items() if value not in (None, ())]
+            if given:
+                raise InputError(
+                    f"{given[0]} contradicts --from, which says what to take; leave one out"
+                )
+        if self.preset is not None and (self.classes is not None or self.num_classes is not None):
+            raise InputError("--preset chooses the classes; leave out --classes and --num-classes")
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
@@ -180,14 +217,14 @@ class VideoConfig:
 
     resolution: the most pixels its shorter side may have; nothing is ever enlarged.
     fps: frames a second; None keeps those of the video.
-    crf, preset: x264's quality (0 best to 51 worst) and speed.
+    crf, x264_preset: x264's quality (0 best to 51 worst) and speed.
     """
 
     resolution: int = 360
     audio: bool = True
     fps: float | None = None
     crf: int = 23
-    preset: str = "veryfast"
+    x264_preset: str = "veryfast"
 
     def __post_init__(self) -> None:
         if self.resolution < 16 or self.resolution % 2:
@@ -196,8 +233,10 @@ class VideoConfig:
             raise InputError(f"--fps is a number above 0, not {self.fps}")
         if not 0 <= self.crf <= 51:
             raise InputError(f"--crf is a number from 0 to 51, not {self.crf}")
-        if self.preset not in PRESETS:
-            raise InputError(f"--preset is one of {', '.join(PRESETS)}, not '{self.preset}'")
+        if self.x264_preset not in X264_PRESETS:
+            raise InputError(
+                f"--x264-preset is one of {', '.join(X264_PRESETS)}, not '{self.x264_preset}'"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +265,8 @@ class BuildConfig(SampleConfig):
     dest: the folder of the dataset; a folder made by an earlier run is continued.
     workers: processes at work at once; None suits the machine.
     place: how local files get there: one of PLACES.
-    resolution, audio, fps, crf, preset: see `VideoConfig`.
+    resolution, audio, fps, crf, x264_preset: see `VideoConfig`. None is its default, or, with
+        `from_`, what that subset was made with.
     max_per_hour: videos asked for in any hour, 0 for no limit; None is 300 without cookies and
         2000 with them.
     max_wait: seconds to wait in all, while YouTube refuses, before giving up for now.
@@ -242,11 +282,11 @@ class BuildConfig(SampleConfig):
     dest: Path
     place: str = "copy"
     workers: int | None = None
-    resolution: int = 360
-    audio: bool = True
+    resolution: int | None = None
+    audio: bool | None = None
     fps: float | None = None
-    crf: int = 23
-    preset: str = "veryfast"
+    crf: int | None = None
+    x264_preset: str | None = None
     max_per_hour: int | None = None
     max_wait: float = 6 * 3600.0
     wait_forever: bool = False
@@ -281,13 +321,8 @@ class BuildConfig(SampleConfig):
 
     @property
     def video(self) -> VideoConfig:
-        return VideoConfig(
-            resolution=self.resolution,
-            audio=self.audio,
-            fps=self.fps,
-            crf=self.crf,
-            preset=self.preset,
-        )
+        given = {name: getattr(self, name) for name in VIDEO}
+        return VideoConfig(**{name: value for name, value in given.items() if value is not None})
 
     @property
     def network(self) -> NetworkConfig:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from .clip import Clip
@@ -27,6 +27,7 @@ SOURCE_INDEX: Final = ".source-index.csv.gz"
 WITNESS: Final = ".indexes.sha256"
 LOCK: Final = ".nanokinetics.lock"
 TEMPORARY: Final = ".tmp"
+STRAYS: Final = "strays"
 
 
 MP4: Final = ".mp4"
@@ -64,6 +65,12 @@ class Layout:
 
     def clip(self, clip: Clip, suffix: str = MP4) -> Path:
         return self.root / self.clip_path(clip, suffix)
+
+    def within(self, path: str) -> Path | None:
+        """The place of a path of a table; None if it leaves the folder, as in an edited one."""
+        parts = PurePosixPath(path)
+        inside = path and not parts.is_absolute() and ".." not in parts.parts
+        return self.root / parts if inside else None
 
     @property
     def selection(self) -> Path:

@@ -149,12 +149,12 @@ class Ledger:
             raise self._failed.damage(line, f"'{min(unknown)}' is no reason")
 
     def drop(self, ids: Collection[ClipId]) -> None:
-        """Take clips out of `stats.csv`: the table is written anew beside itself and renamed."""
-        self._stats.rewrite(
-            row
-            for _, row in self._stats.rows(*STATS_COLUMNS)
-            if ClipId(row[1], row[2], row[0]) not in ids
-        )
+        """Take clips out of `stats.csv`: the table is written anew beside itself and renamed.
+
+        Of several rows of one clip the last stays.
+        """
+        rows = {ClipId(row[1], row[2], row[0]): row for _, row in self._stats.rows(*STATS_COLUMNS)}
+        self._stats.rewrite(row for id_, row in rows.items() if id_ not in ids)
 
     def close(self) -> None:
         self._stats.close()

@@ -180,7 +180,7 @@ def cut(
         _name(target),
         format="mp4",
         vcodec="libx264",
-        preset=video.preset,
+        preset=video.x264_preset,
         crf=video.crf,
         pix_fmt="yuv420p",
         threads=threads,

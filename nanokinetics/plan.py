@@ -18,22 +18,21 @@ import pandas as pd
 
 from .annotations import Annotations
 from .clip import LOCATION, Group
-from .config import LOCAL, BuildConfig
+from .config import LOCAL, VIDEO, BuildConfig
 from .errors import EnvironmentFault, InputError
 from .files import replace_file
 from .layout import FAILED, RUN, SELECTION, SPLITS, STATS, Layout
 from .selection import Selection
 
-VIDEO: Final = ("resolution", "audio", "fps", "crf", "preset")
 MUST_AGREE: Final = ("dataset", "source", "seed", *VIDEO)
 MAY_BE_MISSING: Final = ("place",)
 """What must agree too, where it was asked at all."""
 
-_DECIDES: Final = ("splits", "n", "classes", "num_classes")
+_DECIDES: Final = ("splits", "n", "classes", "num_classes", "preset")
 _REQUEST: Final = "request"
 _TABLE: Final = "selection_sha256"
 
-_RECORDED: Final[dict[str, type | tuple[type, ...]]] = {
+RECORDED: Final[dict[str, type | tuple[type, ...]]] = {
     **dict.fromkeys(MUST_AGREE, (str, int, float, bool, type(None))),
     **dict.fromkeys(("n", "classes", "annotations"), dict),
     **dict.fromkeys(("split", "labels"), list),
@@ -63,7 +62,7 @@ def request_of(config: BuildConfig, version: str) -> str | None:
     version: that of this program. None where more than a few files decide: a local source, or
     rows to be left out and told of.
     """
-    if config.source == LOCAL or config.skip_bad_rows:
+    if config.source == LOCAL or config.skip_bad_rows or config.from_:
         return None
     try:
         files = [hashlib.sha256(path.read_bytes()).hexdigest() for path in config.annotations]
@@ -100,11 +99,13 @@ def make_plan(
     annotations: Annotations,
     selection: Selection,
     layout: Layout,
+    origin: Mapping[str, Any] | None = None,
     request: str | None = None,
 ) -> Plan:
     """Join what is asked with what the folder holds. Raises InputError where they contradict.
 
-    request: what `request_of` made of it, so that `same_again` knows it.
+    origin: what `run.json` shall say of a selection that was taken from elsewhere. request: what
+    `request_of` made of all that is asked, so that `same_again` knows it.
     """
     asked = {
         "dataset": config.dataset,
@@ -122,12 +123,25 @@ def make_plan(
         asked |= {"src": str(config.src), "place": config.place}
     if annotations.names:
         asked["names"] = {label: annotations.names.get(label, "") for label in selection.labels}
+    asked |= origin or {}
     earlier = read_record(layout)
     if earlier is None:
         return Plan(selection, asked, selection.to_csv())
     for name in (*MUST_AGREE, *MAY_BE_MISSING):
         if earlier.get(name) != asked.get(name):
             raise _contradiction(layout.root, name, earlier.get(name), asked.get(name))
+    if earlier.get("from") != asked.get("from"):
+        raise InputError(
+            f"{layout.root} was built from {earlier.get('from', 'annotations')}, and this asks for "
+            f"{asked.get('from', 'annotations')}; go on as it was begun, or name another --dest"
+        )
+    if origin:  # one name, the same clips
+        if earlier.get("replacements") and not origin["replacements"]:
+            raise InputError(
+                f"{layout.root} was built with --allow-replacements; ask for them again, or name "
+                "another --dest"
+            )
+        return Plan(selection, asked, selection.to_csv())
     for split, n in asked["n"].items():
         if earlier["n"].get(split, 0) > n:
             raise _contradiction(layout.root, f"n of {split}", earlier["n"][split], n)
@@ -145,7 +159,7 @@ def make_plan(
     if "names" in earlier:
         merged["names"] = earlier["names"] | merged.get("names", {})
     whole, table = _merge(selection, merged, layout)
-    return Plan(_located(whole, annotations.frame), merged, table)
+    return Plan(located(whole, annotations.frame), merged, table)
 
 
 def read_record(layout: Layout) -> dict[str, Any] | None:
@@ -165,7 +179,7 @@ def read_record(layout: Layout) -> dict[str, Any] | None:
                 )
             return None
         record: dict[str, Any] = json.loads(layout.run.read_text(encoding="utf-8"))
-        for name, kind in _RECORDED.items():
+        for name, kind in RECORDED.items():
             if not isinstance(record[name], kind):
                 raise TypeError(f"its {name} is {record[name]!r}")  # noqa: TRY301
     except OSError as error:
@@ -182,9 +196,13 @@ def _damaged(layout: Layout, why: str) -> str:
 
 
 def quotas_of(record: Mapping[str, Any]) -> dict[Group, int]:
-    """How many clips each class shall get, as `run.json` has it."""
+    """How many clips each class shall get, as `run.json` has it.
+
+    A subset that was taken from elsewhere lists what each class had there.
+    """
+    listed = record.get("listed") or {}
     return {
-        Group(split, label): record["n"][split]
+        Group(split, label): listed.get(split, {}).get(label, record["n"][split])
         for split in SPLITS
         for label in record["classes"].get(split, ())
     }
@@ -220,14 +238,16 @@ def _merge(
     return merged, merged.to_csv()
 
 
-def _located(selection: Selection, frame: pd.DataFrame) -> Selection:
+def located(selection: Selection, frame: pd.DataFrame) -> Selection:
     """The selection with the places of local files also in the splits that this run leaves out."""
     path = LOCATION[0]
-    if path not in frame.columns or not selection.frame[path].isna().any():
+    if path not in frame.columns:
+        return selection
+    if selection.is_local and not selection.frame[path].isna().any():
         return selection
     identity = ["split", "label", "key"]
     places = frame[[*identity, *LOCATION]].drop_duplicates(identity)
-    bare = selection.frame.drop(columns=list(LOCATION))
+    bare = selection.frame.drop(columns=list(LOCATION), errors="ignore")
     found = bare.merge(places, on=identity, how="left")
     filled = found.fillna({path: "", "name": "", "offset": -1, "size": -1})
     located = filled.astype({"offset": np.int64, "size": np.int64})

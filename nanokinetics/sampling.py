@@ -173,12 +173,16 @@ def _named(names: Sequence[str], labels: Sequence[str], called: Mapping[str, str
         for name in (label, *filter(None, called.get(label, "").split(","))):
             by_folded.setdefault(_folded(name), []).append(label)
     chosen: set[str] = set()
+    unknown = [name for name in names if name not in known and _folded(name) not in by_folded]
+    if unknown:
+        near = difflib.get_close_matches(_folded(unknown[0]), by_folded, n=3)
+        hint = ", ".join(repr(label) for folded in near for label in by_folded[folded])
+        more = f" (and {len(unknown) - 1} more are unknown)" if len(unknown) > 1 else ""
+        raise InputError(
+            f"no class {unknown[0]!r} in the annotations; nearest: {hint or 'none'}{more}"
+        )
     for name in names:
-        matches = [name] if name in known else by_folded.get(_folded(name), [])
-        if not matches:
-            near = difflib.get_close_matches(_folded(name), by_folded, n=3)
-            hint = ", ".join(repr(label) for folded in near for label in by_folded[folded])
-            raise InputError(f"no class {name!r} in the annotations; nearest: {hint or 'none'}")
+        matches = [name] if name in known else by_folded[_folded(name)]
         if len(matches) > 1:
             several = " and ".join(map(repr, matches))
             raise InputError(f"class {name!r} may mean {several}; spell it exactly")

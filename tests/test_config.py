@@ -152,7 +152,7 @@ BAD_VALUES = [
     ("fps", float("inf"), "--fps"),
     ("crf", -1, "--crf"),
     ("crf", 52, "--crf"),
-    ("preset", "warp", "--preset"),
+    ("x264_preset", "warp", "--x264-preset"),
     ("cookies", "no-such-file.txt", "--cookies"),
 ]
 
@@ -190,7 +190,7 @@ def test_a_folder_is_no_cookie_file(tmp_path: Path) -> None:
         ("fps", 0.5),
         ("crf", 0),
         ("crf", 51),
-        ("preset", "placebo"),
+        ("x264_preset", "placebo"),
     ],
 )
 def test_values_at_the_edge_are_taken(name: str, value: object) -> None:
@@ -221,7 +221,7 @@ def test_paths_may_begin_with_the_home_folder(monkeypatch: pytest.MonkeyPatch) -
 
 def test_the_defaults_are_those_of_the_contract() -> None:
     default = config()
-    assert (default.seed, default.resolution, default.max_wait) == ("0", 360, 6 * 3600)
+    assert (default.seed, default.video.resolution, default.max_wait) == ("0", 360, 6 * 3600)
     assert default.failed_logs == Path("failed_logs")
     assert default.video == VideoConfig(resolution=360)
     assert default.network == NetworkConfig()

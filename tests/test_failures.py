@@ -124,7 +124,7 @@ def _faulty(times: int | None) -> tuple[list[Row], Scenario]:
 @pytest.mark.parametrize("ffmpeg", FFMPEGS)
 def test_media_that_break_off_once_are_fetched_again_in_full(bench, ffmpeg):
     rows, scenario = _faulty(times=1)
-    options = ("--ffmpeg", ffmpeg, "--preset", "ultrafast", "--workers", "4")
+    options = ("--ffmpeg", ffmpeg, "--x264-preset", "ultrafast", "--workers", "4")
     made = bench(scenario, rows, 3, *options)
     made.yt_dlp += SHORT_TIMEOUT
     done = made.run()
@@ -202,7 +202,7 @@ def test_videos_of_every_kind(bench, ffmpeg):
         Scenario({rows[name].youtube_id: video for name, video in videos.items()}),
         [*rows.values()],
         1,
-        *("--ffmpeg", ffmpeg, "--preset", "ultrafast", "--resolution", "128"),
+        *("--ffmpeg", ffmpeg, "--x264-preset", "ultrafast", "--resolution", "128"),
     )
     done = made.run()
     assert done.code == 0, done.stdout
@@ -269,7 +269,7 @@ def test_media_over_verified_tls_through_the_proxy(bench, ffmpeg, runtime):
         Scenario(videos, media="tls"),
         rows,
         3,
-        *("--ffmpeg", ffmpeg, "--preset", "ultrafast"),
+        *("--ffmpeg", ffmpeg, "--x264-preset", "ultrafast"),
         yt_dlp="--compat-options no-certifi" + ("" if runtime else " --no-js-runtimes"),
     )
     done = made.run("--quiet", **made.site.environment())

@@ -175,7 +175,7 @@ def test_annotations_under_other_names_are_the_same_annotations(
         ({"fps": 15}, "fps None"),
         ({"audio": False}, "audio True"),
         ({"crf": 30}, "crf 23"),
-        ({"preset": "slow"}, "preset veryfast"),
+        ({"x264_preset": "slow"}, "x264_preset veryfast"),
         ({"classes": ["yoga"]}, "'abseiling'"),
         ({"num_classes": 3}, "classes"),
     ],

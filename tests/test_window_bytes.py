@@ -38,7 +38,7 @@ def test_a_clip_costs_little_more_than_its_window(bench, form: Form, way, ffmpeg
         Scenario(default=Video(FILM, (form,)), media="plain" if way == "plain" else "tls"),
         rows,
         2,
-        *("--ffmpeg", ffmpeg, "--preset", "ultrafast", "--workers", "1"),
+        *("--ffmpeg", ffmpeg, "--x264-preset", "ultrafast", "--workers", "1"),
     )
     assert made.run().code == 0
     made.holds(rows)

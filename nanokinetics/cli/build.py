@@ -53,19 +53,23 @@ def _add_making(parser: Parser) -> None:
         "--resolution",
         metavar="PIXELS",
         type=int,
-        default=360,
-        help="the most pixels of the shorter side; nothing is enlarged (default: %(default)s)",
+        help="the most pixels of the shorter side; nothing is enlarged (default: 360)",
     )
-    add("--no-audio", dest="audio", action="store_false", help="leave the sound out")
+    add(
+        "--no-audio",
+        dest="audio",
+        action="store_const",
+        const=False,
+        help="leave the sound out",
+    )
     add("--fps", metavar="F", type=float, help="frames a second (default: those of the video)")
     add(
         "--crf",
         metavar="Q",
         type=int,
-        default=23,
-        help="x264's quality, 0 best to 51 (default: %(default)s)",
+        help="x264's quality, 0 best to 51 (default: 23)",
     )
-    add("--preset", metavar="P", default="veryfast", help="x264's speed (default: %(default)s)")
+    add("--x264-preset", metavar="P", help="x264's speed (default: veryfast)")
     add = parser.add_argument_group("how to ask").add_argument
     add(
         "--workers",
@@ -136,6 +140,10 @@ def run(options: dict[str, Any]) -> ExitCode:
         print(as_json(result, event="result", exit_code=int(result.exit_code)))
     elif not quiet:
         print(summary(result, options["dest"]))
+        for id_, reason in list(result.lost.items())[:NAMED]:
+            print(f"  no longer to be had: {id_.key}, {id_.label} ({id_.split}): {reason}")
+        if len(result.lost) > NAMED:
+            print(f"  and {len(result.lost) - NAMED} more; see failed.csv")
     for wrong, clips in result.mendable.items():
         print(f"nanokinetics: {wrong}; {clips} clips are left for the next run", file=sys.stderr)
     return result.exit_code
@@ -143,6 +151,9 @@ def run(options: dict[str, Any]) -> ExitCode:
 
 SHOWN: Final = 5
 """Short classes that are named in the summary."""
+
+NAMED: Final = 20
+"""Clips of another subset, gone by now, that are named after it."""
 
 
 def summary(result: BuildResult, dest: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .. import config
@@ -81,7 +81,6 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
         "--n",
         metavar="N",
         type=typed(config.parse_n),
-        required=True,
         help="clips of each class; or for each split: train=10,val=2",
     )
     add(
@@ -94,8 +93,23 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
     add(
         "--seed",
         metavar="S",
-        default="0",
-        help="another seed is another choice (default: %(default)s)",
+        help="another seed is another choice (default: 0)",
+    )
+    add(
+        "--preset",
+        metavar="NAME",
+        help="a known class list, or our own sizes 'nano' and 'tiny'; see `nanokinetics presets`",
+    )
+    add(
+        "--from",
+        dest="from_",
+        metavar="OTHER",
+        help="the clips of another built folder, or of a manifest, instead of a choice",
+    )
+    add(
+        "--allow-replacements",
+        action="store_true",
+        help="with --from a folder: its reserves stand in for clips that are gone",
     )
     add(
         "--skip-bad-rows",
@@ -123,8 +137,14 @@ def typed(parse: Any) -> Any:
 
 def as_json(value: Estimate | BuildResult, **more: Any) -> str:
     """A value of the library as a JSON object on one line; `more` comes before its fields."""
-    short = [
-        {**group._asdict(), "has": has, "wanted": wanted}
-        for group, (has, wanted) in value.short.items()
-    ]
-    return json.dumps(more | asdict(value) | {"short": short}, ensure_ascii=False)
+    # JSON has no keys but texts.
+    lists: dict[str, Any] = {
+        "short": [
+            {**group._asdict(), "has": has, "wanted": wanted}
+            for group, (has, wanted) in value.short.items()
+        ]
+    }
+    if hasattr(value, "lost"):
+        lists["lost"] = [{**id_._asdict(), "reason": why} for id_, why in value.lost.items()]
+    plain = {f.name: getattr(value, f.name) for f in fields(value)}
+    return json.dumps(more | plain | lists, ensure_ascii=False, default=dict)

@@ -1,0 +1,70 @@
+"""`nanokinetics diff`: what two subsets share, what they do not, and why."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ..errors import ExitCode
+from .options import add_command
+
+if TYPE_CHECKING:
+    from ..clip import ClipId
+    from ..comparison import Difference
+    from ..manifest import Manifest
+
+SHOWN: Final = 20
+"""Clips of each side that are named."""
+
+
+def add(commands: Any) -> None:
+    parser = add_command(
+        commands,
+        "diff",
+        run,
+        "which clips two subsets share, which they do not, and why",
+        "nanokinetics diff nano-k400 supplement.txt",
+    )
+    for name in ("a", "b"):
+        parser.add_argument(name, metavar=name.upper(), help="a built folder or a manifest")
+
+
+def run(options: dict[str, Any]) -> ExitCode:
+    from .. import comparison, manifest
+
+    a, b = (manifest.read(Path(options[name])) for name in ("a", "b"))
+    found = comparison.compare(a, b)
+    print(told(options["a"], a, options["b"], b, found))
+    return ExitCode.OK if found.same else ExitCode.SHORT
+
+
+def told(place_a: str, a: Manifest, place_b: str, b: Manifest, found: Difference) -> str:
+    """The comparison in words."""
+    lines = [
+        f"A  {place_a}: {len(a.ids)} clips, {a.name}",
+        f"B  {place_b}: {len(b.ids)} clips, {b.name}",
+        f"{len(found.shared)} clips are in both, {len(found.only_a)} in A only, "
+        f"{len(found.only_b)} in B only",
+    ]
+    for name, values in found.settings.items():
+        ours, theirs = (json.dumps(value, ensure_ascii=False) for value in values)
+        lines.append(f"  {name}: {ours} in A, {theirs} in B")
+    for side, other, clips in (("A", "B", found.only_a), ("B", "A", found.only_b)):
+        if clips:
+            lines += [f"only in {side}, and why not in {other}:", *_listed(clips)]
+    return "\n".join(lines)
+
+
+def _listed(clips: Mapping[ClipId, str]) -> list[str]:
+    lines = [f"  {count} clips: {why}" for why, count in Counter(clips.values()).most_common()]
+    lines += [
+        f"    {id_.split}  {id_.label}  {id_.key}  {why}"
+        for id_, why in islice(clips.items(), SHOWN)
+    ]
+    if len(clips) > SHOWN:
+        lines.append(f"    and {len(clips) - SHOWN} more")
+    return lines

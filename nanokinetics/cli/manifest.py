@@ -1,0 +1,37 @@
+"""`nanokinetics manifest`: a built folder as one small text file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..errors import EnvironmentFault, ExitCode
+from .options import add_command
+
+
+def add(commands: Any) -> None:
+    parser = add_command(
+        commands,
+        "manifest",
+        run,
+        "what a paper's supplement needs for others to rebuild a subset",
+        "nanokinetics manifest nano-k400 --output nano-k400.txt",
+    )
+    parser.add_argument("dest", metavar="DEST", help="a built folder")
+    parser.add_argument("--output", metavar="FILE", help="write it there (default: print it)")
+
+
+def run(options: dict[str, Any]) -> ExitCode:
+    from .. import manifest
+    from ..files import replace_file
+
+    text, output = manifest.read(Path(options["dest"])).to_text(), options["output"]
+    if output is None:
+        sys.stdout.write(text)
+        return ExitCode.OK
+    try:
+        replace_file(Path(output), text.encode())
+    except OSError as error:
+        raise EnvironmentFault(f"--output {output}: {error.strerror}") from None
+    return ExitCode.OK

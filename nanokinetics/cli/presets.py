@@ -1,0 +1,41 @@
+"""`nanokinetics presets`: the class lists that come along, or the classes of one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import presets
+from ..errors import ExitCode
+from .options import add_command
+
+
+def add(commands: Any) -> None:
+    parser = add_command(
+        commands,
+        "presets",
+        run,
+        "the class lists that come along; with a name, its classes",
+        "nanokinetics presets mini-kinetics-200",
+    )
+    parser.add_argument("name", metavar="NAME", nargs="?", help="print the classes of this one")
+
+
+def run(options: dict[str, Any]) -> ExitCode:
+    name = options["name"]
+    if name is None:
+        print(table([presets.read(name) for name in presets.names()]))
+    else:
+        preset = presets.read(name)
+        print("\n".join(preset.classes or [preset.about]))
+    return ExitCode.OK
+
+
+def table(known: list[presets.Preset]) -> str:
+    """A line a preset."""
+    rows = [("name", "dataset", "classes", "n", "source")]
+    rows += [(p.name, p.dataset or "any", str(p.size), str(p.n or ""), p.source) for p in known]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )

@@ -1,0 +1,67 @@
+"""Two subsets beside each other: what they share, what only one has, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from .clip import ClipId
+from .manifest import Manifest
+
+SETTINGS: Final = ("dataset", "source", "seed", "n", "annotations")
+"""What may make two choices differ, of `run.json`."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What `compare` finds. `only_a` and `only_b` say of each clip why the other has it not;
+    `settings` holds, for both, what they were asked for differently."""
+
+    shared: tuple[ClipId, ...]
+    only_a: Mapping[ClipId, str]
+    only_b: Mapping[ClipId, str]
+    settings: Mapping[str, tuple[Any, Any]]
+
+    @property
+    def same(self) -> bool:
+        return not self.only_a and not self.only_b
+
+
+def compare(a: Manifest, b: Manifest) -> Difference:
+    """Compare two subsets, clip by clip."""
+    settings = {
+        name: (a.record.get(name), b.record.get(name))
+        for name in SETTINGS
+        if a.record.get(name) != b.record.get(name)
+    }
+    return Difference(
+        shared=tuple(id_ for id_ in a.ids if id_ in b.ids),
+        only_a={id_: _why(id_, a, b) for id_ in a.ids if id_ not in b.ids},
+        only_b={id_: _why(id_, b, a) for id_ in b.ids if id_ not in a.ids},
+        settings=settings,
+    )
+
+
+def _why(id_: ClipId, has: Manifest, lacks: Manifest) -> str:
+    """Why one of them has a clip and the other has it not, as far as both can tell."""
+    ours, theirs = has.record, lacks.record
+    if ours["dataset"] != theirs["dataset"]:
+        return "other dataset"
+    if id_.split not in theirs["classes"]:
+        return "other splits"
+    if id_.label not in theirs["classes"][id_.split]:
+        return "other classes"
+    if id_ in lacks.failed:
+        return f"failed there: {lacks.failed[id_]}"
+    if lacks.reserves is not None and id_ not in lacks.known:
+        return "no candidate there: other annotations"
+    if ours["seed"] != theirs["seed"]:
+        return "other seed"
+    if lacks.reserves is None and ours["annotations"] != theirs["annotations"]:
+        return "other annotations"
+    if ours["n"][id_.split] > theirs["n"][id_.split]:
+        return "other n"
+    if has.reserves is not None and lacks.reserves is not None:
+        return "stands in for a clip that failed here"
+    return "failed there, or stands in for one that failed here"

@@ -1,0 +1,98 @@
+"""Is a finished file still what its row says? Asked by processes that need no pandas."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from . import media
+from .clip import ClipId
+from .errors import EnvironmentFault
+from .files import digest_of
+from .media import Ffmpeg
+from .scan import IMAGES
+
+SLOWEST: Final = 100_000
+"""Bytes a second that decoding is granted at least, beyond two minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A file and what `stats.csv` says of it: size in bytes, frames, and the hex SHA-256.
+
+    The numbers stay as text, since a table may have been edited.
+    """
+
+    id: ClipId
+    path: str
+    file: Path
+    bytes: str
+    frames: str
+    sha256: str
+
+    @property
+    def is_image(self) -> bool:
+        return self.file.suffix.lower() in IMAGES
+
+
+def inspect(recorded: Recorded, ffmpeg: Ffmpeg | None, *, fast: bool) -> str:
+    """What is wrong with a file, in a few words; nothing if it is as recorded.
+
+    ffmpeg: None where there are only images. fast: look only whether it is there, at its size.
+    Raises EnvironmentFault when there are images, and nothing to open them with.
+    """
+    try:
+        size = recorded.file.stat().st_size
+        if not recorded.file.is_file():
+            return "is no file"
+        if str(size) != recorded.bytes:
+            return f"has {size} bytes, and {recorded.bytes} are recorded"
+        if fast:
+            return ""
+        with recorded.file.open("rb") as file:
+            if digest_of(file) != recorded.sha256:
+                return "its bytes have changed: its SHA-256 is not the recorded one"
+    except FileNotFoundError:
+        return "is missing"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    return _image(recorded) if recorded.is_image else _video(recorded, ffmpeg, size)
+
+
+def _image(recorded: Recorded) -> str:
+    try:
+        from PIL import Image
+    except ImportError:
+        raise EnvironmentFault(
+            "images are opened with Pillow, which is not here; pip install 'nanokinetics[images]', "
+            "or look at sizes only with --fast"
+        ) from None
+    try:
+        with Image.open(recorded.file) as image:
+            image.load()
+    except Exception as error:  # noqa: BLE001 - untrusted bytes: Pillow's decoders raise anything
+        return f"cannot be decoded: {error}"
+    return "" if recorded.frames == "1" else f"has 1 frame, and {recorded.frames} are recorded"
+
+
+def _video(recorded: Recorded, ffmpeg: Ffmpeg | None, size: int) -> str:
+    if ffmpeg is None:
+        return "was not decoded: there is no ffmpeg"
+    patience = 120 + size / SLOWEST
+    found = media.measure(ffmpeg, recorded.file, decode=True, timeout=patience)
+    if found is None:
+        return "cannot be decoded to its end"
+    if str(found.frames) != recorded.frames:
+        # Where frames are shown unevenly, decoding may merge some that the file holds.
+        found = media.measure(ffmpeg, recorded.file, timeout=patience) or found
+    if str(found.frames) != recorded.frames:
+        return f"has {found.frames} frames, and {recorded.frames} are recorded"
+    return ""
+
+
+def in_child() -> None:
+    """What a process that inspects does first: it ends with its parent, and not by itself."""
+    media.die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it reaches every process of a terminal

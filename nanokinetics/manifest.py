@@ -1,0 +1,276 @@
+"""A subset that can be handed on: how it was chosen, its clips, and a name made of them.
+
+It is read from a built folder, or from the text file that `Manifest.to_text` writes. Both may come
+from somebody else, so that every row is judged like one of the annotations.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from . import reading
+from .annotations.candidates import candidates, key_fault, label_fault
+from .clip import ClipId, Group, seconds
+from .config import VIDEO, VideoConfig
+from .errors import EnvironmentFault, InputError
+from .layout import SPLITS, Layout, class_dir
+from .ledger import FAILED_COLUMNS, STATS_COLUMNS, Row
+from .plan import RECORDED, quotas_of, read_record
+from .selection import COLUMNS as RANKED
+from .selection import Selection
+
+COLUMNS: Final = RANKED[:-1]
+MAGIC: Final = "# nanokinetics manifest 1\n"
+HEADER: Final = (
+    "dataset",
+    "source",
+    "seed",
+    "split",
+    "n",
+    *VIDEO,
+    "annotations",
+    "versions",
+    "classes",
+    "labels",
+)
+"""What of `run.json` stands above the clips."""
+
+
+@dataclass(frozen=True, eq=False)
+class Manifest:
+    """A subset.
+
+    record: what `run.json` says of how it was chosen. picks: its clips, and reserves: the other
+    candidates, which only a folder knows; both have the columns of a selection and are grouped and
+    ranked like one. failed: why clips of a folder failed last.
+    """
+
+    record: Mapping[str, Any]
+    picks: pd.DataFrame
+    reserves: pd.DataFrame | None = None
+    failed: Mapping[ClipId, str] = field(default_factory=dict)
+
+    @cached_property
+    def ids(self) -> dict[ClipId, None]:
+        """Its clips, in order."""
+        return dict.fromkeys(_ids(self.picks))
+
+    @cached_property
+    def known(self) -> frozenset[ClipId]:
+        """Its clips, and the reserves where they are known."""
+        others = () if self.reserves is None else _ids(self.reserves)
+        return frozenset((*self.ids, *others))
+
+    @cached_property
+    def name(self) -> str:
+        """`sha256:` and the hex digest of the sorted lines `split/label/key`, each with its LF."""
+        lines = sorted(f"{split}/{label}/{key}\n" for split, label, key in self.ids)
+        return f"sha256:{hashlib.sha256(''.join(lines).encode()).hexdigest()}"
+
+    @cached_property
+    def listed(self) -> dict[Group, int]:
+        """How many clips of each chosen class it has, which may be none."""
+        found = dict.fromkeys(quotas_of({**self.record, "listed": None}), 0)
+        for id_ in self.ids:
+            found[id_.group] += 1
+        return found
+
+    def selection(self, *, replacements: bool = False) -> Selection:
+        """Its clips as a choice; with replacements, its reserves are ranked after them.
+
+        Raises InputError when there are to be replacements and nothing is known of reserves.
+        """
+        frame = self.picks
+        if replacements and self.reserves is None:
+            raise InputError("a manifest names no reserves; give --from the folder it was made of")
+        if replacements and self.reserves is not None:
+            frame = pd.concat([self.picks, self.reserves], ignore_index=True)
+        return Selection(_grouped(frame), self.listed, tuple(self.record["labels"]))
+
+    def origin(self, *, replacements: bool) -> dict[str, Any]:
+        """What `run.json` says of a folder that is made from it."""
+        listed: dict[str, dict[str, int]] = {}
+        for group, count in self.listed.items():
+            listed.setdefault(group.split, {})[group.label] = count
+        chosen = {name: self.record[name] for name in ("seed", "n", "classes")}
+        return {**chosen, "listed": listed, "from": self.name, "replacements": replacements}
+
+    def to_text(self) -> str:
+        """The manifest: lines `# name: value`, the values JSON, and a CSV table of the clips."""
+        about: dict[str, Any] = {"name": self.name, "clips": len(self.ids)}
+        about |= {name: self.record[name] for name in HEADER if name in self.record}
+        lines = [
+            f"# {name}: {json.dumps(value, ensure_ascii=False)}\n" for name, value in about.items()
+        ]
+        table = io.StringIO()
+        writer = csv.writer(table, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        clips = Selection(self.picks, {}, ())
+        for clip in map(clips.clip, range(len(self.picks))):
+            times = (seconds(clip.time_start), seconds(clip.time_end))
+            writer.writerow((clip.key, clip.split, clip.label, clip.youtube_id, *times))
+        return "".join([MAGIC, *lines, table.getvalue()])
+
+
+def read(place: Path) -> Manifest:
+    """The subset of a built folder, or of a manifest file. Raises InputError for anything else."""
+    try:
+        if place.is_dir():
+            return _of_folder(Layout(place))
+        text = place.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"there is no {place}; name a built folder or a manifest") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{place} is no manifest: it is not UTF-8") from None
+    except OSError as error:
+        raise EnvironmentFault(f"{place}: {error.strerror}") from None
+    return _of_text(text.replace("\r\n", "\n"), str(place))
+
+
+def record_of(layout: Layout) -> dict[str, Any]:
+    """What `run.json` says of a built folder. Raises InputError for one that is none."""
+    has_both = layout.run.is_file() and layout.selection.is_file()
+    record = read_record(layout) if has_both else None
+    if record is None:
+        raise InputError(f"{layout.root} is no built dataset: it has no run.json and selection.csv")
+    _check_record(record, str(layout.run))
+    return record
+
+
+def _of_folder(layout: Layout) -> Manifest:
+    record = record_of(layout)
+    table = reading.rows(layout.selection, RANKED)
+    where = str(layout.selection)
+    ranked = Selection(_frame(table, record, where), quotas_of(record), tuple(record["labels"]))
+    made = set(map(reading.id_of, reading.rows(layout.stats, STATS_COLUMNS)))
+    picked: list[int] = []
+    for group, n in ranked.quotas.items():
+        there = (row for row, id_ in ranked.ids(group) if not made or id_ in made)
+        picked += islice(there, n)
+    is_pick = np.isin(np.arange(len(ranked.frame)), picked)
+    failed = reading.rows(layout.failed, FAILED_COLUMNS)
+    return Manifest(
+        record,
+        _grouped(ranked.frame[is_pick]),
+        _grouped(ranked.frame[~is_pick]),
+        {reading.id_of(row): row["reason"] for row in failed},
+    )
+
+
+def _of_text(text: str, where: str) -> Manifest:
+    if not text.startswith(MAGIC):
+        raise InputError(f"{where} is no manifest: it does not begin with '{MAGIC.strip()}'")
+    record: dict[str, Any] = {}
+    lines = list(io.StringIO(text))  # which divides at line feeds alone
+    head = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
+    for number, line in enumerate(lines[1:head], start=2):
+        name, _, value = line.removeprefix("# ").partition(": ")
+        try:
+            record[name] = json.loads(value)
+        except ValueError:
+            raise InputError(f"{where}, line {number}: not of the form '# name: JSON'") from None
+    _check_record(record, where)
+    table = list(reading.parsed(lines[head:], COLUMNS, where, head))
+    found = Manifest(record, _frame(table, record, where))
+    name = record.get("name", found.name)
+    if name != found.name:
+        raise InputError(
+            f"{where} was changed or cut short: it is named {name}, and its clips make "
+            f"{found.name}; get it again, or take its line '# name' out"
+        )
+    return found
+
+
+def _check_record(record: Mapping[str, Any], where: str) -> None:
+    """Raises InputError unless the header of a manifest, or a `run.json`, can be relied on."""
+    for name, kind in RECORDED.items():
+        if not isinstance(record.get(name, ...), kind):
+            raise InputError(f"{where}: its {name} is missing or is not what it should be")
+    try:
+        VideoConfig(**{name: record[name] for name in VIDEO})
+    except (TypeError, InputError) as error:
+        raise InputError(f"{where}: its encoding cannot be used: {error}") from None
+    n, classes, labels = (record[name] for name in ("n", "classes", "labels"))
+    if not labels or not all(isinstance(label, str) for label in labels):
+        raise InputError(f"{where}: its labels are not a list of texts")
+    if not n or n.keys() != classes.keys() or not n.keys() <= set(SPLITS):
+        raise InputError(f"{where}: its n and its classes do not name the same splits")
+    listed = record.get("listed") or {}
+    if not _are_counts(n, 1):
+        raise InputError(f"{where}: its n are not whole numbers from 1")
+    if not isinstance(listed, dict) or not all(_are_counts(part, 0) for part in listed.values()):
+        raise InputError(f"{where}: its listed are not whole numbers for each class")
+    if not isinstance(record.get("names", {}), dict):
+        raise InputError(f"{where}: its names are not those of classes")
+    known = set(labels)
+    for chosen in classes.values():
+        if not isinstance(chosen, list) or not all(isinstance(label, str) for label in chosen):
+            raise InputError(f"{where}: its classes are not lists of texts")
+        for label in chosen:
+            fault = label_fault(label) or (None if label in known else f"'{label}' is no label")
+            if fault:
+                raise InputError(f"{where}: its classes: {fault}")
+
+
+def _are_counts(value: object, least: int) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(count, int) and count >= least for count in value.values()
+    )
+
+
+def _frame(table: Sequence[Row], record: Mapping[str, Any], where: str) -> pd.DataFrame:
+    """The rows as those of a selection. Raises InputError for one that cannot be relied on."""
+    raw = pd.DataFrame(table, columns=list(COLUMNS), dtype=object)
+    if record["dataset"] == "kinetics":
+        frame, faults = candidates(raw)
+        for row in faults:
+            raise InputError(f"{where}: the clip '{raw['key'][row]}': {faults[row]}")
+        wrong = [a for a, b in zip(raw["key"], frame["key"], strict=True) if a != b]
+        if wrong:
+            raise InputError(f"{where}: the clip '{wrong[0]}' has another id or other times")
+    else:
+        for key, label in zip(raw["key"], raw["label"], strict=True):
+            fault = key_fault(key, class_dir(label)) if key else "a clip has no key"
+            if fault:
+                raise InputError(f"{where}: {fault}")
+        frame = raw.assign(youtube_id="", time_start=np.nan, time_end=np.nan)
+    chosen = {(split, label) for split, labels in record["classes"].items() for label in labels}
+    seen: set[ClipId] = set()
+    for id_ in _ids(frame):
+        if (id_.split, id_.label) not in chosen:
+            raise InputError(
+                f"{where}: the clip '{id_.key}' is of the class '{id_.label}' ({id_.split}), "
+                "which is not among its classes"
+            )
+        if id_ in seen:
+            raise InputError(f"{where}: the clip '{id_.key}' stands there twice")
+        seen.add(id_)
+    return _grouped(frame)
+
+
+def _grouped(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows by split and label, otherwise in the order in which they stand, and ranked so."""
+    order = sorted(
+        range(len(frame)),
+        key=[(SPLITS.index(id_.split), id_.label) for id_ in _ids(frame)].__getitem__,
+    )
+    ranked = frame[list(COLUMNS)].take(order).reset_index(drop=True)
+    ranked["rank"] = ranked.groupby(["split", "label"], sort=False).cumcount() + 1
+    return ranked
+
+
+def _ids(frame: pd.DataFrame) -> Iterable[ClipId]:
+    columns = (frame[name].tolist() for name in ("split", "label", "key"))
+    return map(ClipId, *columns)

@@ -1,0 +1,320 @@
+"""Is a built dataset still what its tables say? And taking out what is not, for the next build.
+
+Nothing is changed by looking, so that it may be done while a build is at work, of a folder that
+cannot be written to as well.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import partial
+from itertools import zip_longest
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from filelock import FileLock, Timeout
+
+from . import indexes, reading
+from .clip import ClipId, Group
+from .errors import EnvironmentFault, ExitCode, InputError
+from .indexes.contents import Contents, Label, contents
+from .inspection import Recorded, in_child, inspect
+from .layout import METADATA, SPLITS, STRAYS, Layout
+from .ledger import STATS_COLUMNS, Ledger, Row
+from .manifest import record_of
+from .media import find_ffmpeg
+from .plan import quotas_of
+from .selection import Selection
+
+FILES_AT_ONCE: Final = 16
+"""Files handed to a process at a time, where there are many."""
+
+Progress = Callable[[int, int], None]
+"""Told how many clips have been looked at, and how many there are."""
+
+
+class Kind(StrEnum):
+    """What a problem is about, and what helps."""
+
+    CLIP = "--repair takes it out, and the next build makes it again"
+    ROW = "--repair keeps the last of the rows"
+    STRAY = "move it away, or let the next build take it up; --repair moves it to strays/"
+    LIST = "--repair, or the next build, writes it anew"
+    SHORT = "run the build again; failed.csv tells why"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that is not as it should be. `path` is relative to the dataset's folder."""
+
+    kind: Kind
+    path: str
+    what: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What `verify` finds.
+
+    clips: rows of `stats.csv`, each clip once. at_work: a build is; then only the clips that it
+    has recorded were looked at. bad: the clips to make again, and their paths. strays: files of no
+    row, relative to the folder. repaired: whether all that was mended, as far as it can be here.
+    """
+
+    clips: int
+    at_work: bool
+    problems: tuple[Problem, ...]
+    bad: Mapping[ClipId, str]
+    strays: tuple[str, ...]
+    repaired: bool = False
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return ExitCode.SHORT if self.problems else ExitCode.OK
+
+
+def verify(
+    dest: Path,
+    *,
+    fast: bool = False,
+    workers: int | None = None,
+    ffmpeg: str | None = None,
+    progress: Progress | None = None,
+) -> Verdict:
+    """Hold a built dataset against its tables.
+
+    fast: look only whether each file is there, and at its size. workers: processes at once; None
+    is one a processor. Raises InputError for what is no built dataset.
+    """
+    dataset = _read(Layout(dest))
+    at_work = _is_locked(dataset.layout)
+    return _judged(dataset, at_work, fast, workers, ffmpeg, progress)
+
+
+def repair(
+    dest: Path,
+    *,
+    fast: bool = False,
+    workers: int | None = None,
+    ffmpeg: str | None = None,
+    progress: Progress | None = None,
+) -> Verdict:
+    """Take out what `verify` finds wrong, so that the next build makes it again.
+
+    Rows of bad clips go, and their files; strays go to a folder beside the splits; the lists are
+    written anew. What failed stays failed. Raises InputError while a build is at work.
+    """
+    layout = Layout(dest)
+    _read(layout)  # refuses somebody else's folder before a lock is put into it
+    try:
+        with FileLock(layout.lock, timeout=0):
+            dataset = _read(layout)
+            if not dataset.rows:
+                raise InputError(
+                    f"{layout.stats} holds no clip; restore it, or run the build, which takes up "
+                    "what is there"
+                )
+            verdict = _judged(dataset, False, fast, workers, ffmpeg, progress)
+            _take_out(dataset, verdict)
+            return replace(verdict, repaired=True)
+    except Timeout:
+        raise InputError(f"a build is at work in {dest}; repair it when that has ended") from None
+    except OSError as error:
+        raise EnvironmentFault(f"{error.filename or dest}: {error.strerror or error}") from None
+
+
+@dataclass(frozen=True)
+class _Dataset:
+    """The tables of one folder, as far as its clips hang on them."""
+
+    layout: Layout
+    rows: Mapping[ClipId, Row]
+    repeated: Counter[ClipId]
+    selection: Selection
+    names: Mapping[str, str]
+
+    @property
+    def paths(self) -> dict[ClipId, str]:
+        return {id_: row["path"] for id_, row in self.rows.items()}
+
+    def contents(self, without: Iterable[ClipId] = ()) -> Contents:
+        done = self.paths
+        for id_ in without:
+            del done[id_]
+        return contents(self.selection, done, self.layout, self.names)
+
+
+def _read(layout: Layout) -> _Dataset:
+    record = record_of(layout)
+    table = reading.rows(layout.stats, STATS_COLUMNS)
+    rows = {reading.id_of(row): row for row in table}
+    selection = Selection.from_csv(
+        layout.selection.read_bytes(), quotas=quotas_of(record), labels=record["labels"]
+    )
+    return _Dataset(
+        Layout(layout.root, _class_dirs(layout, rows)),
+        rows,
+        Counter(map(reading.id_of, table)),
+        selection,
+        record.get("names", {}),
+    )
+
+
+def _class_dirs(layout: Layout, rows: Mapping[ClipId, Row]) -> dict[str, str]:
+    """The class folders, which do not follow from the labels where a dataset numbers them."""
+    header = tuple(Label.__dataclass_fields__)
+    listed = reading.rows(layout.classes, header)
+    found = {row["label"]: row["class_dir"] for row in listed}
+    for id_, row in rows.items():
+        parts = row["path"].split("/")
+        if len(parts) == 3:
+            found[id_.label] = parts[1]
+    return found
+
+
+def _is_locked(layout: Layout) -> bool:
+    if not layout.lock.exists():
+        return False
+    try:
+        with FileLock(layout.lock, timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:  # a folder that nobody can write to: no build either
+        return False
+
+
+def _judged(
+    dataset: _Dataset,
+    at_work: bool,
+    fast: bool,
+    workers: int | None,
+    ffmpeg: str | None,
+    progress: Progress | None,
+) -> Verdict:
+    problems = list(_clips(dataset, fast, workers, ffmpeg, progress or (lambda *_: None)))
+    bad = {id_: problem.path for id_, problem in problems}
+    told = [problem for _, problem in problems]
+    for id_, count in dataset.repeated.items():
+        if count > 1:
+            path = dataset.rows[id_]["path"]
+            told.append(Problem(Kind.ROW, path, f"stands {count} times in stats.csv"))
+    strays: tuple[str, ...] = ()
+    if not at_work:  # else files are ahead of their rows, and rows of the lists
+        strays = tuple(_strays(dataset))
+        told += [Problem(Kind.STRAY, path, "has no row in stats.csv") for path in strays]
+        told += _lists(dataset)
+        told += _short(dataset)
+    return Verdict(len(dataset.rows), at_work, tuple(told), bad, strays)
+
+
+def _clips(
+    dataset: _Dataset, fast: bool, workers: int | None, ffmpeg: str | None, progress: Progress
+) -> Iterator[tuple[ClipId, Problem]]:
+    """The clips whose rows or files are not right."""
+    sharing = Counter(dataset.paths.values())
+    recorded: list[Recorded] = []
+    for id_, row in dataset.rows.items():
+        path = row["path"]
+        file = dataset.layout.within(path)
+        if file is None or not _is_place(path, id_.split):
+            yield id_, Problem(Kind.CLIP, path, "is no place for a clip, says its row")
+        elif sharing[path] > 1:
+            yield id_, Problem(Kind.CLIP, path, f"is the file of {sharing[path]} rows")
+        else:
+            recorded.append(Recorded(id_, path, file, row["bytes"], row["frames"], row["sha256"]))
+    looks_into_videos = not fast and not all(each.is_image for each in recorded)
+    program = find_ffmpeg(ffmpeg) if looks_into_videos else None
+    look = partial(inspect, ffmpeg=program, fast=fast)
+    count = 1 if fast else workers or os.cpu_count() or 1
+    for number, (each, what) in enumerate(_looked(look, recorded, count), start=1):
+        progress(number, len(recorded))
+        if what:
+            yield each.id, Problem(Kind.CLIP, each.path, what)
+
+
+def _is_place(path: str, split: str) -> bool:
+    parts = PurePosixPath(path).parts
+    return len(parts) > 2 and parts[0] == split
+
+
+def _looked(
+    look: Callable[[Recorded], str], recorded: Sequence[Recorded], workers: int
+) -> Iterator[tuple[Recorded, str]]:
+    if workers == 1:
+        yield from ((each, look(each)) for each in recorded)
+        return
+    together = max(1, min(FILES_AT_ONCE, len(recorded) // (4 * workers)))
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), in_child)
+    try:
+        yield from zip(recorded, pool.map(look, recorded, chunksize=together), strict=True)
+    except BrokenProcessPool:
+        raise EnvironmentFault(
+            "a process that looked at the clips was ended from outside, perhaps for want of "
+            "memory; try fewer --workers"
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _strays(dataset: _Dataset) -> Iterator[str]:
+    """Files below the splits that are neither clips with a row nor our own."""
+    root, known = dataset.layout.root, set(dataset.paths.values())
+    known |= {f"{split}/{METADATA}" for split in SPLITS}
+    for split in SPLITS:
+        for folder, _, names in os.walk(root / split):
+            inside = Path(folder).relative_to(root).as_posix()
+            yield from sorted(path for name in names if (path := f"{inside}/{name}") not in known)
+
+
+def _lists(dataset: _Dataset) -> Iterator[Problem]:
+    """The lists that are not what they would be if they were written now."""
+    with tempfile.TemporaryDirectory(prefix="nanokinetics-") as folder:
+        fresh = Layout(Path(folder), dataset.layout.class_dirs)
+        indexes.write_all(dataset.contents(), fresh)
+        for right in sorted(fresh.root.rglob("*.csv")):
+            path = right.relative_to(fresh.root).as_posix()
+            try:
+                there = (dataset.layout.root / path).read_bytes()
+            except OSError as error:
+                yield Problem(Kind.LIST, path, f"cannot be read: {error.strerror}")
+                continue
+            wanted = right.read_bytes()
+            if there != wanted:
+                pairs = zip_longest(there.split(b"\n"), wanted.split(b"\n"))
+                line = next(i for i, (a, b) in enumerate(pairs, start=1) if a != b)
+                what = f"does not agree with stats.csv, first in line {line}"
+                yield Problem(Kind.LIST, path, what)
+
+
+def _short(dataset: _Dataset) -> Iterator[Problem]:
+    kept = dataset.contents().splits
+    got = Counter(Group(split, each.clip.label) for split in kept for each in kept[split])
+    for group, wanted in dataset.selection.quotas.items():
+        if got[group] < wanted:
+            folder = f"{group.split}/{dataset.layout.class_dir(group.label)}"
+            yield Problem(Kind.SHORT, folder, f"has {got[group]} of {wanted} clips")
+
+
+def _take_out(dataset: _Dataset, verdict: Verdict) -> None:
+    layout = dataset.layout
+    for id_, path in verdict.bad.items():
+        place = layout.within(path)
+        if place is not None and _is_place(path, id_.split):
+            place.unlink(missing_ok=True)
+    for path in verdict.strays:
+        target = layout.root / STRAYS / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (layout.root / path).replace(target)
+    with closing(Ledger(layout)) as ledger:
+        ledger.drop(verdict.bad)
+    indexes.write_all(dataset.contents(without=verdict.bad), layout)

@@ -1,0 +1,242 @@
+"""`verify` finds every kind of damage, changes nothing by looking, and repairs when told to."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import trees
+from filelock import FileLock
+from helpers import FAST, WHEEL, Done, read_table, snapshot
+
+from nanokinetics.cli import main
+
+DOGS, HEADS = "training dog", "massaging person's head"
+Run = Callable[..., Done]
+
+
+@pytest.fixture(scope="module")
+def built(films, tmp_path_factory) -> Path:
+    """A folder with the source `src` and, made of it, `nano`: three clips and three pictures."""
+    folder = tmp_path_factory.mktemp("verify")
+    tree = {f"{DOGS}/{i}.mp4": trees.clip(films, i) for i in range(5)}
+    tree |= {f"{HEADS}/{i}.jpg": trees.picture(i) for i in range(5)}
+    trees.lay(folder / "src", tree)
+    command = ("folder", "--src", folder / "src", "--n", "3", "--dest", folder / "nano")
+    assert main(["build", *map(str, command), *FAST, "--quiet", "--workers", "1"]) == 0
+    return folder
+
+
+@pytest.fixture
+def nano(built, tmp_path) -> Path:
+    """A copy to damage."""
+    return shutil.copytree(built / "nano", tmp_path / "nano")
+
+
+@pytest.fixture
+def run(built, nano, capsys, tmp_path, monkeypatch) -> Run:
+    monkeypatch.chdir(tmp_path)
+
+    def run(command: str, *more: str) -> Done:
+        usual = {
+            "verify": [str(nano), "--ffmpeg", WHEEL, "--workers", "1"],
+            "build": [
+                "folder",
+                "--src",
+                str(built / "src"),
+                "--n",
+                "3",
+                "--dest",
+                str(nano),
+                *FAST,
+            ],
+        }
+        capsys.readouterr()
+        code = main([command, *usual[command], "--quiet", *more])
+        said = capsys.readouterr()
+        assert "this should not have happened" not in said.err
+        return Done(code, said.out, said.err)
+
+    return run
+
+
+def _clip(nano: Path, number: int = 0, kind: str = "mp4") -> Path:
+    """Each damage takes a clip of its own, so that all may be done to one folder."""
+    rows = read_table(nano / "stats.csv")
+    return nano / sorted(row["path"] for row in rows if row["path"].endswith(kind))[number]
+
+
+def _flip_a_byte(nano: Path) -> str:
+    path = _clip(nano)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    return path.relative_to(nano).as_posix()
+
+
+def _flip_a_byte_of_a_picture(nano: Path) -> str:
+    path = _clip(nano, 0, "jpg")
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    return path.relative_to(nano).as_posix()
+
+
+def _truncate(nano: Path) -> str:
+    path = _clip(nano, 1)
+    path.write_bytes(path.read_bytes()[:-100])
+    return path.relative_to(nano).as_posix()
+
+
+def _remove(nano: Path) -> str:
+    path = _clip(nano, 2)
+    path.unlink()
+    return path.relative_to(nano).as_posix()
+
+
+def _add_a_file(nano: Path) -> str:
+    path = _clip(nano).with_name("one more.mp4")
+    path.write_bytes(b"mine")
+    return path.relative_to(nano).as_posix()
+
+
+def _change_a_label_id(nano: Path) -> str:
+    lines = (nano / "train.csv").read_text().splitlines()
+    lines[1] = lines[1][:-1] + "7"
+    (nano / "train.csv").write_text("\n".join([*lines, ""]))
+    return "train.csv: does not agree with stats.csv, first in line 2"
+
+
+def _repeat_a_row(nano: Path) -> str:
+    table = nano / "stats.csv"
+    table.write_text(table.read_text() + table.read_text().splitlines(keepends=True)[1])
+    return "stands 2 times in stats.csv"
+
+
+def _lead_a_row_astray(nano: Path) -> str:
+    table, path = nano / "stats.csv", _clip(nano, 1, "jpg").relative_to(nano).as_posix()
+    table.write_text(table.read_text().replace(path, "../src/train.mp4"))
+    return "../src/train.mp4: is no place for a clip"
+
+
+def _claim_other_frames(nano: Path) -> str:
+    table = nano / "stats.csv"
+    table.write_text(table.read_text().replace(",10,1.000,", ",11,1.000,", 1))
+    return "has 10 frames, and 11 are recorded"
+
+
+DAMAGES = [
+    _flip_a_byte,
+    _flip_a_byte_of_a_picture,
+    _truncate,
+    _remove,
+    _add_a_file,
+    _change_a_label_id,
+    _repeat_a_row,
+    _lead_a_row_astray,
+    _claim_other_frames,
+]
+
+
+def test_a_built_dataset_is_as_recorded_and_looking_changes_nothing(run, nano):
+    before = snapshot(nano)
+    assert run("verify") == Done(0, "", "")
+    assert run("verify", "--fast") == Done(0, "", "")
+    assert run("verify", "--workers", "2") == Done(0, "", ""), "in processes of their own"
+    assert snapshot(nano) == before
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_is_named_and_looking_changes_nothing(run, nano, damage):
+    what = damage(nano)
+    before = snapshot(nano)
+    found = run("verify")
+    assert (found.code, what in found.stdout) == (3, True), found
+    assert snapshot(nano) == before
+
+
+def test_what_was_repaired_is_whole_after_the_next_build(run, nano):
+    files = {path for path in snapshot(nano) if not path.endswith(".csv")}
+    told = [damage(nano) for damage in DAMAGES if damage is not _claim_other_frames]
+    repaired = run("verify", "--repair")
+    assert repaired.code == 3
+    assert [what for what in told if what.split(":")[0] not in repaired.stdout] == []
+    assert run("build").code == 0
+    assert run("verify") == Done(0, "", "")
+    assert {p for p in snapshot(nano) if not p.startswith("strays/")} >= files
+
+
+@pytest.mark.parametrize("damage", [_truncate, _remove, _add_a_file, _change_a_label_id])
+def test_a_fast_look_finds_what_sizes_and_tables_tell(run, nano, damage):
+    what = damage(nano)
+    found = run("verify", "--fast")
+    assert (found.code, what in found.stdout) == (3, True)
+
+
+def test_repair_moves_a_strangers_file_aside_and_leaves_what_failed(run, nano):
+    stray = _add_a_file(nano)
+    failed = (nano / "failed.csv").read_bytes()
+    run("verify", "--repair")
+    assert (nano / "strays" / stray).read_bytes() == b"mine"
+    assert (nano / "failed.csv").read_bytes() == failed
+
+
+def test_exports_and_other_files_beside_the_splits_are_no_strangers(run, nano):
+    (nano / "exports").mkdir()
+    (nano / "exports" / "list.txt").write_text("")
+    (nano / "README.txt").write_text("")
+    assert run("verify").code == 0
+
+
+def test_a_class_that_is_short_is_told(run, nano):
+    _remove(nano)
+    run("verify", "--repair")
+    found = run("verify")
+    assert found.code == 3
+    assert "train/training_dog: has 2 of 3 clips" in found.stdout
+
+
+def test_while_a_build_is_at_work_it_may_be_looked_at_and_not_repaired(run, nano):
+    _add_a_file(nano)  # which a build makes before its row
+    with FileLock(nano / ".nanokinetics.lock"):
+        assert run("verify").code == 0
+        refused = run("verify", "--repair")
+    assert refused.code == 2
+    assert "a build is at work" in refused.stderr
+
+
+def test_many_problems_are_counted_and_not_all_listed(run, nano):
+    for number in range(30):
+        (nano / "train" / f"{number}.txt").write_text("")
+    told = run("verify").stdout
+    assert told.startswith(f"{nano}: 6 clips, 30 problems\n")
+    assert "and 10 more like this" in told
+    assert told.count("\n") == 22
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("run.json", "{", "run.json is damaged"),
+        ("run.json", None, "no built dataset"),
+        ("selection.csv", "key\n", "selection.csv"),
+        ("stats.csv", "key\n", "stats.csv: its header"),
+    ],
+)
+def test_a_folder_whose_tables_cannot_be_read_is_refused_in_a_line(run, nano, name, content, said):
+    if content is None:
+        (nano / name).unlink()
+    else:
+        (nano / name).write_text(content)
+    for more in ((), ("--repair",)):
+        done = run("verify", *more)
+        assert (done.code, done.stderr.count("\n"), said in done.stderr) == (2, 1, True)
+
+
+def test_a_dataset_without_its_ledger_is_not_taken_apart(run, nano):
+    (nano / "stats.csv").unlink()
+    before = set(snapshot(nano))
+    assert run("verify", "--repair").code == 2
+    assert set(snapshot(nano)) - {".nanokinetics.lock"} == before - {".nanokinetics.lock"}
