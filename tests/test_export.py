@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import trees
 from filelock import FileLock
-from helpers import LOCK, WHEEL, Row, commands, nanokinetics, read_table, snapshot, wait_until
+from helpers import WHEEL, Row, commands, nanokinetics, read_table, snapshot, wait_until
 
 from nanokinetics import build
 from nanokinetics.cli import main
@@ -26,6 +26,7 @@ from nanokinetics.export.options import LABEL_IDS, METADATA, Options, parse_byte
 from nanokinetics.export.output import FILES, JOURNAL
 from nanokinetics.export.shards import cut, mixed
 from nanokinetics.export.webdataset import keyed
+from nanokinetics.layout import LOCK
 from nanokinetics.scan import scan
 
 

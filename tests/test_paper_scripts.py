@@ -134,7 +134,7 @@ def test_images_of_every_extension_are_listed_and_a_small_class_ends_with_3(tmp_
     )
     done = _gen(tmp_path, "--n", 2)
     assert done.code == 3
-    assert f"short: {WNIDS[1]} (train) has 1 of 2" in done.stdout
+    assert f"short:     {WNIDS[1]} (train) has 1 of 2" in done.stdout
     listed = [Path(li.split(" ")[0]).name for li in _lines(tmp_path / "imagenetmini-classes.txt")]
     assert sorted(listed) == ["a.jpg", "b.png", "c.JPEG"]
 
@@ -233,7 +233,7 @@ def test_kinetics_is_fetched_and_listed_and_a_class_that_runs_dry_ends(bench, tm
         cwd=tmp_path,
     )
     assert done.code == 3, done.stderr
-    assert "short: laughing (val) has 1 of 2" in done.stdout
+    assert "short:     laughing (val) has 1 of 2" in done.stdout
     nano = tmp_path / "nano"
     numbers = {label: number for number, label in enumerate(sorted(labels))}
     expected = {f"{nano / row.path} {numbers[row.label]}" for row in kept(rows, 2, dead)}

@@ -61,7 +61,7 @@ def plan(tmp_path: Path, dest: Layout) -> Planner:
             seed=config.seed,
         )
         request = request_of(config, version("nanokinetics"))
-        made = make_plan(config, found, chosen, dest, request)
+        made = make_plan(config, found, chosen, dest, request=request)
         made.save(dest, VERSIONS)
         return made
 
