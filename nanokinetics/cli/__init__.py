@@ -10,11 +10,11 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from . import build, demo, sample
+from . import build, demo, report, sample
 from .guard import guarded
 from .options import Parser
 
-COMMANDS = (build, sample, demo)
+COMMANDS = (build, sample, report, demo)
 """In the order of the help. Each has `add`, which gives it a parser, and `run`."""
 
 EXAMPLES = """\
