@@ -243,6 +243,19 @@ def _access(program: Ffmpeg, stream: Stream, seconds: float) -> dict[str, Any]:
     return {name: value for name, value in wanted.items() if value not in (None, "")}
 
 
+def picture(
+    program: Ffmpeg, source: Path, at: float, box: tuple[int, int], target: Path, *, timeout: float
+) -> bool:
+    """Make a small JPEG of the frame at so many seconds, within a box of (width, height) pixels;
+    whether there is one. Nothing but local files is opened, whatever the source may name."""
+    shown = ffmpeg.input(_name(source), ss=at, threads=1, protocol_whitelist="file")["v:0"]
+    small = shown.filter("scale", *box, force_original_aspect_ratio="decrease")
+    output = ffmpeg.output(small, _name(target), **{"frames:v": 1, "q:v": 5}, f="image2", update=1)
+    flags = ["-hide_banner", "-nostdin", "-loglevel", "error"]
+    argv = ffmpeg.compile(output.global_args(*flags), cmd=program.path, overwrite_output=True)
+    return run(argv, timeout).returncode == 0 and target.is_file()
+
+
 def measure(
     program: Ffmpeg, path: Path, *, decode: bool = False, timeout: float = 120
 ) -> Media | None:

@@ -1,0 +1,218 @@
+"""The charts of a report: as pictures, and as SVG that takes its colours from the page.
+
+Only numbers and words of our own are drawn, never a text from a table.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Final
+
+from ..errors import InputError, Reason
+from .figures import Effort, Failures, Summary, Timeline
+
+try:
+    import matplotlib as mpl
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+except ModuleNotFoundError as missing:
+    raise InputError(
+        f"charts need {missing.name}; install it with: pip install 'nanokinetics[report]'"
+    ) from None
+
+PALETTE: Final = {
+    "ink": ("#1b1f24", "#e6e8eb"),
+    "muted": ("#626b76", "#9aa4b0"),
+    "rule": ("#d5d9de", "#363c44"),
+    "paper": ("#ffffff", "#14171a"),
+    "made": ("#2468a8", "#6cb0ee"),
+    "trim": ("#d9822b", "#f0a75c"),
+    "lost": ("#b5484b", "#ee8588"),
+    "pause": ("#eae3d2", "#3a3526"),
+}
+"""Each colour in light and in dark. In the light it is also the mark that SVG is searched for."""
+
+INK, MUTED, RULE, PAPER, MADE, TRIM, LOST, PAUSE = (light for light, _ in PALETTE.values())
+
+_STYLE: Final[Any] = {
+    "font.size": 9,
+    "font.family": "sans-serif",
+    "svg.fonttype": "none",
+    "text.color": INK,
+    "text.parse_math": False,
+    "axes.edgecolor": RULE,
+    "axes.labelcolor": MUTED,
+    "axes.titlecolor": INK,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": RULE,
+    "grid.linewidth": 0.6,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "figure.constrained_layout.use": True,
+}
+_SIZE: Final = (4.8, 2.9)
+"""Inches: as wide as a phone, so that the letters stay readable there."""
+
+_DATES: Final = ["", "%Y, UTC", "%b %Y, UTC", *["%d %b %Y, UTC"] * 2, "%d %b %Y %H:%M, UTC"]
+"""What stands beside an axis of years, months, days, hours, minutes, seconds."""
+
+_MOST_REASONS: Final = 10
+"""Bars for reasons, at most."""
+
+
+def svg(summary: Summary) -> Iterator[tuple[str, str]]:
+    """Each chart as an `<svg>` element to be put into a page that has the palette as variables."""
+    for name, figure in _figures(summary):
+        out = io.StringIO()
+        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        with mpl.rc_context({"svg.hashsalt": name}):
+            figure.savefig(out, format="svg", transparent=True, metadata=nothing)
+        yield name, _for_a_page(out.getvalue(), _ABOUT[name])
+
+
+def _for_a_page(text: str, about: str) -> str:
+    """What matplotlib wrote without what only a file of its own needs, in the page's colours."""
+    text = text[text.index("<svg") :]
+    text = re.sub(r' (width|height)="[\d.]+pt"| xmlns(:xlink)?="[^"]*"', "", text, count=4)
+    text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)
+    text = re.sub(r"font-family: [^;]*; |font: ([^;]*) 'DejaVu Sans'[^;]*;", _size_alone, text)
+    text = re.sub(r'<g id="[^"]*"', "<g", text).replace("xlink:href", "href")
+    for colour, (light, _) in PALETTE.items():
+        text = text.replace(light, f"var(--{colour})")
+    return text.replace("<svg", f'<svg role="img" aria-label="{about}"', 1)
+
+
+def _size_alone(found: re.Match[str]) -> str:
+    return f"font-size: {found[1]};" if found[1] else ""
+
+
+def png(summary: Summary) -> Iterator[tuple[str, bytes]]:
+    """Each chart as a PNG on white, at twice the size of the screen."""
+    for name, figure in _figures(summary):
+        out = io.BytesIO()
+        figure.savefig(out, format="png", dpi=200, facecolor=PAPER, metadata={"Software": None})
+        yield name, out.getvalue()
+
+
+_ABOUT: Final = {
+    "timeline": "Clips made and failed over time",
+    "pace": "Clips made an hour, over time",
+    "seconds": "Seconds spent fetching and in ffmpeg, as histograms",
+    "reasons": "Reasons of failure, by clips",
+}
+
+
+def _figures(summary: Summary) -> Iterator[tuple[str, Figure]]:
+    """The charts that there is something to draw for."""
+    time, effort, failures = summary.timeline, summary.effort, summary.failures
+    draw = {
+        "timeline": time and partial(_clips, time=time, wanted=summary.total.wanted or 0),
+        "pace": time and time.per_hour and partial(_pace, time=time),
+        "seconds": effort and partial(_seconds, effort=effort),
+        "reasons": failures and partial(_reasons, failures=failures),
+    }
+    for name, drawn in draw.items():
+        if drawn:
+            with mpl.rc_context(_STYLE):
+                figure = Figure(figsize=_SIZE)
+                drawn(figure.add_subplot())
+                yield name, figure
+
+
+def _clips(axes: Any, time: Timeline, wanted: int) -> None:
+    at = _dates(time.times)
+    axes.set_title("Clips over time")
+    axes.step(at, time.made, where="post", color=MADE, linewidth=1.8, label="made")
+    if time.failed[-1]:
+        axes.step(at, time.failed, where="post", color=LOST, linewidth=1.4, label="failed")
+    if wanted:
+        axes.axhline(wanted, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)), label="wanted")
+    axes.set_ylim(0, 1.08 * max(wanted, time.made[-1], time.failed[-1], 1))
+    _over_time(axes, time)
+    _legend(axes)
+
+
+def _pace(axes: Any, time: Timeline) -> None:
+    starts = [time.begin + time.bar * place for place in range(len(time.bars))]
+    hourly = [3600 * count / time.bar for count in time.bars]
+    width = time.bar / 86400  # in days, as dates are counted here
+    axes.set_title("Clips made an hour")
+    axes.bar(
+        _dates(starts), hourly, width, align="edge", color=MADE, edgecolor=PAPER, linewidth=0.4
+    )
+    _over_time(axes, time)
+
+
+def _over_time(axes: Any, time: Timeline) -> None:
+    for place, pause in enumerate(time.pauses):
+        axes.axvspan(*_dates((pause.begin, pause.end)), color=PAUSE, linewidth=0, zorder=0,
+                     label="_" if place else "pause")  # fmt: skip
+    locator = AutoDateLocator(maxticks=6)  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_locator(locator)
+    dates = ConciseDateFormatter(locator, offset_formats=_DATES)  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_formatter(dates)
+    _counted(axes)
+    axes.set_xlim(*_dates((time.begin, time.end + max(0.01 * time.span, 1))))
+
+
+def _counted(axes: Any) -> None:
+    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axes.grid(axis="y")
+
+
+def _seconds(axes: Any, effort: Effort) -> None:
+    axes.set_title("Seconds a clip")
+    for counts, colour, label in (
+        (effort.download_counts, MADE, "fetching"),
+        (effort.trim_counts, TRIM, "ffmpeg"),
+    ):
+        axes.stairs(counts, effort.edges, fill=True, color=colour, alpha=0.3)
+        axes.stairs(counts, effort.edges, color=colour, linewidth=1.4, label=label)
+    axes.set_xlim(effort.edges[0], effort.edges[-1])
+    beyond = max(effort.download.full.maximum, effort.trim.full.maximum) > effort.edges[-1]
+    axes.set_xlabel("seconds (the last bar: all that took longer)" if beyond else "seconds")
+    axes.set_ylabel("clips")
+    _counted(axes)
+    _legend(axes)
+
+
+def _reasons(axes: Any, failures: Sequence[Failures]) -> None:
+    """Reasons that nobody has heard of, from another's table, are counted as one."""
+    known = {reason.value: reason.words for reason in Reason}
+    counts = Counter[str]()
+    for each in failures:
+        counts[known.get(each.reason, "other")] += each.clips
+    names, clips = zip(*reversed(counts.most_common(_MOST_REASONS)), strict=True)
+    bars = axes.barh(names, clips, 0.62, color=LOST)
+    axes.bar_label(bars, fmt="{:,.0f}", padding=3, fontsize=8.5, color=MUTED)
+    axes.set_title("Clips that failed, by reason")
+    axes.margins(x=0.12)
+    axes.set_ylim(-0.6, len(names) - 0.4)
+    axes.figure.set_figheight(0.5 + 0.24 * len(names))
+    axes.xaxis.set_visible(False)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(axis="y", length=0, labelcolor=INK)
+
+
+def _legend(axes: Any) -> None:
+    if len(axes.get_legend_handles_labels()[0]) > 1:
+        axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.985), ncols=4, borderaxespad=0,
+                    handlelength=1.2, columnspacing=1.2, handletextpad=0.5)  # fmt: skip
+
+
+def _dates(times: Iterable[float]) -> list[datetime]:
+    return [datetime.fromtimestamp(at, UTC) for at in times]

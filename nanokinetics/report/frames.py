@@ -1,0 +1,50 @@
+"""A small picture of one clip: of a video its middle frame, of an image the whole.
+
+Worker processes import this, so it stays light.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from ..media import Ffmpeg, picture
+from ..scan import IMAGES
+
+BOX: Final = (240, 180)
+"""Pixels: width and height that a picture fits into."""
+
+PATIENCE: Final = 60.0
+"""Seconds that ffmpeg may take for one of them."""
+
+
+def thumbnail(ffmpeg: Ffmpeg | None, job: tuple[Path, float]) -> bytes:
+    """A JPEG of a file: of a video its frame at so many seconds. Empty where none can be made."""
+    path, at = job
+    if ffmpeg is None or is_image(path):
+        return _shrunk(path)
+    with TemporaryDirectory(prefix="nanokinetics-") as folder:
+        target = Path(folder) / "frame.jpg"
+        found = picture(ffmpeg, path, at, BOX, target, timeout=PATIENCE)
+        return target.read_bytes() if found else b""
+
+
+def is_image(path: Path) -> bool:
+    return path.suffix.lower() in IMAGES
+
+
+def _shrunk(path: Path) -> bytes:
+    from PIL import Image, ImageOps
+
+    out = io.BytesIO()
+    try:
+        with Image.open(path) as image:
+            image.draft("RGB", BOX)
+            upright = ImageOps.exif_transpose(image).convert("RGB")
+            upright.thumbnail(BOX)
+            upright.save(out, "JPEG", quality=75)
+    except Exception:  # noqa: BLE001 - Pillow raises whatever a damaged file leads it to
+        return b""
+    return out.getvalue()

@@ -1,0 +1,79 @@
+"""The report as one page that needs nothing else: no network, no scripts, no other files."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..clip import Group
+from ..errors import InputError
+from . import words
+from .charts import PALETTE, svg
+from .figures import Class, Summary
+from .tables import IDENTITY, Tables
+from .terminal import dominates
+from .thumbnails import Thumbnails
+
+try:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+except ModuleNotFoundError as missing:
+    raise InputError(
+        f"a page needs {missing.name}; install it with: pip install 'nanokinetics[report]'"
+    ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One clip on the contact sheet; `image` is a `data:` URI, empty where there is no picture."""
+
+    key: str
+    image: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The pictures of one class of one split."""
+
+    of: Class
+    pictures: tuple[Picture, ...]
+
+
+def render(tables: Tables, summary: Summary, thumbnails: Thumbnails) -> str:
+    """The page. Every text that comes from a table is escaped; charts hold none."""
+    environment = Environment(
+        loader=PackageLoader(__package__, "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters = (words.number, words.size, words.seconds, words.span, words.pace, words.share)
+    environment.filters |= {each.__name__: each for each in (*filters, words.moment, words.plain)}
+    return environment.get_template("page.html").render(
+        title=tables.root.resolve().name,
+        summary=summary,
+        dominates=dominates,
+        palette=PALETTE,
+        charts=[(name, Markup(chart)) for name, chart in svg(summary)],  # noqa: S704 - our own
+        sheet=list(_sheet(tables, summary, thumbnails)),
+    )
+
+
+def _sheet(tables: Tables, summary: Summary, thumbnails: Thumbnails) -> Iterator[Row]:
+    """The classes in the order of the summary, and their clips in that of the table."""
+    found: defaultdict[Group, list[Picture]] = defaultdict(list)
+    clips = tables.stats.loc[list(thumbnails), list(IDENTITY)]
+    for jpeg, split, label, key in zip(
+        thumbnails.values(), *(clips[name] for name in IDENTITY), strict=True
+    ):
+        found[Group(split, label)].append(Picture(key, _uri(jpeg)))
+    for each in summary.classes:
+        if pictures := found[Group(each.split, each.label)]:
+            yield Row(each, tuple(pictures))
+
+
+def _uri(jpeg: bytes) -> str:
+    return f"data:image/jpeg;base64,{b64encode(jpeg).decode()}" if jpeg else ""

@@ -1,0 +1,149 @@
+"""The report as lines of text, which fit a terminal and a mail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from .figures import Class, Counts, Effort, Summary, Timeline
+from .words import moment, number, pace, plain, seconds, share, size, span
+
+CLASSES: Final = 30
+"""Lines for classes, at most: of more those that miss most are shown."""
+
+HEADS: Final = ("made", "wanted", "missing", "replaced", "later")
+
+
+def lines(summary: Summary) -> Iterator[str]:
+    """The report, line by line, free of control characters."""
+    total = summary.total
+    wanted = "" if total.wanted is None else f" of {total.wanted:,} wanted"
+    yield f"{total.made:,} clips{wanted}; {total.replaced:,} replaced, {total.later:,} for later"
+    yield from _gone(summary)
+    yield ""
+    yield from _counts(summary)
+    if summary.failures:
+        yield ""
+        yield from _failures(summary)
+    if summary.effort:
+        yield ""
+        yield from _effort(summary.effort)
+    if summary.total.made:
+        yield ""
+        yield from _volume(summary)
+    if summary.timeline:
+        yield from _timeline(summary.timeline)
+    if summary.projections:
+        yield ""
+        yield from _projections(summary)
+
+
+def _gone(summary: Summary) -> Iterator[str]:
+    gone = summary.total.made - summary.volume.files
+    if 0 < gone < summary.total.made:
+        yield f"{gone:,} of them have no file here; the command that built them makes them again"
+    if summary.adopted:
+        yield f"{summary.adopted:,} were adopted: found whole, so nothing is known of their making"
+
+
+def _counts(summary: Summary) -> Iterator[str]:
+    shown = summary.classes
+    if len(shown) > CLASSES:
+        shown = tuple(sorted(shown, key=_need)[:CLASSES])
+    rows = [(*_row(each.counts), _name(each, len(summary.splits) > 1)) for each in shown]
+    if len(summary.splits) > 1:
+        rows += [(*_row(c), f"all of {plain(split)}") for split, c in summary.splits.items()]
+    rows.append((*_row(summary.total), "all"))
+    yield from _table((*HEADS, "class"), rows, left=1)
+    if len(shown) < len(summary.classes):
+        rest = len(summary.classes) - len(shown)
+        yield f"and {rest:,} classes more, which miss no more than these (--json and --html: all)"
+
+
+def _need(each: Class) -> tuple[int, int, int]:
+    return -(each.counts.missing or 0), -each.counts.later, -each.counts.replaced
+
+
+def _row(counts: Counts) -> tuple[str, ...]:
+    found = (counts.made, counts.wanted, counts.missing, counts.replaced, counts.later)
+    return tuple(map(number, found))
+
+
+def _name(each: Class, with_split: bool) -> str:
+    name = f" ({each.name})" if each.name else ""
+    return plain(f"{each.label}{name}" + (f", {each.split}" if with_split else ""))
+
+
+def _failures(summary: Summary) -> Iterator[str]:
+    rows = [
+        (number(f.clips), number(f.since), plain(f.kind), plain(f.reason), plain(f.message)[:60])
+        for f in summary.failures
+    ]
+    yield from _table(("clips", "made since", "kind", "reason", "most often"), rows, left=3)
+
+
+def _effort(effort: Effort) -> Iterator[str]:
+    rows = []
+    for name, taken in (("download", effort.download), ("trim", effort.trim)):
+        for spread, of in ((taken.full, "all"), (taken.within_iqr, "within the quartiles")):
+            figures = map(seconds, (spread.mean, spread.median, spread.maximum))
+            rows.append((*figures, number(spread.clips), f"{name}, {of}"))
+    yield from _table(("mean", "median", "max", "clips", "seconds a clip"), rows, left=1)
+    yield f"{share(effort.fetching)} of the seconds went into fetching: {dominates(effort)}"
+
+
+def dominates(effort: Effort) -> str:
+    return "fetching dominates" if effort.fetching > 0.5 else "ffmpeg dominates"
+
+
+def _volume(summary: Summary) -> Iterator[str]:
+    volume = summary.volume
+    yield (
+        f"fetched {size(volume.fetched)} for {size(volume.kept)} of clips "
+        f"({span(volume.footage)} of video)"
+    )
+    if volume.files:
+        yield f"on the disk {volume.files:,} clips, {size(volume.on_disk)}"
+    else:
+        yield "the clips themselves are not here"
+
+
+def _timeline(time: Timeline) -> Iterator[str]:
+    yield f"from {moment(time.begin)} to {moment(time.end)} UTC: {span(time.span)}"
+    fetched = f", {size(time.fetched_per_second)}/s fetched" if time.fetched_per_second else ""
+    if time.per_hour is not None:
+        yield f"{pace(time.per_hour)} clips an hour{fetched}"
+    if time.pauses:
+        lost = sum(pause.length for pause in time.pauses)
+        yield (
+            f"{len(time.pauses):,} pauses of more than {span(time.longer_than)}, "
+            f"{span(lost)} in all; without them {pace(time.per_hour_working)} clips an hour"
+        )
+
+
+def _projections(summary: Summary) -> Iterator[str]:
+    rows = [
+        (
+            f"{p.factor} x",
+            number(p.clips),
+            span(p.seconds),
+            span(p.as_guest),
+            size(p.fetched),
+            size(p.kept),
+        )
+        for p in summary.projections
+    ]
+    yield from _table(("if n were", "clips", "as so far", "as a guest", "fetched", "disk"), rows)
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], left: int = 0) -> Iterator[str]:
+    """Columns in line: numbers to the right, the `left` last ones to the left."""
+    table = [tuple(heads), *map(tuple, rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    turn = len(widths) - left
+    for row in table:
+        cells = [
+            cell.rjust(width) if place < turn else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield "  ".join(cells).rstrip()

@@ -1,0 +1,61 @@
+"""Small pictures of many clips at once; how one is made is in `frames`."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from ..media import die_with_parent, find_ffmpeg
+from ..pool import held
+from .frames import is_image, thumbnail
+from .tables import Tables
+
+Thumbnails = Mapping[int, bytes]
+"""JPEGs, by the row of the clip in `Tables.stats`; empty where none could be made."""
+
+
+def of(
+    tables: Tables, most: int | None = None, program: str | None = None, *, quiet: bool = True
+) -> Thumbnails:
+    """Pictures of the clips whose files are there: of all, or of the first `most` of each class.
+
+    Only lines of `stats.csv` that stay within the dataset's folder are followed. Starts worker
+    processes. Raises EnvironmentFault when there are videos and no ffmpeg.
+    """
+    rows = _rows(tables, most)
+    if not len(rows):
+        return {}
+    jobs = [
+        (tables.root / path, duration / 2)
+        for path, duration in zip(rows["path"], rows["duration"], strict=True)
+    ]
+    ffmpeg = find_ffmpeg(program) if not all(is_image(path) for path, _ in jobs) else None
+    processes = min(os.cpu_count() or 1, len(jobs))
+    pool = ProcessPoolExecutor(processes, get_context("spawn"), initializer=die_with_parent)
+    try:
+        with held(signal.SIGINT, signal.SIGTERM):  # they are for this process alone
+            found = pool.map(partial(thumbnail, ffmpeg), jobs)
+        made = tqdm(
+            found,
+            total=len(jobs),
+            desc="thumbnails",
+            disable=quiet or None,  # None: only on a terminal
+            leave=False,
+        )
+        return dict(zip(rows.index.tolist(), made, strict=True))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _rows(tables: Tables, most: int | None) -> pd.DataFrame:
+    there: pd.DataFrame = tables.stats[~np.isnan(tables.sizes)]
+    places = there.groupby(["split", "label"]).cumcount()
+    return there if most is None else there[places < most]

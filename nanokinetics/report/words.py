@@ -1,0 +1,69 @@
+"""How numbers and foreign text are said to a person, on a terminal and on a page alike."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, datetime
+from typing import Final
+
+_UNSEEN: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+"""Control characters, and those that turn the direction of writing."""
+
+
+def plain(text: object) -> str:
+    """Text from a table, with what could act upon a terminal or turn a line round made visible."""
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", str(text))
+
+
+def number(value: int | None) -> str:
+    """A count; a dash where it is not known."""
+    return "-" if value is None else f"{value:,}"
+
+
+def size(count: float) -> str:
+    """Bytes, in decimal units."""
+    for unit, places in (("B", 0), ("kB", 1), ("MB", 1), ("GB", 1)):
+        if count < 999.95:
+            return f"{count:,.{places}f} {unit}"
+        count /= 1000
+    return f"{count:,.1f} TB"
+
+
+def seconds(value: float) -> str:
+    """A short time, as accurate as it is of use."""
+    return f"{value:,.2f}"
+
+
+def span(value: float | None) -> str:
+    """A long time in its two largest units; a dash where it is not known."""
+    if value is None:
+        return "-"
+    for small, large, size_, many, end in _SPANS:
+        count = round(value / size_)
+        if count < many:
+            return f"{count} {small}"
+        if count < end:
+            return f"{count // many:,} {large} {count % many:02d} {small}"
+    raise AssertionError(value)
+
+
+_SPANS: Final = (("s", "min", 1, 60, 3600), ("min", "h", 60, 60, 1440),
+                 ("h", "d", 3600, 24, math.inf))  # fmt: skip
+"""Two units, seconds in the smaller one, how many of it make the larger, and where they end."""
+
+
+def pace(value: float | None) -> str:
+    """Clips an hour; a dash where it is not known."""
+    return "-" if value is None else f"{value:,.0f}"
+
+
+def share(value: float) -> str:
+    return f"{100 * value:.0f} %"
+
+
+def moment(at: float) -> str:
+    """A point in time, in UTC."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
