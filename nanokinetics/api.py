@@ -16,7 +16,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from filelock import FileLock, Timeout
 from tenacity.wait import wait_none
@@ -38,7 +38,7 @@ from .ledger import Ledger, Standing, epoch, utc
 from .manifest import Manifest
 from .media import Ffmpeg, find_ffmpeg
 from .pacing import HOUR, Pacer, PacingPolicy
-from .placer import PlacerConfig
+from .placer import FLUSHED_AT_ONCE, PlacerConfig
 from .plan import Plan, located, make_plan, read_record, request_of, same_again
 from .pool import Pool, held
 from .progress import Reporter, Silent
@@ -46,9 +46,6 @@ from .quotas import Quotas
 from .scan import IMAGES, VIDEOS, Scan, save, scan
 from .selection import Selection
 from .worker import WorkerConfig
-
-FILES_AT_ONCE: Final = 64
-"""Local files handed to a worker at a time."""
 
 
 @dataclass(frozen=True)
@@ -403,7 +400,7 @@ def _together(workers: WorkerConfig | PlacerConfig) -> int:
         return 1
     if workers.streams:
         return sys.maxsize
-    return 1 if workers.place == TRANSCODE else FILES_AT_ONCE
+    return 1 if workers.place == TRANSCODE else FLUSHED_AT_ONCE
 
 
 def _pacer(config: BuildConfig, standing: Standing, clock: Clock) -> Pacer:

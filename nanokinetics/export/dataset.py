@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import csv
-import io
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import InputError
 from ..layout import SPLITS, Layout
+
+if TYPE_CHECKING:
+    from ..ledger import Row
 
 AGAIN: Final = "run the same build again"
 
@@ -32,7 +34,7 @@ class Sample:
     label_id: int
     path: str
     bytes: int
-    row: Mapping[str, str] = field(compare=False)
+    row: Row = field(compare=False)
 
     @property
     def file_name(self) -> str:
@@ -117,12 +119,13 @@ def read(dest: Path, *, source_ids: bool = False) -> Dataset:
     return Dataset(layout.root, splits, label_ids, record)
 
 
-def _sample(layout: Layout, row: Mapping[str, str], label_id: int) -> Sample:
+def _sample(layout: Layout, row: Row, label_id: int) -> Sample:
     path = row["path"]
-    if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+    file = layout.within(path)
+    if file is None:
         raise InputError(f"{layout.stats}: the path '{path}' leaves the dataset; mend the table")
     try:
-        size = (layout.root / path).stat().st_size
+        size = file.stat().st_size
     except OSError:
         raise InputError(
             f"{layout.root / path} is in {layout.stats.name} but not there; {AGAIN}"
@@ -148,28 +151,23 @@ def _classes(layout: Layout, column: str) -> dict[str, tuple[int, str]]:
         raise InputError(f"{layout.classes} is damaged; {AGAIN}") from None
 
 
-def _rows(layout: Layout) -> Iterator[Mapping[str, str]]:
+def _rows(layout: Layout) -> Iterator[Row]:
     """The whole rows of `stats.csv`; a last line that is torn or being written is left out."""
-    try:
-        data = layout.stats.read_bytes()
-        text = data[: data.rfind(b"\n") + 1].decode()
-    except FileNotFoundError:
-        return
-    except UnicodeDecodeError:
-        raise InputError(f"{layout.stats} is not UTF-8; mend it") from None
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    try:
-        for row in reader:
+    from ..ledger import STATS_COLUMNS
+    from ..reading import DAMAGED, rows
+
+    for line, row in enumerate(rows(layout.stats, STATS_COLUMNS), start=2):
+        try:
             _check(row)
-            yield row
-    except (KeyError, TypeError, ValueError, csv.Error):
-        raise InputError(
-            f"{layout.stats}, line {reader.line_num}: not a row of this table; mend or remove it"
-        ) from None
+        except (TypeError, ValueError):
+            raise InputError(
+                f"{layout.stats}, line {line}: not a row of this table; {DAMAGED}"
+            ) from None
+        yield row
 
 
-def _check(row: Mapping[str, str]) -> None:
-    """Raises KeyError, TypeError or ValueError for a row that lacks something."""
+def _check(row: Row) -> None:
+    """Raises TypeError or ValueError for a row that lacks something."""
     for name in ("key", "split", "label", "youtube_id", "path", "has_audio", "sha256"):
         if "\n" in row[name]:
             raise ValueError(name)
