@@ -26,7 +26,7 @@ from .annotations import Annotations, local
 from .annotations import read as read_annotations
 from .annotations.candidates import normalised_split
 from .clip import LOCATION, ClipId, Group
-from .config import HARDLINK, LOCAL, SYMLINK, TRANSCODE, VIDEO, BuildConfig, SampleConfig
+from .config import COPY, HARDLINK, LOCAL, SYMLINK, TRANSCODE, VIDEO, BuildConfig, SampleConfig
 from .engine import Clock, Engine
 from .errors import EnvironmentFault, ExitCode, InputError, Reason
 from .failed_logs import FailedLogs
@@ -104,7 +104,8 @@ def build(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> 
     origin = _origin(config)
     if origin:  # encode as was done there, unless told otherwise
         made_with = {name: origin.record[name] for name in VIDEO if getattr(config, name) is None}
-        config = replace(config, **made_with)
+        as_there = TRANSCODE if origin.record.get("place") == TRANSCODE else COPY
+        config = replace(config, **made_with, place=config.place or as_there)
     layout = Layout(config.dest)
     lock = FileLock(layout.lock, timeout=0)
     try:
@@ -167,6 +168,8 @@ def _origin(config: SampleConfig) -> Manifest | None:
         raise InputError(
             f"{config.from_} is a subset of {origin.record['dataset']}, not of {config.dataset}"
         )
+    if not origin.ids:
+        raise InputError(f"{config.from_} holds no clip yet; run its build, or name another --from")
     return origin
 
 
@@ -385,7 +388,13 @@ def _workers(
     if source is None:
         return WorkerConfig(layout, config.video, config.network, ffmpeg, threads)
     return PlacerConfig(
-        layout, config.video, ffmpeg, threads, source.root.resolve(), source.streams, config.place
+        layout,
+        config.video,
+        ffmpeg,
+        threads,
+        source.root.resolve(),
+        source.streams,
+        config.place or COPY,
     )
 
 

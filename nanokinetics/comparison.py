@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from .clip import ClipId
+from .config import VIDEO
 from .manifest import Manifest
 
-SETTINGS: Final = ("dataset", "source", "seed", "n", "annotations")
+SETTINGS: Final = ("dataset", "source", "seed", "n", "annotations", *VIDEO, "place")
 """What may make two choices differ, of `run.json`."""
 
 
@@ -62,6 +63,8 @@ def _why(id_: ClipId, has: Manifest, lacks: Manifest) -> str:
         return "other annotations"
     if ours["n"][id_.split] > theirs["n"][id_.split]:
         return "other n"
+    if id_ in lacks.due:
+        return "not made yet there: run its build again"
     if has.reserves is not None and lacks.reserves is not None:
         return "stands in for a clip that failed here"
     return "failed there, or stands in for one that failed here"

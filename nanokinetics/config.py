@@ -23,7 +23,8 @@ SOURCES: Final = (YOUTUBE, LOCAL)
 HARDLINK: Final = "hardlink"
 SYMLINK: Final = "symlink"
 TRANSCODE: Final = "transcode"
-PLACES: Final = ("copy", HARDLINK, SYMLINK, TRANSCODE)
+COPY: Final = "copy"
+PLACES: Final = (COPY, HARDLINK, SYMLINK, TRANSCODE)
 # fmt: off
 VIDEO: Final = ("resolution", "audio", "fps", "crf", "x264_preset")
 """How clips are encoded: the fields of `VideoConfig`."""
@@ -264,7 +265,8 @@ class BuildConfig(SampleConfig):
 
     dest: the folder of the dataset; a folder made by an earlier run is continued.
     workers: processes at work at once; None suits the machine.
-    place: how local files get there: one of PLACES.
+    place: how local files get there: one of PLACES. None is `copy`, or, with `from_`, `transcode`
+        where that subset was made so.
     resolution, audio, fps, crf, x264_preset: see `VideoConfig`. None is its default, or, with
         `from_`, what that subset was made with.
     max_per_hour: videos asked for in any hour, 0 for no limit; None is 300 without cookies and
@@ -280,7 +282,7 @@ class BuildConfig(SampleConfig):
     """
 
     dest: Path
-    place: str = "copy"
+    place: str | None = None
     workers: int | None = None
     resolution: int | None = None
     audio: bool | None = None
@@ -309,7 +311,9 @@ class BuildConfig(SampleConfig):
         for name in ("dest", "failed_logs", "cookies"):
             value = getattr(self, name)
             self._set(name, None if value is None else Path(value).expanduser())
-        if self.place not in PLACES:
+        if self.place is None and self.from_ is None:
+            self._set("place", COPY)
+        if self.place not in (None, *PLACES):
             raise InputError(f"--place is one of {', '.join(PLACES)}, not '{self.place}'")
         if self.workers is not None and not 1 <= self.workers <= 256:
             raise InputError(f"--workers is a number from 1 to 256, not {self.workers}")

@@ -9,8 +9,9 @@ from typing import Final
 
 from . import media
 from .clip import ClipId
-from .errors import EnvironmentFault
+from .errors import EnvironmentFault, Failure
 from .files import digest_of
+from .images import look_at_image
 from .media import Ffmpeg
 from .scan import IMAGES
 
@@ -63,17 +64,14 @@ def inspect(recorded: Recorded, ffmpeg: Ffmpeg | None, *, fast: bool) -> str:
 
 def _image(recorded: Recorded) -> str:
     try:
-        from PIL import Image
+        found = look_at_image(recorded.file.read_bytes())
     except ImportError:
         raise EnvironmentFault(
             "images are opened with Pillow, which is not here; pip install 'nanokinetics[images]', "
             "or look at sizes only with --fast"
         ) from None
-    try:
-        with Image.open(recorded.file) as image:
-            image.load()
-    except Exception as error:  # noqa: BLE001 - untrusted bytes: Pillow's decoders raise anything
-        return f"cannot be decoded: {error}"
+    if isinstance(found, Failure):
+        return f"cannot be decoded: {found.message}"
     return "" if recorded.frames == "1" else f"has 1 frame, and {recorded.frames} are recorded"
 
 

@@ -40,12 +40,23 @@ HEADER: Final = (
     "split",
     "n",
     *VIDEO,
+    "place",
     "annotations",
     "versions",
     "classes",
     "labels",
 )
 """What of `run.json` stands above the clips."""
+
+_KINDS: Final[dict[str, tuple[type, ...]]] = {
+    "seed": (str,),
+    "resolution": (int,),
+    "audio": (bool,),
+    "fps": (int, float, type(None)),
+    "crf": (int,),
+    "x264_preset": (str,),
+}
+_MOST: Final = 10**9
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,13 +65,15 @@ class Manifest:
 
     record: what `run.json` says of how it was chosen. picks: its clips, and reserves: the other
     candidates, which only a folder knows; both have the columns of a selection and are grouped and
-    ranked like one. failed: why clips of a folder failed last.
+    ranked like one. failed: why clips of a folder failed last. due: the first n candidates of each
+    class of a folder, which it has or is yet to make unless they fail.
     """
 
     record: Mapping[str, Any]
     picks: pd.DataFrame
     reserves: pd.DataFrame | None = None
     failed: Mapping[ClipId, str] = field(default_factory=dict)
+    due: frozenset[ClipId] = frozenset()
 
     @cached_property
     def ids(self) -> dict[ClipId, None]:
@@ -155,10 +168,13 @@ def _of_folder(layout: Layout) -> Manifest:
     where = str(layout.selection)
     ranked = Selection(_frame(table, record, where), quotas_of(record), tuple(record["labels"]))
     made = set(map(reading.id_of, reading.rows(layout.stats, STATS_COLUMNS)))
+    was_begun = layout.stats.exists()
     picked: list[int] = []
+    due: list[ClipId] = []
     for group, n in ranked.quotas.items():
-        there = (row for row, id_ in ranked.ids(group) if not made or id_ in made)
-        picked += islice(there, n)
+        ids = list(ranked.ids(group))
+        due += [id_ for _, id_ in ids[:n]]
+        picked += islice((row for row, id_ in ids if not was_begun or id_ in made), n)
     is_pick = np.isin(np.arange(len(ranked.frame)), picked)
     failed = reading.rows(layout.failed, FAILED_COLUMNS)
     return Manifest(
@@ -166,6 +182,7 @@ def _of_folder(layout: Layout) -> Manifest:
         _grouped(ranked.frame[is_pick]),
         _grouped(ranked.frame[~is_pick]),
         {reading.id_of(row): row["reason"] for row in failed},
+        frozenset(due),
     )
 
 
@@ -179,7 +196,8 @@ def _of_text(text: str, where: str) -> Manifest:
         name, _, value = line.removeprefix("# ").partition(": ")
         try:
             record[name] = json.loads(value)
-        except ValueError:
+            json.dumps(record[name], ensure_ascii=False).encode()  # no half of a surrogate pair
+        except (ValueError, RecursionError):
             raise InputError(f"{where}, line {number}: not of the form '# name: JSON'") from None
     _check_record(record, where)
     table = list(reading.parsed(lines[head:], COLUMNS, where, head))
@@ -187,7 +205,7 @@ def _of_text(text: str, where: str) -> Manifest:
     name = record.get("name", found.name)
     if name != found.name:
         raise InputError(
-            f"{where} was changed or cut short: it is named {name}, and its clips make "
+            f"{where} was changed or cut short: it is named {name!r}, and its clips make "
             f"{found.name}; get it again, or take its line '# name' out"
         )
     return found
@@ -198,6 +216,9 @@ def _check_record(record: Mapping[str, Any], where: str) -> None:
     for name, kind in RECORDED.items():
         if not isinstance(record.get(name, ...), kind):
             raise InputError(f"{where}: its {name} is missing or is not what it should be")
+    for name, kinds in _KINDS.items():
+        if type(record[name]) not in kinds or "\n" in str(record[name]):
+            raise InputError(f"{where}: its {name} is {record[name]!r}, which it cannot be")
     try:
         VideoConfig(**{name: record[name] for name in VIDEO})
     except (TypeError, InputError) as error:
@@ -226,7 +247,7 @@ def _check_record(record: Mapping[str, Any], where: str) -> None:
 
 def _are_counts(value: object, least: int) -> bool:
     return isinstance(value, dict) and all(
-        isinstance(count, int) and count >= least for count in value.values()
+        type(count) is int and least <= count <= _MOST for count in value.values()
     )
 
 

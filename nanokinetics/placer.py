@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import io
 import os
 import time
 from collections import defaultdict
@@ -25,6 +24,7 @@ from .config import HARDLINK, SYMLINK, TRANSCODE, VideoConfig
 from .errors import Failure, Reason
 from .fetch.local import LocalFetcher, copy_bytes
 from .files import digest_of, flush_folder
+from .images import look_at_image
 from .layout import MP4, Layout
 from .media import Ffmpeg
 from .scan import IMAGES, VIDEOS
@@ -332,31 +332,8 @@ def _begins_like_a_picture(path: Path) -> bool:
         return file.read(16).startswith(_PICTURES)
 
 
-def look_at_image(data: bytes) -> Media | Failure:
-    """The size of a picture in pixels, or why it is none.
-
-    The whole picture is decoded only where its end looks wrong: a JPEG or PNG that was cut short
-    lacks the mark that both end with.
-    """
-    from PIL import Image, UnidentifiedImageError  # of the extra `images`
-
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            width, height = image.size
-            mark = _ENDS.get(image.format or "")
-            if mark is None or not data.endswith(mark):
-                image.load()
-    except UnidentifiedImageError:
-        return Failure(Reason.UNDECODABLE, "it is no picture")
-    except Exception as error:  # noqa: BLE001 - untrusted bytes: Pillow's decoders raise anything
-        return Failure(Reason.UNDECODABLE, f"not a whole picture: {error}")
-    return Media(width, height, frames=1, duration=0.0, longest_frame=0.0, has_audio=False)
-
-
 _PICTURES: Final = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM")
 """How pictures begin."""
-
-_ENDS: Final = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}
 
 
 def _is_wanted(pending: Mapping[str, Sequence[Clip]], name: str) -> bool:

@@ -158,7 +158,7 @@ def make_plan(
     }
     if "names" in earlier:
         merged["names"] = earlier["names"] | merged.get("names", {})
-    whole, table = _merge(selection, merged, layout)
+    whole, table = _merge(selection, merged, earlier, layout)
     return Plan(located(whole, annotations.frame), merged, table)
 
 
@@ -186,7 +186,7 @@ def read_record(layout: Layout) -> dict[str, Any] | None:
         raise EnvironmentFault(f"{error.filename}: {error.strerror}") from None
     except KeyError as missing:
         raise InputError(_damaged(layout, f"it has no {missing}")) from None
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise InputError(_damaged(layout, str(error))) from None
     return record
 
@@ -208,8 +208,16 @@ def quotas_of(record: Mapping[str, Any]) -> dict[Group, int]:
     }
 
 
+def is_as_written(table: bytes, record: Mapping[str, Any]) -> bool:
+    """Whether a `selection.csv` is the one that `run.json` was written with."""
+    return record.get(_TABLE) in (None, hashlib.sha256(table).hexdigest())
+
+
 def _merge(
-    selection: Selection, record: Mapping[str, Any], layout: Layout
+    selection: Selection,
+    record: Mapping[str, Any],
+    earlier: Mapping[str, Any],
+    layout: Layout,
 ) -> tuple[Selection, bytes]:
     """The selection just made, with the splits which this run does not speak of, and its table."""
     table = selection.to_csv()
@@ -219,10 +227,17 @@ def _merge(
     written = layout.selection.read_bytes()
     if written == table:  # the same command again, most often
         return Selection(selection.frame, quotas, labels), table
-    earlier = Selection.from_csv(written, quotas=quotas, labels=())
+    same_files = record["annotations"] == earlier["annotations"]
+    if (
+        same_files
+        and quotas.keys() <= selection.quotas.keys()
+        and not is_as_written(written, earlier)
+    ):
+        return Selection(selection.frame, quotas, labels), table  # it was damaged since
+    begun = Selection.from_csv(written, quotas=quotas, labels=())
     parts = []
     for group in quotas:
-        before = earlier.candidates(group)
+        before = begun.candidates(group)
         now = selection.candidates(group)
         if group not in selection.quotas:
             parts.append(before)

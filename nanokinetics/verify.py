@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -17,22 +18,23 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
-from itertools import zip_longest
+from itertools import count, zip_longest
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from filelock import FileLock, Timeout
 
 from . import indexes, reading
-from .clip import ClipId, Group
+from .clip import Clip, ClipId, Group
 from .errors import EnvironmentFault, ExitCode, InputError
 from .indexes.contents import Contents, Label, contents
 from .inspection import Recorded, in_child, inspect
-from .layout import METADATA, SPLITS, STRAYS, Layout
+from .layout import METADATA, SPLITS, STRAYS, Layout, class_dir
 from .ledger import STATS_COLUMNS, Ledger, Row
 from .manifest import record_of
 from .media import find_ffmpeg
-from .plan import quotas_of
+from .plan import is_as_written, quotas_of
+from .scan import IMAGES, VIDEOS
 from .selection import Selection
 
 FILES_AT_ONCE: Final = 16
@@ -157,9 +159,13 @@ def _read(layout: Layout) -> _Dataset:
     record = record_of(layout)
     table = reading.rows(layout.stats, STATS_COLUMNS)
     rows = {reading.id_of(row): row for row in table}
-    selection = Selection.from_csv(
-        layout.selection.read_bytes(), quotas=quotas_of(record), labels=record["labels"]
-    )
+    ranked = layout.selection.read_bytes()
+    if not is_as_written(ranked, record):
+        raise InputError(
+            f"{layout.selection} is not the one that the build has written, and nothing can be "
+            "judged without it; restore it, or run the build again, which writes it anew"
+        )
+    selection = Selection.from_csv(ranked, quotas=quotas_of(record), labels=record["labels"])
     return _Dataset(
         Layout(layout.root, _class_dirs(layout, rows)),
         rows,
@@ -170,14 +176,22 @@ def _read(layout: Layout) -> _Dataset:
 
 
 def _class_dirs(layout: Layout, rows: Mapping[ClipId, Row]) -> dict[str, str]:
-    """The class folders, which do not follow from the labels where a dataset numbers them."""
-    header = tuple(Label.__dataclass_fields__)
-    listed = reading.rows(layout.classes, header)
-    found = {row["label"]: row["class_dir"] for row in listed}
+    """The class folders that are numbered: `003_` before the usual name. As most rows of a class
+    have them, or `classes.csv` where it has none."""
+    seen: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for id_, row in rows.items():
-        parts = row["path"].split("/")
-        if len(parts) == 3:
-            found[id_.label] = parts[1]
+        seen[id_.label][PurePosixPath(row["path"]).parent.name] += len(rows)
+    try:
+        for listed in reading.rows(layout.classes, tuple(Label.__dataclass_fields__)):
+            seen[listed["label"]][listed["class_dir"]] += 1
+    except InputError:
+        pass  # damage of a list is told with the lists
+    found: dict[str, str] = {}
+    for label, folders in seen.items():
+        usual = re.escape(class_dir(label))
+        numbered = [f for f, _ in folders.most_common() if re.fullmatch(rf"\d{{3}}_{usual}", f)]
+        if numbered:
+            found[label] = numbered[0]
     return found
 
 
@@ -204,10 +218,10 @@ def _judged(
     problems = list(_clips(dataset, fast, workers, ffmpeg, progress or (lambda *_: None)))
     bad = {id_: problem.path for id_, problem in problems}
     told = [problem for _, problem in problems]
-    for id_, count in dataset.repeated.items():
-        if count > 1:
+    for id_, times in dataset.repeated.items():
+        if times > 1:
             path = dataset.rows[id_]["path"]
-            told.append(Problem(Kind.ROW, path, f"stands {count} times in stats.csv"))
+            told.append(Problem(Kind.ROW, path, f"stands {times} times in stats.csv"))
     strays: tuple[str, ...] = ()
     if not at_work:  # else files are ahead of their rows, and rows of the lists
         strays = tuple(_strays(dataset))
@@ -226,8 +240,11 @@ def _clips(
     for id_, row in dataset.rows.items():
         path = row["path"]
         file = dataset.layout.within(path)
-        if file is None or not _is_place(path, id_.split):
-            yield id_, Problem(Kind.CLIP, path, "is no place for a clip, says its row")
+        suffix = PurePosixPath(path).suffix
+        right = dataset.layout.clip_path(Clip(id_.key, id_.split, id_.label), suffix)
+        if file is None or path != right:
+            what = f"is not the place of its row's clip, which is {right}"
+            yield id_, Problem(Kind.CLIP, path, what)
         elif sharing[path] > 1:
             yield id_, Problem(Kind.CLIP, path, f"is the file of {sharing[path]} rows")
         else:
@@ -235,16 +252,11 @@ def _clips(
     looks_into_videos = not fast and not all(each.is_image for each in recorded)
     program = find_ffmpeg(ffmpeg) if looks_into_videos else None
     look = partial(inspect, ffmpeg=program, fast=fast)
-    count = 1 if fast else workers or os.cpu_count() or 1
-    for number, (each, what) in enumerate(_looked(look, recorded, count), start=1):
+    processes = 1 if fast else workers or os.cpu_count() or 1
+    for number, (each, what) in enumerate(_looked(look, recorded, processes), start=1):
         progress(number, len(recorded))
         if what:
             yield each.id, Problem(Kind.CLIP, each.path, what)
-
-
-def _is_place(path: str, split: str) -> bool:
-    parts = PurePosixPath(path).parts
-    return len(parts) > 2 and parts[0] == split
 
 
 def _looked(
@@ -267,13 +279,24 @@ def _looked(
 
 
 def _strays(dataset: _Dataset) -> Iterator[str]:
-    """Files below the splits that are neither clips with a row nor our own."""
+    """What loaders would take for clips, or for classes: files below the splits that have no row,
+    pictures and videos elsewhere, links to folders, and folders that hold nothing."""
     root, known = dataset.layout.root, set(dataset.paths.values())
     known |= {f"{split}/{METADATA}" for split in SPLITS}
-    for split in SPLITS:
-        for folder, _, names in os.walk(root / split):
-            inside = Path(folder).relative_to(root).as_posix()
-            yield from sorted(path for name in names if (path := f"{inside}/{name}") not in known)
+    for folder, folders, names in os.walk(root):
+        inside = Path(folder).relative_to(root).as_posix()
+        if inside == ".":
+            folders[:] = [name for name in folders if name != STRAYS and not name.startswith(".")]
+        is_split = inside.split("/")[0] in SPLITS
+        for name in sorted((*names, *folders)):
+            path = f"{inside}/{name}".removeprefix("./")
+            place = root / path
+            if name in folders:
+                is_stray = is_split and (place.is_symlink() or not any(place.iterdir()))
+            else:
+                is_stray = is_split or place.suffix.lower() in IMAGES | VIDEOS
+            if is_stray and path not in known:
+                yield path
 
 
 def _lists(dataset: _Dataset) -> Iterator[Problem]:
@@ -309,12 +332,21 @@ def _take_out(dataset: _Dataset, verdict: Verdict) -> None:
     layout = dataset.layout
     for id_, path in verdict.bad.items():
         place = layout.within(path)
-        if place is not None and _is_place(path, id_.split):
+        if place is not None and path.startswith(f"{id_.split}/"):
             place.unlink(missing_ok=True)
     for path in verdict.strays:
         target = layout.root / STRAYS / path
         target.parent.mkdir(parents=True, exist_ok=True)
+        for number in count(2):  # what was put aside before stays
+            if not os.path.lexists(target):
+                break
+            target = target.with_name(f"{PurePosixPath(path).name}.{number}")
         (layout.root / path).replace(target)
+    for folder in {
+        (layout.root / path).parent for path in (*verdict.bad.values(), *verdict.strays)
+    }:
+        if folder != layout.root and folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()  # a folder without files is a class to some loaders
     with closing(Ledger(layout)) as ledger:
         ledger.drop(verdict.bad)
     indexes.write_all(dataset.contents(without=verdict.bad), layout)

@@ -51,7 +51,7 @@ CHOICE: dict[str, Any] = {
 }
 MAKING: dict[str, Any] = {
     "dest": "nano",
-    "place": "copy",
+    "place": None,
     "resolution": None,
     "audio": None,
     "fps": None,

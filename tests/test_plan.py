@@ -266,11 +266,23 @@ def test_a_record_whose_fields_are_of_another_type_is_damaged(
         plan()
 
 
-def test_a_damaged_selection_is_refused(plan: Planner, dest: Layout) -> None:
+def test_a_damaged_selection_is_written_anew_from_the_same_annotations(
+    plan: Planner, dest: Layout
+) -> None:
+    plan()
+    whole = dest.selection.read_bytes()
+    dest.selection.write_bytes(b"key,label\n")
+    plan()
+    assert dest.selection.read_bytes() == whole
+
+
+def test_a_damaged_selection_is_refused_where_not_all_of_it_is_asked(
+    plan: Planner, dest: Layout
+) -> None:
     plan()
     dest.selection.write_bytes(b"key,label\n")
     with pytest.raises(InputError, match=r"selection\.csv"):
-        plan()
+        plan(splits=["val"])
     assert dest.selection.read_bytes() == b"key,label\n"
 
 

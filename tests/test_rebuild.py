@@ -210,7 +210,7 @@ def test_the_choice_is_the_manifests_alone(run, local):
         ("# seed: ", "# seed ", "line 6"),
         ('# n: {"train": 2}', '# n: {"train": "2"}', "its n are not"),
         ("# dataset: ", "# datum: ", "its dataset is missing"),
-        ("# resolution: 360", '# resolution: "360"', "its encoding"),
+        ("# resolution: 360", '# resolution: "360"', "its resolution"),
         ("yoga, slowly/", "../../", "changed or cut short"),
         ('train,"yoga, slowly"', "train,..", "not among its classes"),
         ('train,"yoga, slowly"', 'test,"yoga, slowly"', "not among its classes"),
@@ -237,3 +237,34 @@ def test_what_is_no_subset_is_refused(run, place):
     for command in (("manifest", place), ("diff", place, "two"), ("build", "--from", place)):
         done = run(*command)
         assert (done.code, done.stderr.count("\n")) == (2, 1)
+
+
+def test_a_folder_without_a_clip_yet_is_not_taken_for_the_whole_subset(run, local, tmp_path):
+    begun = shutil.copytree(local / "two", tmp_path / "begun")
+    table = begun / "stats.csv"
+    table.write_text(table.read_text().splitlines(keepends=True)[0])
+    compared = run("diff", "two", begun)
+    assert compared.code == 3
+    assert "6 clips: not made yet there: run its build again" in compared.stdout
+    refused = run("build", "--from", begun)
+    assert (refused.code, "holds no clip yet" in refused.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("of", ["the folder", "its manifest"])
+def test_what_was_transcoded_is_transcoded_again(run, local, tmp_path, of):
+    assert run("build", "--n", "1", "--dest", tmp_path / "mp4", "--transcode").code == 0
+    (tmp_path / "mp4.txt").write_text(run("manifest", tmp_path / "mp4").stdout)
+    origin = tmp_path / ("mp4" if of == "the folder" else "mp4.txt")
+    assert run("build", "--from", origin, "--dest", tmp_path / "again").code == 0
+    assert json.loads((tmp_path / "again" / "run.json").read_text())["place"] == "transcode"
+    assert run("build", "--from", origin, "--dest", tmp_path / "own", "--place", "copy").code == 0
+    assert '"transcode" in A, "copy" in B' in run("diff", origin, tmp_path / "own").stdout
+
+
+@pytest.mark.parametrize("value", ["[" * 100_000, '"\\ud800"', '"\\u001b[2J"'])
+def test_a_header_that_python_chokes_on_is_refused_in_a_line(run, local, tmp_path, value):
+    lines = (local / "two.txt").read_text().splitlines(keepends=True)
+    kept_lines = [line for line in lines if not line.startswith("# name:")]
+    (tmp_path / "m.txt").write_text("".join([lines[0], f"# name: {value}\n", *kept_lines[1:]]))
+    done = run("manifest", tmp_path / "m.txt")
+    assert (done.code, done.stderr.count("\n"), "\x1b" in done.stderr) == (2, 1, False)

@@ -118,7 +118,7 @@ def _repeat_a_row(nano: Path) -> str:
 def _lead_a_row_astray(nano: Path) -> str:
     table, path = nano / "stats.csv", _clip(nano, 1, "jpg").relative_to(nano).as_posix()
     table.write_text(table.read_text().replace(path, "../src/train.mp4"))
-    return "../src/train.mp4: is no place for a clip"
+    return "../src/train.mp4: is not the place of its row's clip"
 
 
 def _claim_other_frames(nano: Path) -> str:
@@ -127,7 +127,37 @@ def _claim_other_frames(nano: Path) -> str:
     return "has 10 frames, and 11 are recorded"
 
 
+def _put_into_another_class(nano: Path) -> str:
+    old = _clip(nano, 2, "jpg")
+    new = nano / "train" / "training_dog" / old.name
+    old.rename(new)
+    table = nano / "stats.csv"
+    paths = [path.relative_to(nano).as_posix() for path in (old, new)]
+    table.write_text(table.read_text().replace(*paths))
+    return f"{paths[1]}: is not the place of its row's clip, which is {paths[0]}"
+
+
+def _leave_an_empty_class(nano: Path) -> str:
+    (nano / "train" / "nobody").mkdir()
+    return "train/nobody: has no row"
+
+
+def _link_a_folder(nano: Path) -> str:
+    (nano / "train" / "linked").symlink_to(nano.parent)
+    return "train/linked: has no row"
+
+
+def _leave_a_video_beside(nano: Path) -> str:
+    (nano / "holdout").mkdir()
+    (nano / "holdout" / "y.mp4").write_bytes(b"mine")
+    return "holdout/y.mp4: has no row"
+
+
 DAMAGES = [
+    _put_into_another_class,
+    _leave_an_empty_class,
+    _link_a_folder,
+    _leave_a_video_beside,
     _flip_a_byte,
     _flip_a_byte_of_a_picture,
     _truncate,
@@ -181,6 +211,28 @@ def test_repair_moves_a_strangers_file_aside_and_leaves_what_failed(run, nano):
     run("verify", "--repair")
     assert (nano / "strays" / stray).read_bytes() == b"mine"
     assert (nano / "failed.csv").read_bytes() == failed
+
+
+def test_what_was_put_aside_before_stays(run, nano):
+    for content in (b"one", b"two", b"three"):
+        (nano / "train" / "training_dog" / "x.mp4").write_bytes(content)
+        run("verify", "--repair")
+    aside = nano / "strays" / "train" / "training_dog"
+    assert {path.read_bytes() for path in aside.iterdir()} == {b"one", b"two", b"three"}
+
+
+def test_without_the_selection_as_it_was_nothing_is_judged_and_a_build_restores_it(run, nano):
+    selection, list_ = nano / "selection.csv", nano / "train.csv"
+    whole, listed = selection.read_bytes(), list_.read_bytes()
+    selection.write_bytes(b"".join(whole.splitlines(keepends=True)[:4]))
+    for more in ((), ("--repair",)):
+        found = run("verify", *more)
+        assert (found.code, found.stderr.count("\n")) == (2, 1)
+        assert "selection.csv is not the one" in found.stderr
+    assert list_.read_bytes() == listed
+    assert run("build").code == 0
+    assert (selection.read_bytes(), list_.read_bytes()) == (whole, listed)
+    assert run("verify") == Done(0, "", "")
 
 
 def test_exports_and_other_files_beside_the_splits_are_no_strangers(run, nano):

@@ -39,8 +39,7 @@ def _add_making(parser: Parser) -> None:
     add(
         "--place",
         choices=config.PLACES,
-        default="copy",
-        help="how local files get there (default: %(default)s); transcode makes mp4 of videos",
+        help="how local files get there (default: copy); transcode makes mp4 of videos",
     )
     add(
         "--transcode",

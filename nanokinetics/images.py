@@ -1,0 +1,23 @@
+"""Pictures: opened with Pillow before they count, and again when a dataset is verified."""
+
+from __future__ import annotations
+
+import io
+
+from .clip import Media
+from .errors import Failure, Reason
+
+
+def look_at_image(data: bytes) -> Media | Failure:
+    """The size of a picture in pixels, or why it is none. All of it is decoded."""
+    from PIL import Image, UnidentifiedImageError  # of the extra `images`
+
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()
+            width, height = image.size
+    except UnidentifiedImageError:
+        return Failure(Reason.UNDECODABLE, "it is no picture")
+    except Exception as error:  # noqa: BLE001 - untrusted bytes: Pillow's decoders raise anything
+        return Failure(Reason.UNDECODABLE, f"not a whole picture: {error}")
+    return Media(width, height, frames=1, duration=0.0, longest_frame=0.0, has_audio=False)
