@@ -31,6 +31,9 @@ from .quotas import Quotas
 TICK: Final = 0.5
 """Seconds between two looks at the clock while nothing happens."""
 
+BUDGET: Final = "hourly_budget"
+"""Why a run waits, in `waits.csv`, apart from the reasons of failures."""
+
 FALSE_STARTS: Final = 3
 """Workers that may end before their first job, in a row, before the run gives up."""
 
@@ -92,6 +95,7 @@ class Engine:
         self._false_starts = 0
         self._given_up = False
         self._blocked_by: Reason | None = None
+        self._waiting: tuple[float, str] | None = None
 
     def run(self) -> None:
         """Make clips until every quota is met or nothing is left to try.
@@ -101,6 +105,7 @@ class Engine:
         """
         while True:
             self._dispatch()
+            self._note_waiting()
             self._reporter.update(self._progress())
             if not self._pool.busy:
                 if self._given_up:
@@ -120,6 +125,8 @@ class Engine:
     def close(self) -> None:
         """End all workers, whatever they are doing."""
         self._pool.close()
+        if self._home.is_there:
+            self._note_waiting(at_end=True)
 
     def _dispatch(self) -> None:
         """Hand out as many jobs as there are free workers and the gate lets through."""
@@ -144,6 +151,27 @@ class Engine:
             self._tickets[job] = self._pacer.start(now)
             self._jobs.update((clip.id, job) for clip in job.clips)
             self._pool.give(job)
+
+    def _note_waiting(self, *, at_end: bool = False) -> None:
+        """Write down the waiting that is over: since when, and what for."""
+        why = None if at_end else self._waiting_for()
+        before = self._waiting
+        if why == (before[1] if before else None):
+            return
+        now = self._clock.wall()
+        self._waiting = (now, why) if why else None
+        if before:
+            try:
+                self._ledger.waited(before[0], now, before[1])
+            except OSError as error:
+                if not at_end:  # then the reason why the run ends is worth more
+                    raise _unwritable(error) from error
+
+    def _waiting_for(self) -> str | None:
+        if self._pacer.closed_since is not None:
+            return str(self._blocked_by or Reason.RATE_LIMITED)
+        rest = self._pacer.delay(self._clock.steady()) if self._quotas.waiting else 0.0
+        return BUDGET if rest and rest > max(TICK, self._pacer.spacing) else None
 
     def _batch(self) -> int:
         """Videos for one job: many where each is little work, but enough for all workers."""

@@ -35,6 +35,7 @@ FAILED_COLUMNS: Final = (
     *ABOUT, "reason", "kind", "http_status", "attempts", "message", "log", "failed_at",
 )
 # fmt: on
+WAITS_COLUMNS: Final = ("since", "until", "why")
 
 Row = Mapping[str, str]
 
@@ -78,6 +79,7 @@ class Ledger:
         self._layout = layout
         self._stats = _Table(layout.stats, STATS_COLUMNS)
         self._failed = _Table(layout.failed, FAILED_COLUMNS)
+        self._waits: _Table | None = None
 
     def made(self, made: Made, at: float) -> None:
         """Append the row of a finished clip, whose file has its name by now."""
@@ -116,6 +118,15 @@ class Ledger:
             "failed_at": utc(at),
         }
         self._failed.append(row)
+
+    def waited(self, since: float, until: float, why: str) -> None:
+        """Append a time in which nobody was asked for anything; `waits.csv` begins with the first.
+
+        Not needed to go on; it is kept for people, who cannot tell a refusal from a slow night.
+        """
+        if self._waits is None:
+            self._waits = _Table(self._layout.waits, WAITS_COLUMNS)
+        self._waits.append({"since": utc(since), "until": utc(until), "why": why})
 
     def standing(self) -> Standing:
         """What the tables and the files on the disk say has become of every clip so far."""
@@ -159,6 +170,8 @@ class Ledger:
     def close(self) -> None:
         self._stats.close()
         self._failed.close()
+        if self._waits is not None:
+            self._waits.close()
 
 
 def _about(clip: Clip) -> dict[str, str]:

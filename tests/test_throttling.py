@@ -21,6 +21,7 @@ from helpers import (
     ended_at_last,
     kept,
     ranked,
+    read_table,
     snapshot,
     wait_until,
     youtube_id,
@@ -80,6 +81,10 @@ def test_a_throttle_that_comes_again_and_again_costs_few_requests_and_no_clip(be
     assert episodes >= 4
     assert made.site.refused <= 2 * episodes + WORKERS
     assert 1 <= _closings(done.stdout) <= episodes, "no probe was refused"
+    waits = read_table(made.dest / "waits.csv")
+    assert {row["why"] for row in waits} <= {"rate_limited", "bot_check"}
+    assert 1 <= len(waits) <= episodes
+    assert all(row["since"] <= row["until"] for row in waits)
 
 
 def test_the_time_that_the_site_names_is_waited_for(bench):
@@ -432,8 +437,11 @@ def test_a_line_that_is_cut_on_the_way_is_waited_for(bench, line):
         time.sleep(3)  # until those under way have noticed too
         cable.mend()
         done = running.wait()
-    assert done.code == 0, done.stderr
-    assert made.failed() == []
+    # What was in the middle of its media is its own clip's failure, and may be left for later.
+    left = {row["kind"] for row in made.failed()}
+    assert (done.code, left) in ((0, set()), (3, {"transient"})), done.stderr
+    if left:
+        assert made.run("--proxy", cable.url).code == 0
     made.holds(kept(made.rows, N))
 
 
