@@ -116,29 +116,25 @@ def _from_wheel() -> str | None:
 
 def _examine(path: str) -> Ffmpeg | None:
     try:
-        about, encoders, *protocols = (
+        encoders, protocol = (
             subprocess.run(
-                [path, "-hide_banner", *question],
+                [path, *question],
                 check=True,
                 capture_output=True,
                 text=True,
                 errors="replace",
                 timeout=60,
                 stdin=subprocess.DEVNULL,
-            ).stdout
-            for question in (
-                ["-version"],
-                ["-encoders"],
-                *(["-h", f"protocol={name}"] for name in ("http", "tls", "tcp")),
             )
+            for question in (["-encoders"], ["-h", "protocol=http"])
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    known = frozenset(re.findall(r"^ [VAS]\S{5} (\w+)", encoders, re.MULTILINE))
+    known = frozenset(re.findall(r"^ [VAS]\S{5} (\w+)", encoders.stdout, re.MULTILINE))
     if "libx264" not in known:
         return None
-    options = frozenset(re.findall(r"^ +-(\w+) ", "\n".join(protocols), re.MULTILINE))
-    version = re.search(r"ffmpeg version (\S+)", about)
+    options = frozenset(re.findall(r"^ +-(\w+) ", protocol.stdout, re.MULTILINE))
+    version = re.search(r"ffmpeg version (\S+)", encoders.stderr)
     return Ffmpeg(path, version[1] if version else "unknown", options, known)
 
 
