@@ -160,12 +160,14 @@ def cut(
     Without a window the whole of them is taken.
     One seek before each input, so that reading starts at the keyframe before the window; decoding
     drops the frames before its first one, so that the cut is exact to the frame. A remote input
-    is read strictly: what cannot be read is an error, not a gap.
+    is read strictly: what cannot be read is an error, not a gap. `threads` are those of the encoder
+    and of each decoder.
     """
     start, end = window or (0.0, 0.0)
     span = {"ss": start, "t": end - start} if window else {}
     inputs = [
-        ffmpeg.input(_name(s.url), **span, **_access(program, s, end - start)) for s in streams
+        ffmpeg.input(_name(s.url), threads=threads, **span, **_access(program, s, end - start))
+        for s in streams
     ]
     shown = next(i for i, s in zip(inputs, streams, strict=True) if s.has_video)
     heard = next((i for i, s in zip(inputs, streams, strict=True) if s.has_audio), None)
