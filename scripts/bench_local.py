@@ -20,13 +20,13 @@ import random
 import resource
 import shutil
 import statistics
-import subprocess
 import sys
 import tarfile
 import tempfile
 import time
 from pathlib import Path
 
+from measuring import in_fresh_process, timed
 from PIL import Image
 
 CLASSES = 1000
@@ -61,7 +61,7 @@ def small(folder: Path, files: int, n: int, rounds: int) -> None:
     found: list[tuple[float, ...]] = []
     for _ in range(rounds):
         listing = timed(["find", str(source), "-type", "f"])
-        chosen = in_fresh_process("choose", source)["seconds"]
+        chosen = in_fresh_process(__file__, "choose", source)["seconds"]
         dest, copies = folder / "dest", folder / "copies"
         built = timed(
             [
@@ -89,20 +89,14 @@ def copy(dest: Path, source: Path, copies: Path) -> float:
     paths = [line.split(" ")[0].removeprefix("train/") for line in lists]
     shutil.rmtree(copies, ignore_errors=True)
     copies.mkdir()
-    began = time.perf_counter()
-    subprocess.run(
-        ["xargs", "-0", "cp", "--parents", "-t", str(copies)],
-        input="\0".join(paths).encode(),
-        cwd=source,
-        check=True,
-    )
-    return time.perf_counter() - began
+    command = ["xargs", "-0", "cp", "--parents", "-t", str(copies)]
+    return timed(command, input="\0".join(paths).encode(), cwd=source)
 
 
 def archived(folder: Path, gigabytes: float) -> None:
     archive = folder / "ILSVRC2012_img_train.tar"
     members = pack(archive, gigabytes)
-    report = in_fresh_process("take", folder)
+    report = in_fresh_process(__file__, "take", folder)
     picked = sum(path.stat().st_size for path in (folder / "dest").rglob("*.JPEG"))
     least = 512 * (members + CLASSES) + picked
     print(
@@ -144,19 +138,6 @@ def picture(scale: int, seed: int = 0) -> bytes:
     out = io.BytesIO()
     noise.save(out, "JPEG", quality=70 if scale > 1 else 30)
     return out.getvalue()
-
-
-def timed(command: list[str]) -> float:
-    began = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - began
-
-
-def in_fresh_process(what: str, place: Path) -> dict[str, float]:
-    command = [sys.executable, __file__, "--measure", what, str(place)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    report: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return report
 
 
 def choose(source: Path) -> dict[str, float]:

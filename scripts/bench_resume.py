@@ -21,6 +21,7 @@ from contextlib import closing
 from pathlib import Path
 
 from bench_sampling import write_annotations
+from measuring import timed
 
 from nanokinetics import sampling
 from nanokinetics.annotations import read as read_annotations
@@ -98,15 +99,11 @@ class Bench:
         return clips
 
     def plain(self) -> float:
-        began = time.perf_counter()
         arguments = [str(self.annotations), str(self.dest)]
-        subprocess.run([sys.executable, "-c", YARDSTICK, *arguments], check=True)
-        return time.perf_counter() - began
+        return timed([sys.executable, "-c", YARDSTICK, *arguments])
 
     def met(self) -> float:
-        began = time.perf_counter()
-        subprocess.run(self._command(), check=True)
-        return time.perf_counter() - began
+        return timed(self._command())
 
     def asks(self) -> float:
         """Seconds until a run that misses one clip has a worker ask for it."""

@@ -16,11 +16,11 @@ import random
 import resource
 import statistics
 import string
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
+
+from measuring import in_fresh_process
 
 PLAIN, WHOLE = "pandas.read_csv", "read + check + select"
 CSV = "selection.csv, as bytes"
@@ -42,7 +42,7 @@ def main() -> None:
         file = Path(folder, "train.csv")
         write_annotations(file, args.rows, args.classes)
         rounds = [
-            (in_fresh_process(PLAIN, file), in_fresh_process(WHOLE, file))
+            [in_fresh_process(__file__, what, file) for what in (PLAIN, WHOLE)]
             for _ in range(args.rounds)
         ]
     print(f"{args.rows:,} rows, {args.classes} classes, medians of {args.rounds} rounds\n")
@@ -67,13 +67,6 @@ def write_annotations(file: Path, rows: int, classes: int) -> None:
             start = int(draw.expovariate(1 / 80))
             youtube_id = "".join(draw.choices(ALPHABET, k=11))
             out.write(f"{draw.choice(labels)},{youtube_id},{start},{start + 10},train\n")
-
-
-def in_fresh_process(what: str, file: Path) -> dict[str, tuple[float, float]]:
-    command = [sys.executable, __file__, "--measure", what, str(file)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    found: dict[str, tuple[float, float]] = json.loads(done.stdout)
-    return found
 
 
 def measure(what: str, file: Path) -> dict[str, tuple[float, float]]:
