@@ -45,6 +45,17 @@ def images(tmp_path_factory) -> Path:
     return folder / "nano"
 
 
+@pytest.fixture(scope="module")
+def ssv2(films, tmp_path_factory) -> Path:
+    """A dataset of Something-Something v2 whose test videos are not there."""
+    folder = tmp_path_factory.mktemp("ssv2")
+    videos = trees.ssv2_videos(films, each=1, splits=("train", "validation"))
+    src = trees.lay(folder / "source", trees.ssv2_annotations(each=1) | videos)
+    asked = {"train": 1, "val": 1, "test": 1}
+    build("ssv2", n=asked, src=src, workers=1, ffmpeg=WHEEL, dest=folder / "nano")
+    return folder / "nano"
+
+
 def stats(dataset: Path, split: str = "") -> list[dict[str, str]]:
     return [r for r in read_table(dataset / "stats.csv") if split in ("", r["split"])]
 
@@ -153,6 +164,14 @@ def test_a_split_without_a_clip_is_left_out(dataset, capsys) -> None:
     assert main(["export", str(dataset), "--format", "vjepa"]) == 0
     assert "val: no clip yet" in capsys.readouterr().out
     assert names(dataset.parent / "nano-k400-exports/vjepa") == {"train.csv"}
+
+
+def test_a_split_without_any_clip_shifts_no_classes(ssv2, capsys) -> None:
+    assert main(["export", str(ssv2), "--format", "torchvision"]) == 0
+    assert "test: no clip yet" in capsys.readouterr().out
+    folder = ssv2.parent / "nano-exports" / "torchvision"
+    assert names(folder) == {row["path"] for row in stats(ssv2)}
+    assert sorted(entry.name for entry in folder.iterdir() if entry.is_dir()) == ["train", "val"]
 
 
 @pytest.mark.parametrize(
