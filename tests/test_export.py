@@ -127,6 +127,29 @@ def test_mmaction2_finds_its_names_and_folders(dataset) -> None:
         assert {row.path for row in rows} == {f"{split}/{path}" for path, _ in found}
 
 
+def test_mmaction2_has_one_folder_for_something_something(ssv2) -> None:
+    """Its stock configuration joins `videos` with the paths of both lists."""
+    folder = export(ssv2, "mmaction2").folder
+    assert {entry.name for entry in folder.iterdir()} - {LOCK, JOURNAL} == {
+        *("videos", "sthv2_train_list_videos.txt", "sthv2_val_list_videos.txt")
+    }
+    for split in ("train", "val"):
+        found = split_lines(folder / f"sthv2_{split}_list_videos.txt")
+        assert sorted(found) == sorted(
+            (row["path"], ids(ssv2)[row["label"]]) for row in stats(ssv2, split)
+        )
+        assert all((folder / "videos" / path).samefile(ssv2 / path) for path, _ in found)
+
+
+def test_mmaction2_gets_no_annotations_of_kinetics_where_there_are_none(images) -> None:
+    folder = export(images, "mmaction2").folder
+    assert {entry.name for entry in folder.iterdir()} - {LOCK, JOURNAL} == {
+        *("videos", "folder_train_list_videos.txt")
+    }
+    ((path, _), *_) = split_lines(folder / "folder_train_list_videos.txt")
+    assert (folder / "videos" / path).is_file()
+
+
 @pytest.mark.parametrize("form", ["torchvision", "imagefolder"])
 @pytest.mark.parametrize("how", ["symlink", "hardlink", "copy"])
 def test_a_reader_of_folders_numbers_the_classes_as_the_ledger(dataset, form, how) -> None:
@@ -429,6 +452,16 @@ def test_a_path_with_a_blank_is_refused_with_the_remedy(dataset, tmp_path) -> No
     paths = [path for path, _ in split_lines(export(link, "vjepa").folder / "train.csv")]
     assert all(Path(path).is_file() for path in paths)
     export(moved, "slowfast")
+
+
+@pytest.mark.parametrize("form", ["vjepa", "slowfast", "mmaction2"])
+def test_a_path_with_a_blank_in_the_table_is_refused(dataset, form) -> None:
+    rows = stats(dataset)
+    blank = dict(rows[0], path=f"{rows[0]['path'].rpartition('/')[0]}/my clip.mp4")
+    (dataset / rows[0]["path"]).rename(dataset / blank["path"])
+    rewrite(dataset / "stats.csv", [blank, *rows[1:]])
+    with pytest.raises(InputError, match=r"my clip.mp4' in stats.csv holds a blank"):
+        export(dataset, form)
 
 
 @pytest.mark.parametrize("form", sorted(FORMATS))
