@@ -323,6 +323,29 @@ def test_every_shard_holds_the_mix_of_classes() -> None:
         assert all(abs(found[label] - n / 10) <= 1 for label, n in counts.items()), found
 
 
+def test_one_large_sample_makes_one_shard_more_and_not_many() -> None:
+    """2,999 samples fit into 30 shards; one that fills a shard makes it 31."""
+    limit = Options(shard_bytes=1_024_000)
+    room = 1_024_000 - 1024
+    for place in (0, 1000, 1700, 2999):
+        sizes = [room // 100] * 2999
+        sizes.insert(place, room)
+        parts = cut(sizes, limit)
+        assert [i for part in parts for i in part] == list(range(3000))
+        assert all(sum(sizes[i] for i in part) <= room for part in parts)
+        assert len(parts) <= 32
+
+
+def test_shards_are_as_few_and_as_equal_as_the_limits_allow() -> None:
+    sizes = [hashlib.sha256(b"%d" % i).digest()[0] * 512 + 512 for i in range(2000)]
+    room = 10_240_000 - 1024
+    parts = cut(sizes, Options(shard_bytes=10_240_000))
+    assert all(sum(sizes[i] for i in part) <= room for part in parts)
+    assert len(parts) == -(-sum(sizes) // room) == 13
+    assert min(map(len, parts)) > 0.7 * max(map(len, parts)), "none is a small rest"
+    assert {len(part) for part in cut(sizes, Options(shard_samples=300))} == {285, 286}
+
+
 def test_no_shard_is_larger_than_allowed(dataset) -> None:
     limit = 60_000
     folder = export(dataset, "webdataset", shard_bytes=limit).folder
