@@ -45,6 +45,17 @@ def images(tmp_path_factory) -> Path:
     return folder / "nano"
 
 
+@pytest.fixture(scope="module")
+def ssv2(films, tmp_path_factory) -> Path:
+    """A dataset of Something-Something v2 whose test videos are not there."""
+    folder = tmp_path_factory.mktemp("ssv2")
+    videos = trees.ssv2_videos(films, each=1, splits=("train", "validation"))
+    src = trees.lay(folder / "source", trees.ssv2_annotations(each=1) | videos)
+    asked = {"train": 1, "val": 1, "test": 1}
+    build("ssv2", n=asked, src=src, workers=1, ffmpeg=WHEEL, dest=folder / "nano")
+    return folder / "nano"
+
+
 def stats(dataset: Path, split: str = "") -> list[dict[str, str]]:
     return [r for r in read_table(dataset / "stats.csv") if split in ("", r["split"])]
 
@@ -116,11 +127,33 @@ def test_mmaction2_finds_its_names_and_folders(dataset) -> None:
         assert {row.path for row in rows} == {f"{split}/{path}" for path, _ in found}
 
 
-@pytest.mark.parametrize("form", ["torchvision", "imagefolder"])
+def test_mmaction2_has_one_folder_for_something_something(ssv2) -> None:
+    """Its stock configuration joins `videos` with the paths of both lists."""
+    folder = export(ssv2, "mmaction2").folder
+    assert {entry.name for entry in folder.iterdir()} - {LOCK, JOURNAL} == {
+        *("videos", "sthv2_train_list_videos.txt", "sthv2_val_list_videos.txt")
+    }
+    for split in ("train", "val"):
+        found = split_lines(folder / f"sthv2_{split}_list_videos.txt")
+        assert sorted(found) == sorted(
+            (row["path"], ids(ssv2)[row["label"]]) for row in stats(ssv2, split)
+        )
+        assert all((folder / "videos" / path).samefile(ssv2 / path) for path, _ in found)
+
+
+def test_mmaction2_gets_no_annotations_of_kinetics_where_there_are_none(images) -> None:
+    folder = export(images, "mmaction2").folder
+    assert {entry.name for entry in folder.iterdir()} - {LOCK, JOURNAL} == {
+        *("videos", "folder_train_list_videos.txt")
+    }
+    ((path, _), *_) = split_lines(folder / "folder_train_list_videos.txt")
+    assert (folder / "videos" / path).is_file()
+
+
 @pytest.mark.parametrize("how", ["symlink", "hardlink", "copy"])
-def test_a_reader_of_folders_numbers_the_classes_as_the_ledger(dataset, form, how) -> None:
+def test_a_reader_of_folders_numbers_the_classes_as_the_ledger(dataset, how) -> None:
     """torchvision: the sorted names of the folders in a split are the classes, from 0."""
-    made = export(dataset, form, files=how)
+    made = export(dataset, "torchvision", files=how)
     for split in ("train", "val"):
         classes = sorted(entry.name for entry in os.scandir(made.folder / split) if entry.is_dir())
         found = {(f"{split}/{name}/{file.name}", number) for number, name in enumerate(classes)
@@ -153,6 +186,14 @@ def test_a_split_without_a_clip_is_left_out(dataset, capsys) -> None:
     assert main(["export", str(dataset), "--format", "vjepa"]) == 0
     assert "val: no clip yet" in capsys.readouterr().out
     assert names(dataset.parent / "nano-k400-exports/vjepa") == {"train.csv"}
+
+
+def test_a_split_without_any_clip_shifts_no_classes(ssv2, capsys) -> None:
+    assert main(["export", str(ssv2), "--format", "torchvision"]) == 0
+    assert "test: no clip yet" in capsys.readouterr().out
+    folder = ssv2.parent / "nano-exports" / "torchvision"
+    assert names(folder) == {row["path"] for row in stats(ssv2)}
+    assert sorted(entry.name for entry in folder.iterdir() if entry.is_dir()) == ["train", "val"]
 
 
 @pytest.mark.parametrize(
@@ -279,6 +320,29 @@ def test_every_shard_holds_the_mix_of_classes() -> None:
     for part in parts:
         found = Counter(ordered[i].label for i in part)
         assert all(abs(found[label] - n / 10) <= 1 for label, n in counts.items()), found
+
+
+def test_one_large_sample_makes_one_shard_more_and_not_many() -> None:
+    """2,999 samples fit into 30 shards; one that fills a shard makes it 31."""
+    limit = Options(shard_bytes=1_024_000)
+    room = 1_024_000 - 1024
+    for place in (0, 1000, 1700, 2999):
+        sizes = [room // 100] * 2999
+        sizes.insert(place, room)
+        parts = cut(sizes, limit)
+        assert [i for part in parts for i in part] == list(range(3000))
+        assert all(sum(sizes[i] for i in part) <= room for part in parts)
+        assert len(parts) <= 32
+
+
+def test_shards_are_as_few_and_as_equal_as_the_limits_allow() -> None:
+    sizes = [hashlib.sha256(b"%d" % i).digest()[0] * 512 + 512 for i in range(2000)]
+    room = 10_240_000 - 1024
+    parts = cut(sizes, Options(shard_bytes=10_240_000))
+    assert all(sum(sizes[i] for i in part) <= room for part in parts)
+    assert len(parts) == -(-sum(sizes) // room) == 13
+    assert min(map(len, parts)) > 0.7 * max(map(len, parts)), "none is a small rest"
+    assert {len(part) for part in cut(sizes, Options(shard_samples=300))} == {285, 286}
 
 
 def test_no_shard_is_larger_than_allowed(dataset) -> None:
@@ -410,6 +474,16 @@ def test_a_path_with_a_blank_is_refused_with_the_remedy(dataset, tmp_path) -> No
     paths = [path for path, _ in split_lines(export(link, "vjepa").folder / "train.csv")]
     assert all(Path(path).is_file() for path in paths)
     export(moved, "slowfast")
+
+
+@pytest.mark.parametrize("form", ["vjepa", "slowfast", "mmaction2"])
+def test_a_path_with_a_blank_in_the_table_is_refused(dataset, form) -> None:
+    rows = stats(dataset)
+    blank = dict(rows[0], path=f"{rows[0]['path'].rpartition('/')[0]}/my clip.mp4")
+    (dataset / rows[0]["path"]).rename(dataset / blank["path"])
+    rewrite(dataset / "stats.csv", [blank, *rows[1:]])
+    with pytest.raises(InputError, match=r"my clip.mp4' in stats.csv holds a blank"):
+        export(dataset, form)
 
 
 @pytest.mark.parametrize("form", sorted(FORMATS))

@@ -19,9 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import read_table
+import trees
+from helpers import WHEEL, read_table
 
+from nanokinetics import build
 from nanokinetics.cli import main
+from nanokinetics.errors import InputError
 from nanokinetics.export import export
 
 PAGE = Path(__file__).parent.parent / "docs" / "loaders.md"
@@ -109,3 +112,88 @@ print("\\n" + json.dumps([(name, row["video"]["path"], *(row[column] for column 
         (r["split"], nano_k400 / r["path"], r["label"], r["youtube_id"], float(r["time_start"]))
         for r in read_table(nano_k400 / "stats.csv")
     }
+
+
+def rows(folder: Path, *exports: str) -> list[dict[str, list[dict[str, Any]]]]:
+    """What `datasets` finds in exports of images, with one cache for all that `folder` holds."""
+    if importlib.util.find_spec("datasets") is None:
+        pytest.skip("datasets is not installed")
+    code = f"""
+import json
+from datasets import Image, load_dataset
+found = [load_dataset(name) for name in {exports}]
+files = Image(decode=False)
+found = [
+    {{
+        name: [{{**r, "image": r["image"]["path"]}} for r in split.cast_column("image", files)]
+        for name, split in each.items()
+    }}
+    for each in found
+]
+print("\\n" + json.dumps(found))
+"""
+    found: list[dict[str, list[dict[str, Any]]]] = loaded(code, folder)
+    return found
+
+
+def test_hugging_face_takes_no_rows_of_another_export(tmp_path) -> None:
+    """Its cache knows a folder by its last name, `hf`, and by what the card says."""
+    for name, numbers in (("one", (1, 2)), ("two", (3, 4))):
+        tree = {f"train/{c}/{n}.jpg": trees.picture(n) for c in "ab" for n in numbers}
+        build("folder", n=1, src=trees.lay(tmp_path / f"{name}-source", tree), workers=1,
+              ffmpeg=WHEEL, dest=tmp_path / name)  # fmt: skip
+        export(tmp_path / name, "hf")
+    export(tmp_path / "one", "hf", output=tmp_path / "again" / "hf")
+    folders = ("one-exports/hf", "two-exports/hf", "again/hf")
+    for folder, found in zip(folders, rows(tmp_path, *folders), strict=True):
+        assert len(found["train"]) == 2
+        assert all(Path(row["image"]).is_relative_to(tmp_path / folder) for row in found["train"])
+    build(
+        "folder", n=2, src=tmp_path / "one-source", workers=1, ffmpeg=WHEEL, dest=tmp_path / "one"
+    )
+    export(tmp_path / "one", "hf")
+    (grown,) = rows(tmp_path, folders[0])
+    assert len(grown["train"]) == 4
+
+
+AWKWARD = ("001", "002", "1e5", "True", "2001-01-01")
+
+
+@pytest.mark.parametrize("metadata", ["csv", "parquet"])
+def test_hugging_face_takes_labels_for_text(tmp_path, metadata) -> None:
+    """Also where all of a split look like numbers, and those of another do not."""
+    tree = {f"train/{c}/{n}.jpg": trees.picture(n) for n, c in enumerate(AWKWARD[:2])}
+    tree |= {f"val/{c}/{n}.jpg": trees.picture(9 + n) for n, c in enumerate((*AWKWARD, "dog"))}
+    src = trees.lay(tmp_path / "source", tree)
+    build(
+        "folder",
+        n={"train": 1, "val": 1},
+        src=src,
+        workers=1,
+        ffmpeg=WHEEL,
+        dest=tmp_path / "nano",
+    )
+    export(tmp_path / "nano", "hf", metadata=metadata)
+    (found,) = rows(tmp_path, "nano-exports/hf")
+    listed = {(r["split"], r["label"], r["key"]) for r in read_table(tmp_path / "nano/stats.csv")}
+    assert {(s, row["label"], row["key"]) for s in found for row in found[s]} == listed
+    assert {label for split, label, _ in listed if split == "train"} == {"001", "002"}
+
+
+def test_a_label_that_a_csv_cannot_hold_takes_parquet(tmp_path) -> None:
+    tree = {f"train/{c}/1.jpg": trees.picture(n) for n, c in enumerate(("dog", "null"))}
+    src = trees.lay(tmp_path / "source", tree)
+    build("folder", n=1, src=src, workers=1, ffmpeg=WHEEL, dest=tmp_path / "nano")
+    with pytest.raises(InputError, match=r"'null' .* use --metadata parquet"):
+        export(tmp_path / "nano", "hf")
+    export(tmp_path / "nano", "hf", metadata="parquet")
+    (found,) = rows(tmp_path, "nano-exports/hf")
+    assert {row["label"] for row in found["train"]} == {"dog", "null"}
+
+
+def test_videos_that_hugging_face_does_not_know_are_refused(films, tmp_path) -> None:
+    """`datasets` would give rows without a video."""
+    src = trees.lay(tmp_path / "source", {"train/a/1.webm": trees.clip(films, 1, "webm")})
+    build("folder", n=1, src=src, workers=1, ffmpeg=WHEEL, dest=tmp_path / "nano")
+    with pytest.raises(InputError, match=r"here is \.webm; build with --place transcode"):
+        export(tmp_path / "nano", "hf")

@@ -8,10 +8,10 @@ from ..errors import ExitCode
 from .options import add_command, add_quiet, typed
 
 NAMES: Final = (
-    *("vjepa", "slowfast", "mmaction2", "torchvision", "imagefolder", "hf", "fiftyone"),
+    *("vjepa", "slowfast", "mmaction2", "torchvision", "hf", "fiftyone"),
     *("webdataset", "video2dataset"),
 )
-"""The formats; their writers are imported when one is asked for."""
+"""Those of `export.FORMATS`, which only a run imports: worker processes load this module."""
 
 
 def add(commands: Any) -> None:

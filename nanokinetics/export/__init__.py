@@ -30,9 +30,6 @@ class Format:
 
 _IDS: Final = "label_ids"
 _SHARDS: Final = (_IDS, "shard_samples", "shard_bytes")
-_IMAGEFOLDER: Final = Format(
-    "a tree a split, with the same class folders", folders.torchvision, frozenset({"files"})
-)
 
 FORMATS: Final = {
     "vjepa": Format(
@@ -46,8 +43,9 @@ FORMATS: Final = {
         frozenset({_IDS, "prefix"}),
     ),
     "mmaction2": Format("the folder of its stock configs", mmaction2.write, frozenset({_IDS})),
-    "torchvision": _IMAGEFOLDER,
-    "imagefolder": _IMAGEFOLDER,
+    "torchvision": Format(
+        "a tree a split, with the same class folders", folders.torchvision, frozenset({"files"})
+    ),
     "hf": Format(
         "Hugging Face datasets", huggingface.write, frozenset({_IDS, "files", "metadata"})
     ),

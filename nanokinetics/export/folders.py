@@ -11,13 +11,14 @@ from .output import Output
 def torchvision(dataset: Dataset, out: Output, options: Options) -> None:
     """`<split>/<class folder>/<file>`, as `ImageFolder`, `DatasetFolder` and `Kinetics` read it.
 
-    They number the folders of each split by themselves, so all splits must have the same ones.
-    Raises InputError where a class has no clip in a split.
+    They number the folders of each split by themselves, so all splits must have the same ones; one
+    without any clip, as Something-Something's test, gets no folder. Raises InputError where a split
+    has clips of some classes only.
     """
     lacking = [
         f"{split} has no clip of {', '.join(map(repr, classes))}"
         for split, samples in dataset.splits.items()
-        if (classes := sorted(dataset.label_ids.keys() - {s.label for s in samples}))
+        if samples and (classes := sorted(dataset.label_ids.keys() - {s.label for s in samples}))
     ]
     if lacking:
         raise InputError(

@@ -2,46 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from ..errors import InputError
+from ..scan import IMAGES
 from .dataset import Dataset, Sample
 from .extras import needed
-from .options import PARQUET, Options
+from .options import CSV, PARQUET, Options
 from .output import Output
 
-COLUMNS: Final = ("file_name", "label", "label_id", "key", "youtube_id", "time_start", "time_end")
+COLUMNS: Final = {
+    "file_name": "string",
+    "label": "string",
+    "label_id": "int64",
+    "key": "string",
+    "youtube_id": "string",
+    "time_start": "float64",
+    "time_end": "float64",
+}
+"""The types, under the names that `datasets` and Arrow share."""
+
+VIDEOS: Final = frozenset({".avi", ".mkv", ".mov", ".mp4", ".mpeg"})
+"""What `datasets` takes for a video."""
 
 
 def write(dataset: Dataset, out: Output, options: Options) -> None:
-    """A folder a split, and a card that says which is which.
+    """A folder a split, and a card that says which is which and what types the columns have.
 
-    Without the card `datasets` guesses splits from names, and `val/training_dog/` would be train.
+    Without the card `datasets` guesses: `val/training_dog/` would be a part of train, and the
+    class `001` the number 1. Raises InputError for what cannot be read as it is written.
     """
-    if options.metadata == PARQUET:
+    medium = _medium(dataset)
+    splits = {
+        split: [_values(sample) for sample in samples]
+        for split, samples in dataset.splits.items()
+        if samples
+    }
+    rows = [row for each in splits.values() for row in each]
+    if options.metadata == CSV:
+        _refuse_nulls(rows)
+    else:
         needed("pyarrow.parquet", "parquet")  # before any file is placed
     for sample in dataset.samples:
         out.place(sample.path, dataset.file(sample), options.files)
         out.tick()
-    columns = _columns(dataset)
-    for split, samples in dataset.splits.items():
-        if samples:
-            name = f"{split}/metadata.{options.metadata}"
-            rows = [_values(sample) for sample in samples]
-            if options.metadata == PARQUET:
-                _parquet(out, name, columns, rows)
-            else:
-                out.table(name, [columns, *([row[c] for c in columns] for row in rows)])
-    splits = [split for split, samples in dataset.splits.items() if samples]
-    files = "".join(f"  - split: {split}\n    path: {split}/**\n" for split in splits)
-    out.text("README.md", f"---\nconfigs:\n- config_name: default\n  data_files:\n{files}---\n")
+    # Not those that hold nothing, as the times of files that were taken whole.
+    columns = {c: kind for c, kind in COLUMNS.items() if any(r[c] not in ("", None) for r in rows)}
+    for split, each in splits.items():
+        name = f"{split}/metadata.{options.metadata}"
+        if options.metadata == PARQUET:
+            _parquet(out, name, columns, each)
+        else:
+            out.table(name, [columns, *([row[c] for c in columns] for row in each)])
+    content = json.dumps([str(out.folder.resolve()), rows])
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    out.text("README.md", _card(list(splits), {medium: medium, **columns}, digest))
 
 
-def _columns(dataset: Dataset) -> list[str]:
-    """Without those that hold nothing, as times of files that were taken whole: the loader would
-    guess their types split by split, and refuse when the guesses differ."""
-    rows = [_values(sample) for sample in dataset.samples]
-    return [name for name in COLUMNS if any(row[name] not in ("", None) for row in rows)]
+def _medium(dataset: Dataset) -> str:
+    """`video` or `image`: the type of the files, and the name of their column."""
+    endings = {f".{sample.extension}" for sample in dataset.samples}
+    for medium, known in (("video", VIDEOS), ("image", IMAGES)):
+        if endings <= known:
+            return medium
+    raise InputError(
+        f"`datasets` takes either images or {', '.join(sorted(VIDEOS))}, and here is "
+        f"{', '.join(sorted(endings))}; build with --place transcode, or use --format webdataset"
+    )
 
 
 def _values(sample: Sample) -> dict[str, Any]:
@@ -49,11 +81,48 @@ def _values(sample: Sample) -> dict[str, Any]:
     return {"file_name": file_name, **sample.record()}
 
 
+def _refuse_nulls(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Pandas, with which `datasets` reads csv, takes `null`, `NA` and the like for no value."""
+    import pandas as pd
+
+    texts = sorted({row[name] for row in rows for name in ("label", "key", "youtube_id")} - {""})
+    table = io.StringIO()
+    csv.writer(table).writerows([text] for text in texts)
+    table.seek(0)
+    found = pd.read_csv(table, header=None, dtype=str, skip_blank_lines=False)[0]
+    for text, read in zip(texts, found, strict=True):
+        if text != read:
+            raise InputError(
+                f"'{text}' in a metadata.csv would be read as no value; use --metadata parquet"
+            )
+
+
 def _parquet(
-    out: Output, name: str, columns: Sequence[str], rows: Sequence[dict[str, Any]]
+    out: Output, name: str, columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]
 ) -> None:
     pyarrow = needed("pyarrow", "parquet")
     parquet = needed("pyarrow.parquet", "parquet")
-    table = pyarrow.table({column: [row[column] for row in rows] for column in columns})
+    table = pyarrow.Table.from_pylist(rows, schema=pyarrow.schema(list(columns.items())))
     with out.file(name) as file:
         parquet.write_table(table, file)
+
+
+def _card(splits: Sequence[str], features: Mapping[str, str], digest: str) -> str:
+    """`datasets` looks for cached rows under the folder's last name and what the card says, so the
+    card has a digest of the rows, of the files, and of the folder, which cached rows point to."""
+    lines = [
+        "---",
+        "configs:",
+        "- config_name: default",
+        f'  description: "sha256 {digest}"',
+        "  data_files:",
+        *(f"  - split: {split}\n    path: {split}/**" for split in splits),
+        "  features:",
+        *(
+            f"  - name: {name}\n    dtype: {kind}"
+            for name, kind in features.items()
+            if name != "file_name"
+        ),
+        "---",
+    ]
+    return "".join(f"{line}\n" for line in lines)

@@ -30,7 +30,17 @@ def _write(dataset: Dataset, out: Output, prefix: str) -> None:
     before = f"{prefix.rstrip('/')}/" if prefix else ""
     for split, samples in dataset.splits.items():
         if samples:
-            lines = [f"{before}{sample.path} {sample.label_id}\n" for sample in samples]
+            lines = [line(f"{before}{sample.path}", sample.label_id) for sample in samples]
             out.text(f"{split}.csv", "".join(lines))
         for _ in samples:
             out.tick()
+
+
+def line(path: str, label_id: int) -> str:
+    """Raises InputError for a path with a blank, which a build never makes."""
+    if path.split() != [path]:
+        raise InputError(
+            f"the path '{path}' in stats.csv holds a blank, and these lists cannot quote; "
+            "mend the table"
+        )
+    return f"{path} {label_id}\n"

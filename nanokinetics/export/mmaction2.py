@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from .dataset import Dataset
+from .lists import line
 from .options import Options
 from .output import Output
 
@@ -13,18 +14,25 @@ HEADER: Final = ("label", "youtube_id", "time_start", "time_end", "split")
 
 
 def write(dataset: Dataset, out: Output, options: Options) -> None:  # noqa: ARG001 - of all writers
-    """Clips already have the folders and names it knows, so a split is one link to its folder."""
+    """Clips already have the folders and names it knows, so folders of videos are links.
+
+    For Kinetics it is one of each split, `videos_<split>`, with the annotations beside them; for
+    Something-Something v2, and for datasets without a stock config, one of all splits, `videos`.
+    """
     name = name_of(dataset.record)
+    kinetics = dataset.record["dataset"] == "kinetics"
+    if not kinetics:
+        out.place("videos", dataset.root)
     for split, samples in dataset.splits.items():
         if not samples:
             continue
-        out.place(f"videos_{split}", dataset.root / split)
-        lines = [
-            f"{sample.path.removeprefix(f'{split}/')} {sample.label_id}\n" for sample in samples
-        ]
+        root = f"{split}/" if kinetics else ""
+        lines = [line(sample.path.removeprefix(root), sample.label_id) for sample in samples]
         out.text(f"{name}_{split}_list_videos.txt", "".join(lines))
-        rows = ([sample.row[column] for column in HEADER] for sample in samples)
-        out.table(f"annotations/{name.rstrip('0123456789')}_{split}.csv", [HEADER, *rows])
+        if kinetics:
+            out.place(f"videos_{split}", dataset.root / split)
+            rows = ([sample.row[column] for column in HEADER] for sample in samples)
+            out.table(f"annotations/kinetics_{split}.csv", [HEADER, *rows])
         for _ in samples:
             out.tick()
 

@@ -2,8 +2,8 @@
 
 Every shard is to hold the mix of classes of the whole split. So each class is put in the order of
 SHA-256 of `{seed}:shard:{path}` and spread evenly over the split: the i-th of n samples stands at
-(i + 1/2) / n. The split, in this order, is cut into as few shards of equal numbers of samples as
-the limits allow.
+(i + 1/2) / n. The split, in this order, is cut into as few shards as the limits allow, with numbers
+of samples that are as equal as they allow.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -61,21 +62,37 @@ def mixed(samples: Sequence[Sample], seed: str) -> list[Sample]:
 def cut(sizes: Sequence[int], options: Options) -> list[range]:
     """Positions of each shard's samples; `sizes` are the bytes that each takes in a tar.
 
-    The numbers of samples differ by one at most. Raises InputError when one sample is too large.
+    As few shards as possible; where bytes do not stand in the way, their numbers of samples differ
+    by one at most. Raises InputError when one sample is too large.
     """
     if largest := next((s for s in sizes if tar_bytes(s) > options.shard_bytes), None):
         raise InputError(
             f"a sample takes {tar_bytes(largest)} bytes, more than --shard-bytes "
             f"{options.shard_bytes}; allow more"
         )
+    total, most = len(sizes), options.shard_samples
     sums = [0, *itertools.accumulate(sizes)]
-    count = max(-(-len(sizes) // options.shard_samples), -(-sums[-1] // options.shard_bytes))
-    while True:
-        bounds = [len(sizes) * i // count for i in range(count + 1)]
-        parts = [range(*bound) for bound in itertools.pairwise(bounds)]
-        if all(tar_bytes(sums[p.stop] - sums[p.start]) <= options.shard_bytes for p in parts):
-            return parts
-        count += 1
+    room = options.shard_bytes // _RECORD * _RECORD - 2 * _BLOCK
+
+    def furthest(start: int) -> int:
+        return min(bisect_right(sums, sums[start] + room) - 1, start + most)
+
+    def nearest(stop: int) -> int:
+        return max(bisect_left(sums, sums[stop] - room), stop - most)
+
+    fullest = [0]
+    while fullest[-1] < total:
+        fullest.append(furthest(fullest[-1]))
+    needed_stops = [total]  # a shard that stopped before would leave too much to those after it
+    for _ in fullest[2:]:
+        needed_stops.append(nearest(needed_stops[-1]))
+    parts, start = [], 0
+    for left, needed_stop in zip(range(len(needed_stops), 0, -1), needed_stops[::-1], strict=True):
+        share = start - (start - total) // left
+        stop = min(furthest(start), max(needed_stop, share))
+        parts.append(range(start, stop))
+        start = stop
+    return parts
 
 
 def tar_bytes(members: int) -> int:
