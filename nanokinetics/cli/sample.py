@@ -33,10 +33,10 @@ def add(commands: Any) -> None:
     add = parser.add_argument_group("what to reckon with").add_argument
     add(
         "--stats",
-        metavar="FILE",
+        metavar="DEST",
         type=Path,
-        help="the stats.csv of an earlier build, with failed.csv beside it (default: measurements "
-        "at 360p)",
+        help="the folder of an earlier build, or its stats.csv with failed.csv beside it (default: "
+        "measurements at 360p)",
     )
     add(
         "--max-per-hour",
@@ -92,7 +92,7 @@ def outlook(coming: Estimate) -> str:
     else:
         lines.append(
             f"to fetch: {size(coming.fetched_bytes or 0)}, on disk: {disk}, "
-            f"time: about {duration(coming.seconds)} for {coming.videos} videos"
+            f"time: about {duration(max(1.0, coming.seconds))} for {coming.videos} videos"
         )
     lines += ["if", *(f"  {line}" for line in coming.assumptions)]
     lines += [
