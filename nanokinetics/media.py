@@ -101,6 +101,8 @@ def find_ffmpeg(path: str | None = None) -> Ffmpeg:
         found = _examine(candidate)
         if found:
             return found
+    if path and not (Path(path).exists() or shutil.which(path)):
+        raise EnvironmentFault(f"there is no file '{path}'; name an ffmpeg with --ffmpeg FILE")
     named = f"'{path}' is not an ffmpeg that can" if path else "there is no ffmpeg here that can"
     raise EnvironmentFault(
         f"{named} encode H.264 (libx264); install ffmpeg, or name one with --ffmpeg FILE"
@@ -117,15 +119,7 @@ def _from_wheel() -> str | None:
 def _examine(path: str) -> Ffmpeg | None:
     try:
         about, encoders, *protocols = (
-            subprocess.run(
-                [path, "-hide_banner", *question],
-                check=True,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=60,
-                stdin=subprocess.DEVNULL,
-            ).stdout
+            _ask(path, *question)
             for question in (
                 ["-version"],
                 ["-encoders"],
@@ -134,12 +128,41 @@ def _examine(path: str) -> Ffmpeg | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    known = frozenset(re.findall(r"^ [VAS]\S{5} (\w+)", encoders, re.MULTILINE))
+    known = _coders(encoders)
     if "libx264" not in known:
         return None
     options = frozenset(re.findall(r"^ +-(\w+) ", "\n".join(protocols), re.MULTILINE))
     version = re.search(r"ffmpeg version (\S+)", about)
     return Ffmpeg(path, version[1] if version else "unknown", options, known)
+
+
+def inputs_of(program: Ffmpeg) -> tuple[frozenset[str], frozenset[str]]:
+    """What it can read: the names of its protocols, and those of its decoders.
+
+    Raises EnvironmentFault when it does not say.
+    """
+    try:
+        protocols, decoders = _ask(program.path, "-protocols"), _ask(program.path, "-decoders")
+    except (OSError, subprocess.SubprocessError):
+        raise EnvironmentFault(f"{program.path} does not say what it can read") from None
+    inputs = protocols.partition("Output:")[0]
+    return frozenset(re.findall(r"^  (\S+)$", inputs, re.MULTILINE)), _coders(decoders)
+
+
+def _ask(path: str, *question: str) -> str:
+    return subprocess.run(
+        [path, "-hide_banner", *question],
+        check=True,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+    ).stdout
+
+
+def _coders(listing: str) -> frozenset[str]:
+    return frozenset(re.findall(r"^ [VAS]\S{5} ([\w-]+)", listing, re.MULTILINE))
 
 
 def cut(
