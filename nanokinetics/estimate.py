@@ -16,8 +16,8 @@ from typing import Final
 
 import pandas as pd
 
-from .clip import ClipId, Group
-from .config import YOUTUBE
+from .clip import ADOPTED, ClipId, Group
+from .config import LOCAL
 from .errors import InputError, Reason
 from .layout import FAILED, STATS
 from .selection import Selection
@@ -227,7 +227,7 @@ def of_run(stats: Path) -> Costs:
     made = {
         ClipId(row["split"], row["label"], row["key"]): _Made.of(row, f"--stats: {table}, line {n}")
         for n, row in _rows(table, _NEEDED)
-        if row["source"] == YOUTUBE
+        if row["source"] not in (ADOPTED, LOCAL)
     }
     clips = list(made.values())
     span = sum(clip.span for clip in clips)
