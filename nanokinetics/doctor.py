@@ -1,33 +1,36 @@
 """Whether a build would work on this machine: a small function a check, a `Finding` each.
 
 Nothing is changed (what is written to try a folder is removed again), and only the canary, a video
-that was named, is asked for over the network. A check that cannot be made says so.
+that was named, is asked for over the network. A check that cannot be made says so. What needs
+yt-dlp imports it within its check: that it cannot be imported is a finding too.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import os
+import re
 import shutil
 import ssl
 import tempfile
 import urllib.request
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Final
+
+from filelock import FileLock, Timeout
 
 from . import diagnosis
 from .config import NetworkConfig, VideoConfig
 from .doubts import remedy
 from .errors import EnvironmentFault, Failure, Kind, NanokineticsError, Reason
 from .failed_logs import mask
-from .fetch.youtube import YouTubeFetcher, ca_file, javascript, parse_yt_dlp_args
 from .layout import Layout
-from .media import cut, find_ffmpeg
+from .media import cut, find_ffmpeg, inputs_of
 from .plan import read_record
 from .words import size
 
@@ -40,6 +43,15 @@ NO_SPACE: Final = 50_000_000
 
 LONGEST_NAME: Final = 255
 """Bytes of a file's name, as most file systems have it and the annotations are checked for."""
+
+SOLVER: Final = "yt-dlp-ejs"
+
+DECODERS: Final[Mapping[str, frozenset[str]]] = {
+    "VP9": frozenset({"vp9", "libvpx-vp9"}),
+    "AV1": frozenset({"libdav1d", "libaom-av1", "libgav1"}),  # ffmpeg's own needs a graphics card
+    "Opus": frozenset({"opus", "libopus"}),
+}
+"""What YouTube has beside H.264 and AAC, and the decoders of ffmpeg that can read it."""
 
 UPDATE: Final = "pip install -U 'yt-dlp[default,deno]'"
 
@@ -87,11 +99,11 @@ def examine(
     network = network or NetworkConfig()
     checks: dict[str, Callable[[], Told]] = {
         "ffmpeg": lambda: of_ffmpeg(ffmpeg),
-        "yt-dlp": lambda: of_yt_dlp(version("yt-dlp"), today),
+        "yt-dlp": lambda: of_yt_dlp(_imported_yt_dlp(), today),
         "javascript": lambda: of_javascript(network),
+        "js solver": lambda: of_solver(_installed(SOLVER), _solver_wanted()),
         "certificates": lambda: of_certificates(network, environment),
         "proxy": lambda: of_proxy(network),
-        "pillow": of_pillow,
         "destination": lambda: of_destination(dest),
         "file system": lambda: of_file_system(dest),
         "free space": lambda: of_space(shutil.disk_usage(_existing(dest)).free),
@@ -103,6 +115,8 @@ def examine(
             yield Finding(name, *check())
         except NanokineticsError as error:
             yield Finding(name, Level.FAULT, str(error))
+        except ImportError as error:
+            yield Finding(name, Level.FAULT, f"cannot be imported: {error}", UPDATE)
         except Exception as error:  # noqa: BLE001 - that is the promise of this module
             why = mask(f"{type(error).__name__}: {error}")
             yield Finding(name, Level.WARNING, f"could not be looked at ({why})")
@@ -116,7 +130,16 @@ def of_ffmpeg(path: str | None) -> Told:
     about = f"{found.version} at {found.path}, with libx264"
     if "aac" not in found.encoders:
         return Level.FAULT, f"{about} but without aac", "use --no-audio, or another --ffmpeg"
-    return Level.OK, f"{about} and aac", ""
+    about += " and aac"
+    protocols, decoders = inputs_of(found)
+    if not protocols >= {"https", "tls"}:
+        why = "but it cannot read https, and every stream of YouTube is that"
+        return Level.FAULT, f"{about}, {why}", "install another ffmpeg, or name one with --ffmpeg"
+    lacks = [codec for codec, able in DECODERS.items() if not decoders & able]
+    if lacks:
+        why = f"but nothing that decodes {', '.join(lacks)}: videos that come as that alone fail"
+        return Level.WARNING, f"{about}, {why}", "another ffmpeg may have it"
+    return Level.OK, about, ""
 
 
 def of_yt_dlp(number: str, today: date) -> Told:
@@ -133,6 +156,8 @@ def of_yt_dlp(number: str, today: date) -> Told:
 
 
 def of_javascript(network: NetworkConfig) -> Told:
+    from .fetch.youtube import javascript
+
     found = javascript(network.yt_dlp_args)
     usable = [f"{name} {number}" for name, number, supported in found if supported]
     if usable:
@@ -141,16 +166,46 @@ def of_javascript(network: NetworkConfig) -> Told:
     return Level.WARNING, ", ".join(old) or "none that yt-dlp would use; formats may lack", UPDATE
 
 
-def of_pillow() -> Told:
-    if importlib.util.find_spec("PIL") is None:
-        return Level.WARNING, "not here; only images need it", "pip install 'nanokinetics[images]'"
-    return Level.OK, version("pillow"), ""
+def of_solver(number: str, wanted: str) -> Told:
+    """The package of scripts that a runtime solves YouTube's challenges with.
+
+    number: its version, empty if it is not here. wanted: the version that yt-dlp names; it takes
+    those that differ in the last part too. Empty for a yt-dlp that names none.
+    """
+    if not wanted:
+        return Level.OK, number or "none, and this yt-dlp names none", ""
+    if not number:
+        return Level.WARNING, f"{SOLVER} is not here; formats may lack", UPDATE
+    if number.split(".")[:2] != wanted.split(".")[:2]:
+        why = f"{SOLVER} {number}, and this yt-dlp takes {wanted} only; formats may lack"
+        return Level.WARNING, why, UPDATE
+    return Level.OK, f"{SOLVER} {number}", ""
+
+
+def _imported_yt_dlp() -> str:
+    import yt_dlp
+
+    return str(yt_dlp.version.__version__)
+
+
+def _installed(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def _solver_wanted() -> str:
+    named = (re.match(rf"{SOLVER}\s*==\s*([\w.]+)", each) for each in requires("yt-dlp") or ())
+    return next((found[1] for found in named if found), "")
 
 
 # -- the way to YouTube
 
 
 def of_certificates(network: NetworkConfig, environment: Mapping[str, str]) -> Told:
+    from .fetch.youtube import ca_file, parse_yt_dlp_args
+
     params = parse_yt_dlp_args(network.yt_dlp_args)
     if params.get("nocheckcertificate"):
         return Level.WARNING, "are not checked, as --yt-dlp-args says", "leave that out"
@@ -187,6 +242,8 @@ def of_proxy(network: NetworkConfig) -> Told:
 
 def of_canary(canary: str, network: NetworkConfig, ffmpeg: str | None) -> Told:
     """Find one video, and read the first second of it, as a build would."""
+    from .fetch.youtube import YouTubeFetcher
+
     fetcher = YouTubeFetcher(network, resolution=360, audio=True)
     source = fetcher.open(canary)
     if isinstance(source, Failure):
@@ -258,7 +315,7 @@ def of_file_system(dest: Path | None) -> Told:
         return Level.WARNING, f"could not be looked at ({error.strerror})", ""
     if not lacks:
         return Level.OK, f"has {', '.join(_FEATURES)}", ""
-    level = Level.FAULT if _RENAME in lacks else Level.WARNING
+    level = Level.FAULT if {_RENAME, _LOCKS} & {*lacks} else Level.WARNING
     return level, f"lacks {', '.join(lacks)}", "name a --dest on another file system if it matters"
 
 
@@ -267,6 +324,22 @@ def _renames(folder: Path) -> bool:
     old.write_bytes(b"old")
     new.write_bytes(b"new")
     return _succeeds(lambda: new.replace(old)) and old.read_bytes() == b"new"
+
+
+def _locks(folder: Path) -> bool:
+    """Whether a second run would be kept out."""
+    path = folder / "lock"
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore"
+        )  # filelock tells of another kind of lock, which does as well
+        try:
+            with FileLock(path, timeout=0), FileLock(path, timeout=0):
+                return False
+        except Timeout:
+            return True
+        except (OSError, NotImplementedError):  # the latter from a filelock of one kind only
+            return False
 
 
 def _links(folder: Path) -> bool:
@@ -296,8 +369,10 @@ def _succeeds(attempt: Callable[[], object]) -> bool:
 
 
 _RENAME: Final = "atomic rename"
+_LOCKS: Final = "file locks"
 _FEATURES: Final[Mapping[str, Callable[[Path], bool]]] = {
     _RENAME: _renames,
+    _LOCKS: _locks,
     "hard links": _links,
     "symbolic links": _symlinks,
     "long names": _long_names,

@@ -8,29 +8,36 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 import pandas as pd
 
 from .clip import ADOPTED, ClipId, Group
+from .config import LOCAL
 from .errors import InputError, Reason
-from .layout import FAILED
+from .layout import FAILED, STATS
 from .selection import Selection
 
 HOUR: Final = 3600.0
 
-MEGABYTES_A_SECOND: Final = 0.14
-"""Fetched for a second of a 360p clip: at most 1.4 MB for ten seconds, as measured with yt-dlp's
-formats 18, 134+140 and 243+251, the first being the most."""
+MEGABYTES_A_SECOND: Final = 0.12
+"""Fetched for a second of a 360p clip. Ten seconds came to 1.40, 1.19 and 1.02 MB with yt-dlp's
+formats 18, 134+140 and 243+251; the second is what a build takes where it can choose."""
 
-SECONDS_A_CLIP: Final = 0.9
-"""From one finished clip to the next while nothing waits: the slowest of the same three formats,
-one worker, a link of 2.5 MB/s."""
+FETCHING: Final = 0.9
+"""Seconds to fetch and encode ten seconds: the slowest of the same three formats, one worker, a
+link of 2.5 MB/s."""
+
+FINDING: Final = 1.1
+"""Seconds to find a video, two of which may be asked for at a time: up to four requests and a run
+of JavaScript. Assumed: no more than the requests to a site on the same machine was measured."""
+
+ENOUGH: Final = 10
+"""Clips of an earlier run from which on the time it took as a whole tells what a clip takes."""
 
 TABLE_BYTES: Final = 900
 """A clip's share of the tables beside `selection.csv`: its row of `stats.csv`, and its lines in the
@@ -56,13 +63,16 @@ class Costs:
 MEASURED: Final = Costs(
     fetched=MEGABYTES_A_SECOND * 1e6,
     kept=MEGABYTES_A_SECOND * 1e6,
-    seconds=SECONDS_A_CLIP,
+    seconds=FINDING + FETCHING,
     gone=0.0,
     basis=(
-        f"{MEGABYTES_A_SECOND} MB are fetched for a second of clip at 360p, and as much is kept",
-        f"a clip takes {SECONDS_A_CLIP} s, as on a link of 2.5 MB/s",
+        f"{MEGABYTES_A_SECOND} MB are fetched for a second of clip at 360p, and as much is kept; "
+        "another --resolution is another size",
+        f"a clip takes {FINDING + FETCHING:g} s: {FETCHING} s as measured on a link of 2.5 MB/s, "
+        f"{FINDING} s assumed for finding its video",
+        "no video is only to be had as a whole, none is fetched twice, and nothing slows the line",
         "no video is gone: each that is costs one more to ask for",
-        "(an earlier run knows better: --stats FILE)",
+        "(an earlier run knows better: --stats DEST)",
     ),
 )
 
@@ -210,41 +220,101 @@ def _counted(
 def of_run(stats: Path) -> Costs:
     """What the clips of an earlier run cost: from its `stats.csv`, and the `failed.csv` beside it.
 
-    Raises InputError for a table that cannot be read, or that holds no clip from YouTube.
+    stats: the table, or the folder of a build that holds it. Raises InputError for a table that
+    cannot be read, names the line of a number that is none, or holds no clip from YouTube.
     """
-    made = {id_: row for id_, row in _rows(stats, _NEEDED) if row["source"] != ADOPTED}
-    try:
-        span = sum(float(row["time_end"]) - float(row["time_start"]) for row in made.values())
-        fetched = sum(int(row["downloaded_bytes"]) for row in made.values())
-        kept = sum(int(row["bytes"]) for row in made.values())
-        slowest = max((float(row["total_seconds"]) for row in made.values()), default=0.0)
-        ends = sorted(datetime.fromisoformat(row["finished_at"]) for row in made.values())
-    except ValueError as error:
-        raise InputError(
-            f"--stats {stats}: holds no clips fetched from YouTube ({error})"
-        ) from None
-    if not (made and span > 0 and fetched):
-        raise InputError(f"--stats {stats}: holds no clips fetched from YouTube to reckon with")
-    # A gap longer than the slowest clip took was a wait, or lies between two runs.
-    gaps = [(b - a).total_seconds() for a, b in pairwise(ends)]
-    busy = [gap for gap in gaps if gap <= max(1.0, slowest)]
-    failed = stats.with_name(FAILED)
+    table = stats / STATS if stats.is_dir() else stats
+    made = {
+        ClipId(row["split"], row["label"], row["key"]): _Made.of(row, f"--stats: {table}, line {n}")
+        for n, row in _rows(table, _NEEDED)
+        if row["source"] not in (ADOPTED, LOCAL)
+    }
+    clips = list(made.values())
+    span = sum(clip.span for clip in clips)
+    fetched = sum(clip.fetched for clip in clips)
+    if not (span > 0 and fetched > 0 and any(clip.took for clip in clips)):
+        raise InputError(f"--stats: {table} holds no clips fetched from YouTube to reckon with")
+    seconds, how = _seconds_a_clip(clips)
+    failed = table.with_name(FAILED)
     gone = {
         id_
-        for id_, row in (_rows(failed, ("reason",)) if failed.exists() else ())
-        if id_ not in made and row["reason"] in _REPLACED
+        for _, row in (_rows(failed, ("reason",)) if failed.exists() else ())
+        if (id_ := ClipId(row["split"], row["label"], row["key"])) not in made
+        and row["reason"] in _REPLACED
     }
     asked = len(made) + len(gone)
     return Costs(
         fetched=fetched / span,
-        kept=kept / span,
-        seconds=sum(busy) / len(busy) if busy else slowest,
+        kept=sum(clip.kept for clip in clips) / span,
+        seconds=seconds,
         gone=len(gone) / asked,
         basis=(
-            f"clips are like the {len(made)} of {stats}: the same encoding, machine and line",
+            f"clips are like the {len(made)} of {table}: the same encoding, machine and line",
+            f"a clip takes {seconds:.2g} s, {how}",
             f"{len(gone)} of {asked} candidates are gone, as there",
         ),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A row of `stats.csv`: the seconds of the clip, bytes fetched and kept, seconds it took, and
+    when it was finished, in seconds since the epoch."""
+
+    span: float
+    fetched: float
+    kept: float
+    took: float
+    ended: float
+
+    @property
+    def began(self) -> float:
+        return self.ended - self.took
+
+    @classmethod
+    def of(cls, row: Mapping[str, str], where: str) -> _Made:
+        def number(name: str) -> float:
+            try:
+                value = float(row[name])
+            except ValueError:
+                value = math.nan
+            if not 0 <= value < math.inf:
+                raise InputError(f"{where}: {name} is '{row[name]}', which is no such number")
+            return value
+
+        try:
+            ended = datetime.fromisoformat(row["finished_at"]).timestamp()
+        except (ValueError, OverflowError, OSError):
+            raise InputError(f"{where}: finished_at is '{row['finished_at']}', no time") from None
+        return cls(
+            span=number("time_end") - number("time_start"),
+            fetched=number("downloaded_bytes"),
+            kept=number("bytes"),
+            took=number("total_seconds"),
+            ended=ended,
+        )
+
+
+def _seconds_a_clip(clips: Sequence[_Made]) -> tuple[float, str]:
+    """From one finished clip to the next, never 0, and how that was reckoned.
+
+    While nobody was at work for longer than the slowest clip took, that was a wait, or lies between
+    two runs. Times are written in whole seconds, which a few clips do not even out.
+    """
+    slowest = max(1.0, *(clip.took for clip in clips))
+    clips = sorted(clips, key=lambda clip: clip.began)
+    reached, idle = clips[0].began, 0.0
+    for clip in clips:
+        if clip.began - reached > slowest:
+            idle += clip.began - reached
+        reached = max(reached, clip.ended)
+    busy = reached - clips[0].began - idle
+    if len(clips) >= ENOUGH:
+        return busy / len(clips), "as there from first to last, without long waits"
+    work = sum(clip.took for clip in clips)
+    at_once = max(1, round(work / busy))
+    mean = work / len(clips)
+    return mean / at_once, f"as so few let guess: {mean:.2g} s of work each, {at_once} at a time"
 
 
 _NEEDED: Final = (
@@ -254,8 +324,8 @@ _NEEDED: Final = (
 _REPLACED: Final = frozenset(str(reason) for reason in Reason if reason.replaced)
 
 
-def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[ClipId, dict[str, str]]]:
-    """The rows of a table of a build, under what tells one clip from another.
+def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
+    """The rows of a table of a build, and the line that each ends in.
 
     A torn last row is passed over: the build may be at work.
     """
@@ -268,7 +338,7 @@ def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[ClipId, dict[s
                     raise InputError(f"--stats: {path} {why}")
             for row in table:
                 if None not in row.values():
-                    yield ClipId(row["split"], row["label"], row["key"]), row
+                    yield table.line_num, row
     except OSError as error:
         raise InputError(f"--stats: {path} cannot be read: {error.strerror}") from None
     except (csv.Error, UnicodeDecodeError) as error:

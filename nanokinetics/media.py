@@ -108,6 +108,8 @@ def find_ffmpeg(path: str | None = None) -> Ffmpeg:
         found = _examine(candidate, reader=path or bundled or candidate)
         if found:
             return found
+    if path and not (Path(path).exists() or shutil.which(path)):
+        raise EnvironmentFault(f"there is no file '{path}'; name an ffmpeg with --ffmpeg FILE")
     named = f"'{path}' is not an ffmpeg that can" if path else "there is no ffmpeg here that can"
     raise EnvironmentFault(
         f"{named} encode H.264 (libx264); install ffmpeg, or name one with --ffmpeg FILE"
@@ -123,26 +125,44 @@ def _from_wheel() -> str | None:
 
 def _examine(path: str, *, reader: str) -> Ffmpeg | None:
     try:
-        encoders, protocol = (
-            subprocess.run(
-                [path, *question],
-                check=True,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=60,
-                stdin=subprocess.DEVNULL,
-            )
-            for question in (["-encoders"], ["-h", "protocol=http"])
-        )
+        encoders, protocol = _ask(path, "-encoders"), _ask(path, "-h", "protocol=http")
     except (OSError, subprocess.SubprocessError):
         return None
-    known = frozenset(re.findall(r"^ [VAS]\S{5} (\w+)", encoders.stdout, re.MULTILINE))
+    known = _coders(encoders.stdout)
     if "libx264" not in known:
         return None
     options = frozenset(re.findall(r"^ +-(\w+) ", protocol.stdout, re.MULTILINE))
     version = re.search(r"ffmpeg version (\S+)", encoders.stderr)
     return Ffmpeg(path, version[1] if version else "unknown", options, known, reader)
+
+
+def inputs_of(program: Ffmpeg) -> tuple[frozenset[str], frozenset[str]]:
+    """What it can read: the names of its protocols, and those of its decoders.
+
+    Raises EnvironmentFault when it does not say.
+    """
+    try:
+        protocols, decoders = _ask(program.path, "-protocols"), _ask(program.path, "-decoders")
+    except (OSError, subprocess.SubprocessError):
+        raise EnvironmentFault(f"{program.path} does not say what it can read") from None
+    inputs = protocols.stdout.partition("Output:")[0]
+    return frozenset(re.findall(r"^  (\S+)$", inputs, re.MULTILINE)), _coders(decoders.stdout)
+
+
+def _ask(path: str, *question: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [path, *question],
+        check=True,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def _coders(listing: str) -> frozenset[str]:
+    return frozenset(re.findall(r"^ [VAS]\S{5} ([\w-]+)", listing, re.MULTILINE))
 
 
 def cut(

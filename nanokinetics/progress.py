@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol, TextIO
@@ -26,6 +27,9 @@ REDRAW_EVERY: Final = 0.25
 
 RECENT: Final = 600.0
 """Seconds of work that the rate is taken over."""
+
+NARROWEST: Final = 40
+"""Columns below which a terminal gets lines, as a log does. Some say 0 for want of knowledge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,16 @@ class Progress:
         if self.resting_until is not None:
             return f"resting until {_clock(self.resting_until)} (hourly budget)"
         return f"{self.in_hand} in hand"
+
+    @property
+    def brief_state(self) -> str:
+        """The state, without since when."""
+        if self.blocked_since is not None:
+            until = (
+                f" until {_clock(self.blocked_until)}" if self.blocked_until else ", asking again"
+            )
+            return f"blocked{until} ({self.blocked_by})"
+        return self.state
 
 
 def _clock(at: float) -> str:
@@ -137,14 +151,28 @@ class Silent:
     def close(self) -> None: ...
 
 
+def columns_of(stream: TextIO) -> int:
+    """How wide a terminal says it is; 0 if it does not say."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):
+        return 0
+
+
 class Bar:
     """A tqdm bar: made / wanted, the pace, what was replaced, and what it is doing.
 
-    tqdm's own figure of what is left knows nothing of budgets and blocks, and is not shown.
+    While it is held up the state comes first and stays whole; the bar itself and the counts give
+    way to it on a narrow terminal. tqdm's own figure of what is left knows nothing of budgets and
+    blocks, and is not shown.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    _WITH_BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
+    _WITHOUT_BAR = "{n_fmt}/{total_fmt}{postfix}"
+
+    def __init__(self, stream: TextIO, columns: Callable[[TextIO], int] = columns_of) -> None:
         self._stream = stream
+        self._columns = columns
         self._forecast = Forecast()
         self._bar: tqdm[Any] | None = None
         self._next = 0.0
@@ -155,21 +183,39 @@ class Bar:
             self._bar = bar = tqdm(
                 total=progress.wanted,
                 initial=progress.made,
-                bar_format="{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]",
+                bar_format=self._WITH_BAR,
+                ncols=NARROWEST,
                 file=self._stream,
-                dynamic_ncols=True,
                 mininterval=REDRAW_EVERY,
             )
-        pace = self._forecast.pace(progress)
-        counts = [str(pace)] if pace else []
-        counts += [f"{progress.replaced} replaced"] if progress.replaced else []
-        counts += [f"{progress.held} for later"] if progress.held else []
-        bar.set_postfix_str(", ".join([*counts, progress.state]), refresh=False)
-        bar.update(progress.made - bar.n)
+        made = progress.made - bar.n
+        self._fit(bar, progress)
+        bar.update(made)
         now = time.monotonic()
         if now >= self._next:  # the state may have changed with no clip made
             self._next = now + REDRAW_EVERY
             bar.refresh()
+
+    def _fit(self, bar: tqdm[Any], progress: Progress) -> None:
+        """Choose what is shown, so that it fits into a line of the terminal."""
+        pace = self._forecast.pace(progress)
+        counts = [f"{progress.replaced} replaced"] if progress.replaced else []
+        counts += [f"{progress.held} for later"] if progress.held else []
+        if progress.is_held_up:
+            firsts, rest = [progress.state, progress.brief_state], counts
+        else:
+            first, *rest = [*([str(pace)] if pace else []), *counts, progress.state]
+            firsts = [first]
+        # In their last column some terminals begin a new line.
+        bar.ncols = max(self._columns(self._stream), NARROWEST) - 1
+        for form in (self._WITH_BAR, self._WITHOUT_BAR):
+            bar.bar_format = form
+            room = bar.ncols - _taken(bar, progress.made)
+            fitting = [first for first in firsts if len(first) <= room]
+            if fitting:
+                break
+        line = _as_fits(fitting[0] if fitting else firsts[-1][:room], rest, room)
+        bar.set_postfix_str(line, refresh=False)
 
     def say(self, line: str) -> None:
         tqdm.write(line, file=self._stream)
@@ -177,6 +223,20 @@ class Bar:
     def close(self) -> None:
         if self._bar is not None:
             self._bar.close()
+
+
+def _taken(bar: tqdm[Any], made: int) -> int:
+    """Columns that a line takes beside what is told in words, with a bar of tqdm's ten cells."""
+    drawn = {**bar.format_dict, "n": made, "ncols": None, "postfix": "-"}
+    return len(tqdm.format_meter(**drawn)) - len("-")
+
+
+def _as_fits(line: str, more: Sequence[str], room: int) -> str:
+    for each in more:
+        if len(line) + len(", ") + len(each) > room:
+            break
+        line += f", {each}"
+    return line
 
 
 class Lines:
@@ -241,10 +301,15 @@ class Objects(Lines):
 def reporter(
     stream: TextIO | None = None, *, quiet: bool = False, objects: bool = False
 ) -> Reporter:
-    """A bar on a terminal, lines elsewhere, JSON objects to stdout or silence if asked for."""
+    """A bar on a terminal, lines elsewhere, JSON objects to stdout or silence if asked for.
+
+    A terminal too narrow for a bar, or that does not know its width, gets lines too.
+    """
     if quiet:
         return Silent()
     if objects:
         return Objects(stream or sys.stdout)
     stream = stream or sys.stderr
-    return Bar(stream) if stream.isatty() else Lines(stream)
+    if stream.isatty() and columns_of(stream) >= NARROWEST:
+        return Bar(stream)
+    return Lines(stream)

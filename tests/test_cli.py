@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import pty
 import re
 import signal
 import subprocess
@@ -421,6 +422,41 @@ def test_sample_prints_the_selection_and_nothing_else_to_stdout(
     assert lines[0] == "key,split,label,youtube_id,time_start,time_end,rank"
     assert len(lines) == 1 + 9
     assert "3 classes, 6 clips, 3 reserves" in err
+
+
+@pytest.mark.parametrize(
+    ("more", "printed", "estimated"),
+    [([], 0, True), (["--output", "-"], 10, True), (["--quiet"], 10, False)],
+)
+def test_on_a_terminal_sample_prints_the_selection_only_if_asked_to(
+    here: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    more: list[str],
+    printed: int,
+    estimated: bool,
+) -> None:
+    ours, theirs = pty.openpty()
+    with open(ours, "rb", 0) as shown, open(theirs, "w", encoding="utf-8") as terminal:  # noqa: PTH123
+        monkeypatch.setattr(sys, "stdout", terminal)
+        assert main([*SAMPLE, "--n", "2", *more]) == 0
+        monkeypatch.undo()
+        print("end", file=terminal, flush=True)
+        lines = shown.read(65536).decode().splitlines()
+    assert len(lines) == printed + 1
+    err = capfd.readouterr().err
+    assert ("3 classes, 6 clips, 3 reserves" in err) is estimated
+    assert ("--output FILE, or - to print it" in err) is (not more)
+
+
+def test_a_table_and_an_object_are_not_both_printed(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*SAMPLE, "--output", "-", "--json"]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert main([*SAMPLE, "--quiet", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["clips"]
 
 
 def test_sample_writes_the_same_to_a_file(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
+import subprocess
 import sys
 from datetime import date, timedelta
 from pathlib import Path
@@ -27,6 +29,7 @@ from nanokinetics.doctor import (
     of_ffmpeg,
     of_file_system,
     of_proxy,
+    of_solver,
     of_space,
     of_yt_dlp,
 )
@@ -144,6 +147,92 @@ def test_what_is_no_ffmpeg_is_a_fault(tmp_path: Path) -> None:
     assert "--ffmpeg" in found.found
 
 
+def lacking(tmp_path: Path, *names: str) -> str:
+    """The ffmpeg of the wheel, that does not list these protocols, encoders or decoders."""
+    path = tmp_path / "lacking"
+    without = "; ".join(f"/^ .* {name}\\( \\|$\\)/d" for name in names)
+    path.write_text(f"#!/bin/sh\n'{WHEEL}' \"$@\" | sed '{without}'\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.mark.parametrize("protocol", ["https", "tls"])
+def test_an_ffmpeg_that_cannot_read_https_is_a_fault(tmp_path: Path, protocol: str) -> None:
+    level, found, remedy = of_ffmpeg(lacking(tmp_path, protocol))
+    assert level is Level.FAULT
+    assert "cannot read https" in found
+    assert "--ffmpeg" in remedy
+
+
+@pytest.mark.parametrize(
+    ("decoders", "level", "told"),
+    [
+        (["vp9", "libvpx-vp9"], Level.WARNING, "VP9:"),
+        (["libvpx-vp9"], Level.OK, "aac"),
+        (["libdav1d", "libaom-av1", "opus", "libopus"], Level.WARNING, "AV1, Opus:"),
+    ],
+)
+def test_an_ffmpeg_that_cannot_decode_all_of_youtube_is_worth_a_warning(
+    tmp_path: Path, decoders: list[str], level: Level, told: str
+) -> None:
+    found = of_ffmpeg(lacking(tmp_path, *decoders))
+    assert found[0] is level
+    assert told in found[1]
+
+
+def test_an_ffmpeg_that_is_not_there_is_told_as_that(tmp_path: Path) -> None:
+    found = examined(tmp_path, ffmpeg="nope")["ffmpeg"]
+    assert (found.level, found.found.partition(";")[0]) == (
+        Level.FAULT,
+        "there is no file 'nope'",
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "wanted", "level"),
+    [
+        ("0.8.0", "0.8.0", Level.OK),
+        ("0.8.1", "0.8.0", Level.OK),
+        ("0.7.0", "0.8.0", Level.WARNING),
+        ("", "0.8.0", Level.WARNING),
+        ("", "", Level.OK),
+    ],
+)
+def test_a_solver_that_yt_dlp_does_not_take_is_worth_a_warning(
+    number: str, wanted: str, level: Level
+) -> None:
+    told = of_solver(number, wanted)
+    assert told[0] is level
+    assert ("yt-dlp[default,deno]" in told[2]) is (level is Level.WARNING)
+
+
+def test_yt_dlp_names_the_solver_it_takes() -> None:
+    """And it is what yt-dlp itself goes by; else this program would warn for nothing."""
+    from yt_dlp.extractor.youtube.jsc._builtin import vendor
+
+    assert doctor._solver_wanted() == vendor.VERSION
+
+
+def test_a_yt_dlp_that_cannot_be_imported_is_a_fault_and_no_defect(tmp_path: Path) -> None:
+    (tmp_path / "yt_dlp.py").write_text("raise ImportError('half of it is gone')")
+    found = {}
+    for more in ([], ["--yt-dlp-args=--force-ipv4"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "nanokinetics", "doctor", "--json", "--ffmpeg", WHEEL, *more],
+            env={**os.environ, "PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (1, "")
+        found = {each["check"]: each for each in json.loads(done.stdout)}
+        assert found["yt-dlp"]["level"] == "fault"
+        assert "half of it is gone" in found["yt-dlp"]["found"]
+        assert "yt-dlp[default,deno]" in found["yt-dlp"]["remedy"]
+    assert found["free space"]["level"] != "fault"
+
+
 @pytest.mark.parametrize(
     ("days", "level"), [(-1, Level.OK), (0, Level.OK), (90, Level.OK), (91, Level.WARNING)]
 )
@@ -227,6 +316,19 @@ def test_a_file_system_is_told_by_what_it_lacks(
     assert list(tmp_path.iterdir()) == []
 
 
+def refuse(*_: object) -> None:
+    raise OSError(errno.ENOLCK, "No locks available")
+
+
+@pytest.mark.parametrize("flock", [refuse, lambda *_: None])
+def test_a_file_system_whose_locks_keep_nobody_out_is_a_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flock: object
+) -> None:
+    monkeypatch.setattr("fcntl.flock", flock)
+    level, found, _ = of_file_system(tmp_path)
+    assert (level, found) == (Level.FAULT, "lacks file locks")
+
+
 @pytest.mark.parametrize(
     ("free", "level"), [(0, Level.FAULT), (10**8, Level.WARNING), (10**11, Level.OK)]
 )
@@ -240,7 +342,7 @@ def test_little_space_is_a_warning_and_none_a_fault(free: int, level: Level) -> 
 def test_a_check_that_fails_of_itself_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "javascript", lambda _: 1 // 0)
+    monkeypatch.setattr("nanokinetics.fetch.youtube.javascript", lambda _: 1 // 0)
     found = examined(tmp_path)["javascript"]
     assert found.level is Level.WARNING
     assert "could not be looked at (ZeroDivisionError" in found.found

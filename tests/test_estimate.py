@@ -95,9 +95,11 @@ def asked_for(n: int, each: int, tmp_path: Path, **costs: float) -> Estimate:
 def test_without_a_run_it_is_what_was_measured(tmp_path: Path) -> None:
     coming = asked_for(100, 1000, tmp_path)
     assert (coming.clips, coming.reserves, coming.videos) == (100, 900, 100)
-    assert coming.fetched_bytes == 140_000_000
-    assert coming.seconds == pytest.approx(90)
+    assert coming.fetched_bytes == 120_000_000
+    assert coming.seconds == pytest.approx(200)
     assert "300" in coming.assumptions[0]
+    said = " ".join(coming.assumptions)
+    assert all(what in said for what in ("0.12 MB", "360p", "finding its video", "as a whole"))
 
 
 def test_the_gone_are_asked_for_too_and_may_leave_a_class_short(tmp_path: Path) -> None:
@@ -151,6 +153,42 @@ def test_a_table_that_tells_nothing_is_refused_by_name(tmp_path: Path, text: str
             of_run(wrong)
 
 
+def stats(folder: Path, *rows: tuple[str, str]) -> Path:
+    """A table of ten-second clips: when each was finished, and the seconds it took."""
+    lines = [
+        f"k{n},train,yoga,0,10,youtube,30,20,{took},2026-01-01T{ended}Z"
+        for n, (ended, took) in enumerate(rows)
+    ]
+    path = folder / "stats.csv"
+    path.write_text("\n".join([STATS, *lines, ""]))
+    return path
+
+
+def test_a_folder_stands_for_the_table_in_it(tmp_path: Path) -> None:
+    path = stats(tmp_path, ("10:00:00", "3"))
+    assert of_run(tmp_path) == of_run(path)
+
+
+@pytest.mark.parametrize("took", ["", "x", "nan", "inf", "-1"])
+def test_a_number_that_is_none_is_told_with_its_line(tmp_path: Path, took: str) -> None:
+    path = stats(tmp_path, ("10:00:00", "3"), ("10:00:01", took), ("10:00:02", "3"))
+    with pytest.raises(InputError, match=f"stats.csv, line 3: total_seconds is '{took}'"):
+        of_run(path)
+
+
+def test_a_time_that_is_none_is_told_with_its_line(tmp_path: Path) -> None:
+    path = stats(tmp_path, ("10:00:00", "3"), ("never", "3"))
+    with pytest.raises(InputError, match=r"stats\.csv, line 3: finished_at is '2026-01-01Tnever"):
+        of_run(path)
+
+
+def test_local_clips_beside_those_of_youtube_do_not_count(tmp_path: Path) -> None:
+    path = stats(tmp_path, ("10:00:00", "3"))
+    with path.open("a") as table:
+        table.write("l,train,yoga,,,local,9,0,0.1,2026-01-01T10:00:00Z\n")
+    assert of_run(path).fetched == 2
+
+
 def test_a_row_that_is_being_written_is_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "stats.csv"
     row = "k,train,yoga,0,10,youtube,30,20,3,2026-01-01T00:00:00Z"
@@ -159,11 +197,28 @@ def test_a_row_that_is_being_written_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_waits_between_clips_and_runs_are_not_counted_as_work(tmp_path: Path) -> None:
-    path = tmp_path / "stats.csv"
-    ends = ("10:00:00", "10:00:02", "10:00:04", "12:00:00", "12:00:02")
-    lines = [f"k{i},train,yoga,0,10,youtube,9,9,3,2026-01-01T{end}Z" for i, end in enumerate(ends)]
-    path.write_text("\n".join([STATS, *lines, ""]))
-    assert of_run(path).seconds == 2
+    """Twice six clips, one after the other, three seconds each; between them two hours."""
+    ends = [f"{hour}:00:{3 * n:02}" for hour in (10, 12) for n in range(1, 7)]
+    assert of_run(stats(tmp_path, *((end, "3") for end in ends))).seconds == 3
+
+
+def test_clips_made_at_the_same_time_share_it(tmp_path: Path) -> None:
+    ends = [f"10:00:{4 * n:02}" for n in range(1, 7) for _ in range(2)]
+    assert of_run(stats(tmp_path, *((end, "4") for end in ends))).seconds == 2
+
+
+@pytest.mark.parametrize("count", [1, 4, 40])
+def test_clips_finished_in_the_same_second_take_time_all_the_same(
+    tmp_path: Path, count: int
+) -> None:
+    costs = of_run(stats(tmp_path, *[("10:00:00", "0.8")] * count))
+    assert costs.seconds == pytest.approx(0.8 / count)
+
+
+def test_of_a_few_clips_it_is_said_that_their_time_is_a_guess(tmp_path: Path) -> None:
+    few = of_run(stats(tmp_path, ("10:00:03", "3"), ("10:00:03", "3"), ("10:00:06", "3")))
+    assert few.seconds == 1.5
+    assert "a clip takes 1.5 s, as so few let guess: 3 s of work each, 2 at a time" in few.basis
 
 
 def test_of_local_files_the_disk_is_known_and_nothing_is_fetched(

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import pty
 import re
+import struct
+import termios
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from io import StringIO
+from typing import TextIO
 
 import pytest
 
@@ -50,11 +56,25 @@ def blocked(since: float, until: float | None, by: str = "rate limited") -> Prog
     return replace(AT_WORK, blocked_since=since, blocked_until=until, blocked_by=by)
 
 
-class Terminal(StringIO):
-    """Where a bar can be drawn."""
+@contextmanager
+def terminal(columns: int) -> Iterator[TextIO]:
+    """A terminal that says it is so many columns wide."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    with open(ours, "rb"), open(theirs, "w", encoding="utf-8") as stream:  # noqa: PTH123
+        yield stream
 
-    def isatty(self) -> bool:
-        return True
+
+def drawn(progress: Progress, columns: int, *before: Progress) -> str:
+    """What a bar shows in the end, on a terminal of that width."""
+    stream = StringIO()
+    bar = Bar(stream, lambda _: columns)
+    for each in (*before, progress):
+        bar.update(each)
+    bar._bar.refresh()  # type: ignore[union-attr]
+    shown = stream.getvalue().split("\r")[-1].rstrip()
+    assert len(shown) < columns
+    return shown
 
 
 def test_at_work_it_says_how_many_are_in_hand() -> None:
@@ -142,22 +162,56 @@ def test_a_long_block_says_each_time_that_it_asks_again() -> None:
     assert said == [waits[0].state, asking.state, waits[1].state]
 
 
+FAR = replace(AT_WORK, made=1203, wanted=4000, replaced=93, held=12, in_hand=0)
+
+
 def test_the_bar_shows_the_counts_and_the_state() -> None:
-    stream = Terminal()
-    bar = Bar(stream)
-    bar.update(blocked(LONG_AGO, None))
-    bar.close()
-    drawn = stream.getvalue()
-    assert "3/10" in drawn
-    assert f"2 replaced, 1 for later, {blocked(LONG_AGO, None).state}" in drawn
+    block = blocked(LONG_AGO, None)
+    shown = drawn(block, 120)
+    assert "3/10" in shown
+    assert f"{block.state}, 2 replaced, 1 for later]" in shown
+
+
+@pytest.mark.parametrize(
+    ("columns", "with_bar", "since"),
+    [(50, False, False), (60, False, True), (80, True, False), (120, True, True)],
+)
+@pytest.mark.parametrize("by", ["rate limited", "bot check"])
+def test_a_block_is_seen_on_a_terminal_of_any_width(
+    columns: int, with_bar: bool, since: bool, by: str
+) -> None:
+    began, ends = time.time() - HOUR, time.time() + HOUR
+    block = replace(FAR, blocked_since=began, blocked_until=ends, blocked_by=by)
+    before = replace(FAR, made=1100)
+    shown = drawn(block, columns, before, FAR)
+    told = f"blocked since {clock(began)}, until" if since else "blocked until"
+    assert f"1203/4000{' [00:00' if with_bar else ''}, {told} {clock(ends)} ({by})" in shown
+    assert "clips/min" not in shown
+    assert bool(re.search(r"\|.{10,}\|", shown)) is with_bar
+
+
+def test_a_rest_and_a_probe_are_seen_on_a_narrow_terminal_too() -> None:
+    until = time.time() + HOUR
+    resting = f"resting until {clock(until)} (hourly budget)"
+    assert resting in drawn(replace(FAR, resting_until=until), 60)
+    asking = replace(FAR, blocked_since=LONG_AGO, blocked_by="bot check")
+    assert "blocked, asking again (bot check)" in drawn(asking, 60)
+
+
+def test_at_work_the_pace_comes_first_and_the_rest_as_there_is_room() -> None:
+    before = replace(FAR, made=1100)
+    shown = [drawn(FAR, columns, before) for columns in (60, 80, 120)]
+    assert all("clips/min" in line and "left" in line for line in shown)
+    assert ["12 for later" in line for line in shown] == [False, False, True]
+    assert shown[-1].endswith("93 replaced, 12 for later, 0 in hand]")
 
 
 def test_the_bar_changes_with_the_state_though_no_clip_is_made(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("nanokinetics.progress.REDRAW_EVERY", 0.0)
-    stream = Terminal()
-    bar = Bar(stream)
+    stream = StringIO()
+    bar = Bar(stream, lambda _: 160)
     states = [
         AT_WORK,
         *(blocked(LONG_AGO, LONG_AGO + 3600 * n) for n in (1, 2)),
@@ -166,26 +220,34 @@ def test_the_bar_changes_with_the_state_though_no_clip_is_made(
     ]
     for progress in (AT_WORK, *(replace(state, made=9) for state in states)):
         bar.update(progress)
-        assert stream.getvalue().split("\r")[-1].rstrip().endswith(f"{progress.state}]")
+        assert progress.state in stream.getvalue().split("\r")[-1]
     bar.close()
 
 
 def test_a_bar_that_never_began_is_closed_without_a_trace() -> None:
-    stream = Terminal()
+    stream = StringIO()
     Bar(stream).close()
     assert stream.getvalue() == ""
 
 
 def test_a_terminal_gets_a_bar_a_log_gets_lines_and_the_quiet_get_nothing() -> None:
-    assert isinstance(reporter(Terminal()), Bar)
+    with terminal(80) as stream:
+        assert isinstance(reporter(stream), Bar)
+        assert isinstance(reporter(stream, quiet=True), Silent)
     assert isinstance(reporter(StringIO()), Lines)
-    for stream in (Terminal(), StringIO()):
-        quiet = reporter(stream, quiet=True)
-        assert isinstance(quiet, Silent)
-        quiet.update(AT_WORK)
-        quiet.say("something")
-        quiet.close()
-        assert stream.getvalue() == ""
+    log = StringIO()
+    quiet = reporter(log, quiet=True)
+    assert isinstance(quiet, Silent)
+    quiet.update(AT_WORK)
+    quiet.say("something")
+    quiet.close()
+    assert log.getvalue() == ""
+
+
+@pytest.mark.parametrize("columns", [0, 12])
+def test_a_terminal_that_knows_no_width_or_has_none_gets_lines(columns: int) -> None:
+    with terminal(columns) as stream:
+        assert isinstance(reporter(stream), Lines)
 
 
 # -- how long it will take

@@ -14,6 +14,9 @@ from .options import add_choice, add_command, as_json
 if TYPE_CHECKING:
     from ..estimate import Estimate
 
+STDOUT: Final = "-"
+"""As --output: print the selection, whatever standard output is."""
+
 SHOWN: Final = 10
 """Short classes that are named; `classes.csv` of a build, and --json, have all of them."""
 
@@ -27,16 +30,21 @@ def add(commands: Any) -> None:
         "nanokinetics sample kinetics --annotations train.csv --n 5 --output picks.csv",
     )
     add_choice(parser)
-    parser.add_argument("--output", metavar="FILE", help="write the selection as a CSV file")
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        help="write the selection as a CSV file; - prints it (default: print it, but not on a "
+        "terminal)",
+    )
     parser.add_argument("--json", action="store_true",
         help="print the estimate as a JSON object, in place of the selection")  # fmt: skip
     add = parser.add_argument_group("what to reckon with").add_argument
     add(
         "--stats",
-        metavar="FILE",
+        metavar="DEST",
         type=Path,
-        help="the stats.csv of an earlier build, with failed.csv beside it (default: measurements "
-        "at 360p)",
+        help="the folder of an earlier build, or its stats.csv with failed.csv beside it (default: "
+        "measurements at 360p)",
     )
     add(
         "--max-per-hour",
@@ -54,6 +62,8 @@ def run(options: dict[str, Any]) -> ExitCode:
     from ..progress import reporter
 
     output, quiet, json = (options.pop(name) for name in ("output", "quiet", "json"))
+    if json and output == STDOUT:
+        raise InputError("--json and --output - would both be printed: write one to a file")
     stats = options.pop("stats")
     per_hour = config.hourly_budget(options.pop("max_per_hour"), options.pop("cookies"))
     costs = estimate.of_run(stats) if stats else estimate.MEASURED
@@ -61,13 +71,15 @@ def run(options: dict[str, Any]) -> ExitCode:
     if stats and selection.is_local:
         raise InputError("--stats is for clips of YouTube; the sizes of local files are known")
     table = selection.to_csv()
-    if output is not None:
+    if output is None and not json and (quiet or not sys.stdout.isatty()):
+        output = STDOUT
+    if output == STDOUT:
+        sys.stdout.write(table.decode())
+    elif output is not None:
         try:
             replace_file(Path(output), table)
         except OSError as error:
             raise NanokineticsError(f"--output {output}: {error.strerror}") from None
-    elif not json:
-        sys.stdout.write(table.decode())
     if quiet and not json:
         return ExitCode.OK
     if selection.is_local:
@@ -80,6 +92,8 @@ def run(options: dict[str, Any]) -> ExitCode:
         print(as_json(coming))
     else:
         print(outlook(coming), file=sys.stderr)
+        if output is None:
+            print("(the selection itself: --output FILE, or - to print it)", file=sys.stderr)
     return ExitCode.OK
 
 
@@ -92,7 +106,7 @@ def outlook(coming: Estimate) -> str:
     else:
         lines.append(
             f"to fetch: {size(coming.fetched_bytes or 0)}, on disk: {disk}, "
-            f"time: about {duration(coming.seconds)} for {coming.videos} videos"
+            f"time: about {duration(max(1.0, coming.seconds))} for {coming.videos} videos"
         )
     lines += ["if", *(f"  {line}" for line in coming.assumptions)]
     lines += [
