@@ -18,6 +18,7 @@ SPLITS: Final = ("train", "val", "test")
 SELECTION: Final = "selection.csv"
 STATS: Final = "stats.csv"
 FAILED: Final = "failed.csv"
+WAITS: Final = "waits.csv"
 CLASSES: Final = "classes.csv"
 CLASS_NAMES: Final = "class_names.csv"
 RUN: Final = "run.json"
@@ -83,6 +84,10 @@ class Layout:
     @property
     def failed(self) -> Path:
         return self.root / FAILED
+
+    @property
+    def waits(self) -> Path:
+        return self.root / WAITS
 
     @property
     def classes(self) -> Path:
