@@ -567,7 +567,7 @@ def test_another_persons_table_needs_no_more_than_the_clips_names(tmp_path, caps
         assert "stats.csv: without path, source, downloaded_bytes, duration" in text
         assert "stats.csv: 1 numbers or times that cannot be read" in text
         assert "line 3, bytes 'n/a'" in text
-        assert "failed.csv: not a table of ours, without a column 'label'; left out" in text
+        assert "failed.csv: not a table of ours, without a column 'split'; left out" in text
     assert report(tmp_path, "--json") == 0
     assert "NaN" not in capsys.readouterr().out
 
