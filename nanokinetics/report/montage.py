@@ -34,7 +34,11 @@ EMPTY: Final = "#e5e8eb"
 def png(tables: Tables, thumbnails: Thumbnails) -> Iterator[tuple[str, bytes]]:
     """`clips`, or `clips-1` and so on where one picture cannot hold them: names and PNGs."""
     clips = tables.stats.loc[list(thumbnails), list(IDENTITY)]
-    each = list(zip(thumbnails.values(), clips["label"], clips["key"], strict=True))
+    clips = clips.sort_values(["split", "label"], kind="stable")
+    each = [
+        (thumbnails[row], label, key)
+        for row, label, key in zip(clips.index, clips["label"], clips["key"], strict=True)
+    ]
     pages = [each[at : at + COLUMNS * ROWS] for at in range(0, len(each), COLUMNS * ROWS)]
     for number, page in enumerate(pages, 1):
         name = f"clips-{number:0{len(str(len(pages)))}d}" if len(pages) > 1 else "clips"
