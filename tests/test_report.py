@@ -295,7 +295,7 @@ def test_waits_are_told_by_reason_and_are_no_work(an_hour, tmp_path, capsys) -> 
     assert report(an_hour, "--html", tmp_path / "r.html") == 0
     out, page = capsys.readouterr().out, Page(tmp_path / "r.html").text
     assert re.search(r"2 +7 min 00 s +5 min 00 s +rate limited\n", out)
-    for words in ("Waits", "rate limited27 min 00 s5 min 00 s", "refused", "hourly budget"):
+    for words in ("Waits", "rate limited27 min 00 s5 min 00 s", "held up", "hourly budget"):
         assert words in page
     assert "There is no waits.csv" not in page
 
@@ -372,6 +372,27 @@ def test_a_page_needs_nothing_else_and_shows_every_clip(built, tmp_path, capsys)
         assert words in page.text
     for values in (stats["download_seconds"], stats["trim_seconds"]):
         assert f"{values.mean():,.2f}{values.median():,.2f}{values.max():,.2f}" in page.text
+
+
+def test_below_a_picture_stand_the_video_and_the_window(built, tmp_path) -> None:
+    assert report(built, "--html", tmp_path / "r.html", "--quiet") == 0
+    text = (tmp_path / "r.html").read_text()
+    for key in table(built / "stats.csv")["key"]:
+        assert f"<bdi>{key[:11]}<br>{key[11:]}</bdi>" in text
+    assert "text-overflow" not in text  # nothing is cut
+    assert '<th class="bar"></th>' in text  # it goes with its column on a narrow screen
+
+
+@pytest.mark.parametrize(
+    ("seconds", "axis"),
+    [(20, "seconds"), (600, "minutes"), (20_000, "hours"), (800_000, "days")],
+)
+def test_the_time_axis_counts_from_the_start(seconds: int, axis: str, tmp_path) -> None:
+    ends = pd.to_datetime([1_767_225_600, 1_767_225_600 + seconds], unit="s")
+    rows = [made(n, f"{at.isoformat()}Z") for n, at in enumerate(ends)]
+    write(tmp_path / "stats.csv", STATS_COLUMNS, rows)
+    assert report(tmp_path, "--html", tmp_path / "r.html", "--quiet") == 0
+    assert f"{axis} since 2026-01-01 00:00:00 UTC" in Page(tmp_path / "r.html").text
 
 
 def test_thumbnails_can_be_fewer_or_none(built, tmp_path) -> None:

@@ -169,7 +169,7 @@ def _since(time: Timeline) -> tuple[str, float]:
 def _idle(axes: Any, time: Timeline, length: float) -> None:
     waits = time.waits or ()
     for label, colour, spans in (
-        ("refused", REFUSED, [wait for wait in waits if wait.why != BUDGET]),
+        ("held up", REFUSED, [wait for wait in waits if wait.why != BUDGET]),
         ("hourly budget", BUDGETED, [wait for wait in waits if wait.why == BUDGET]),
         ("pause", PAUSE, time.pauses),
     ):
