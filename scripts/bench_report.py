@@ -63,7 +63,7 @@ def invent(dest: Path, rows: int, classes: int) -> None:
     media = Media(480, 360, 300, 10.0, 1 / 30, has_audio=True)
     labels = [f"doing thing {number}" for number in range(classes)]
     record = {
-        **dict.fromkeys(("dataset", "source", "seed", "preset"), "made up"),
+        **dict.fromkeys(("dataset", "source", "seed", "x264_preset"), "made up"),
         **dict.fromkeys(("resolution", "audio", "fps", "crf"), 0),
         "annotations": {},
         "split": ["train"],

@@ -175,7 +175,7 @@ def test_counts_are_those_of_the_tables(built) -> None:
     stats, lost, classes = (table(built / f"{name}.csv") for name in ("stats", "failed", "classes"))
     summary = summarise(read(built))
     total = summary.total
-    assert (total.made, total.replaced, total.later) == (len(stats), len(lost), 0)
+    assert (total.made, total.gone, total.later) == (len(stats), len(lost), 0)
     assert (total.wanted, total.missing) == (6, 6 - len(stats))
     assert {c.label: c.counts.wanted for c in summary.classes} == dict(
         zip(classes["label"], classes["wanted"], strict=True)
@@ -225,7 +225,7 @@ def test_of_several_rows_the_last_counts_and_a_clip_made_after_all_is_made(tmp_p
     ])  # fmt: skip
     summary = summarise(read(tmp_path / "stats.csv"))
     total = summary.total
-    assert (total.made, total.replaced, total.later, total.missing) == (1, 1, 1, None)
+    assert (total.made, total.gone, total.later, total.missing) == (1, 1, 1, None)
     assert summary.volume.kept == 7
     assert [(f.reason, f.clips, f.since) for f in summary.failures] == [
         ("private", 1, 0), ("geo_blocked", 1, 1), ("network", 1, 0),
@@ -240,10 +240,9 @@ def test_a_gap_without_rows_is_a_pause_and_slow_going_is_none(tmp_path) -> None:
         return summarise(read(tmp_path)).timeline
 
     steady = timeline([*range(2, 42, 4), *range(641, 681, 4)])
-    assert [pause.length for pause in steady.pauses] == [641 - 38]
-    assert (steady.span, steady.working) == (677, 677 - 603)
-    assert steady.per_hour == pytest.approx(20 / 677 * 3600)
-    assert steady.per_hour_working == pytest.approx(20 / 74 * 3600)
+    assert [pause.length for pause in steady.pauses] == [639 - 38]  # a clip was 2 s in the making
+    assert (steady.span, steady.working) == (677, 677 - 601)
+    assert steady.per_hour == pytest.approx(20 / 76 * 3600)
     assert timeline([100 * n for n in range(20)]).pauses == ()
 
 
@@ -260,7 +259,63 @@ def test_a_larger_dataset_takes_as_much_more_and_no_guest_asks_faster(an_hour) -
     write(an_hour / "stats.csv", STATS_COLUMNS, rows)
     fast = summarise(read(an_hour)).projections[-1]
     assert (fast.clips, fast.seconds) == (12000, 36000)
-    assert fast.as_guest == 3600 * ((12000 - 1) // 300)  # 300 of them go out at once
+    assert fast.as_guest == 3600 * 39 + 36000 * 300 / 12000  # the last 300 as fast as they go
+
+
+def test_a_month_between_two_runs_is_no_work(tmp_path) -> None:
+    at = [f"2026-{month}-01T00:00:{2 * n:02d}Z" for month in ("01", "02") for n in range(1, 7)]
+    rows = [made(n, text, total_seconds=2) for n, text in enumerate(at)]
+    write(tmp_path / "stats.csv", STATS_COLUMNS, rows)
+    summary = summarise(read(tmp_path))
+    assert summary.timeline.working == 24
+    assert summary.timeline.per_hour == 12 / 24 * 3600
+    assert summary.projections[0].seconds == 48
+    assert any("worked 24 s over 31 d 00 h" in line for line in lines(summary))
+
+
+# -- what the runs waited for
+
+
+WAITS = (
+    "since,until,why\n"
+    "2026-01-01T00:10:00Z,2026-01-01T00:12:00Z,rate_limited\n"
+    "2026-01-01T00:20:00Z,2026-01-01T00:25:00Z,rate_limited\n"
+    "2026-01-01T00:24:00Z,2026-01-01T00:30:00Z,hourly_budget\n"
+)
+
+
+def test_waits_are_told_by_reason_and_are_no_work(an_hour, tmp_path, capsys) -> None:
+    (an_hour / "waits.csv").write_text(WAITS)
+    time = summarise(read(an_hour)).timeline
+    assert [(w.why, w.times, w.total, w.longest) for w in time.waited] == [
+        ("rate_limited", 2, 420, 300), ("hourly_budget", 1, 360, 360),
+    ]  # fmt: skip
+    assert time.working == 3600 - 120 - 600  # what overlaps counts once
+    assert time.pauses == ()
+    assert report(an_hour, "--html", tmp_path / "r.html") == 0
+    out, page = capsys.readouterr().out, Page(tmp_path / "r.html").text
+    assert re.search(r"2 +7 min 00 s +5 min 00 s +rate limited\n", out)
+    for words in ("Waits", "rate limited27 min 00 s5 min 00 s", "held up", "hourly budget"):
+        assert words in page
+    assert "There is no waits.csv" not in page
+
+
+def test_with_a_table_of_waits_no_pause_is_guessed(tmp_path) -> None:
+    at = [f"2026-01-01T00:{minute:02d}:{s:02d}Z" for minute in (0, 20) for s in range(1, 21)]
+    rows = [made(n, text, total_seconds=1) for n, text in enumerate(at)]
+    write(tmp_path / "stats.csv", STATS_COLUMNS, rows)
+    assert len(summarise(read(tmp_path)).timeline.pauses) == 1
+    (tmp_path / "waits.csv").write_text("since,until,why\n")
+    time = summarise(read(tmp_path)).timeline
+    assert (time.pauses, time.waits, time.working) == ((), (), time.span)
+
+
+def test_a_strange_table_of_waits_is_left_out_with_a_note(an_hour, capsys) -> None:
+    (an_hour / "waits.csv").write_text("day,hours\n1,2\n")
+    assert report(an_hour) == 0
+    assert "waits.csv: not a table of ours, without a column 'since'; left out" in (
+        capsys.readouterr().out
+    )
 
 
 def test_less_than_ten_seconds_tell_no_pace(tmp_path) -> None:
@@ -290,7 +345,7 @@ def test_json_holds_the_numbers_of_the_table(built, capsys) -> None:
     stats = table(built / "stats.csv")
     assert found["total"]["made"] == len(stats)
     assert found["effort"]["trim"]["full"]["mean"] == pytest.approx(stats["trim_seconds"].mean())
-    assert f"{len(stats)} clips of 6 wanted; 2 replaced, 0 for later" in shown
+    assert f"{len(stats)} clips of 6 wanted; 2 gone, 0 for later" in shown
     assert (
         f"fetched {size(stats['downloaded_bytes'].sum())} for {size(stats['bytes'].sum())}" in shown
     )
@@ -313,10 +368,31 @@ def test_a_page_needs_nothing_else_and_shows_every_clip(built, tmp_path, capsys)
     for uri in page.pictures():
         image = Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
         assert image.size == (240, 135)
-    for words in (*CLASSES, *stats["key"], "geo_blocked", "Clips over time", "Seconds a clip"):
+    for words in (*CLASSES, *stats["key"], "geo_blocked", "Seconds a clip"):
         assert words in page.text
     for values in (stats["download_seconds"], stats["trim_seconds"]):
         assert f"{values.mean():,.2f}{values.median():,.2f}{values.max():,.2f}" in page.text
+
+
+def test_below_a_picture_stand_the_video_and_the_window(built, tmp_path) -> None:
+    assert report(built, "--html", tmp_path / "r.html", "--quiet") == 0
+    text = (tmp_path / "r.html").read_text()
+    for key in table(built / "stats.csv")["key"]:
+        assert f"<bdi>{key[:11]}<br>{key[11:]}</bdi>" in text
+    assert "text-overflow" not in text  # nothing is cut
+    assert '<th class="bar"></th>' in text  # it goes with its column on a narrow screen
+
+
+@pytest.mark.parametrize(
+    ("seconds", "axis"),
+    [(20, "seconds"), (600, "minutes"), (20_000, "hours"), (800_000, "days")],
+)
+def test_the_time_axis_counts_from_the_start(seconds: int, axis: str, tmp_path) -> None:
+    ends = pd.to_datetime([1_767_225_600, 1_767_225_600 + seconds], unit="s")
+    rows = [made(n, f"{at.isoformat()}Z") for n, at in enumerate(ends)]
+    write(tmp_path / "stats.csv", STATS_COLUMNS, rows)
+    assert report(tmp_path, "--html", tmp_path / "r.html", "--quiet") == 0
+    assert f"{axis} since 2026-01-01 00:00:00 UTC" in Page(tmp_path / "r.html").text
 
 
 def test_thumbnails_can_be_fewer_or_none(built, tmp_path) -> None:
@@ -328,12 +404,40 @@ def test_thumbnails_can_be_fewer_or_none(built, tmp_path) -> None:
 
 def test_charts_are_pictures(an_hour, tmp_path, capsys) -> None:
     assert report(an_hour, "--png", tmp_path / "charts") == 0
-    names = {"timeline.png", "pace.png", "seconds.png", "reasons.png"}
+    names = {"timeline.png", "seconds.png", "reasons.png"}
     assert {path.name for path in (tmp_path / "charts").iterdir()} == names
     for name in names:
         with Image.open(tmp_path / "charts" / name) as image:
             assert (image.format, image.width) == ("PNG", 960)
     assert "wrote" in capsys.readouterr().err
+
+
+def test_the_clips_are_pictures_too(built, tmp_path) -> None:
+    assert report(built, "--png", tmp_path, "--quiet") == 0
+    with Image.open(tmp_path / "clips.png") as image:
+        assert (image.format, image.size) == ("PNG", (5 * 160, 168))
+        first = image.crop((4, 4, 156, 118))
+        assert len(first.convert("L").getcolors()) > 20  # not an empty box
+
+
+def test_a_large_contact_sheet_is_cut_short_and_goes_over_several_pictures(
+    tmp_path, monkeypatch
+) -> None:
+    (tmp_path / "train").mkdir()
+    rows = []
+    for n in range(70):
+        (tmp_path / f"train/{n}.jpg").write_bytes(trees.picture(n))
+        rows.append(made(n, "2026-01-01T00:00:01Z", f"class {n % 2}", path=f"train/{n}.jpg"))
+    write(tmp_path / "stats.csv", STATS_COLUMNS, rows)
+    assert report(tmp_path, "--html", tmp_path / "r.html", "--png", tmp_path, "--quiet") == 0
+    assert len(Page(tmp_path / "r.html").pictures()) == 70
+    assert {path.name for path in tmp_path.glob("clips*")} == {"clips-1.png", "clips-2.png"}
+    monkeypatch.setattr("nanokinetics.report.thumbnails.SHOWN", 10)
+    assert report(tmp_path, "--html", tmp_path / "r.html", "--quiet") == 0
+    page = Page(tmp_path / "r.html")
+    assert len(page.pictures()) == 10
+    assert "10 of 70: the first of each class" in page.text
+    assert not list(tmp_path.glob(".*"))
 
 
 @pytest.mark.parametrize(
@@ -368,7 +472,7 @@ def test_a_table_alone_is_enough(built, tmp_path, capsys) -> None:
     assert report(alone, "--html", tmp_path / "r.html") == 0
     out = capsys.readouterr().out
     stats = table(built / "stats.csv")
-    assert out.startswith(f"{len(stats)} clips; 0 replaced")
+    assert out.startswith(f"{len(stats)} clips; 0 gone")
     assert "the clips themselves are not here" in out
     page = Page(tmp_path / "r.html")
     assert page.pictures() == []
@@ -392,7 +496,7 @@ def test_a_line_that_is_being_written_is_left_out(built, tmp_path) -> None:
         (tmp_path / name).write_bytes(data if name == "run.json" else data[:-30])
     whole, torn = summarise(read(built)), summarise(read(tmp_path))
     assert torn.total.made == whole.total.made - 1
-    assert torn.total.replaced == whole.total.replaced - 1
+    assert torn.total.gone == whole.total.gone - 1
 
 
 def test_a_run_at_work_is_reported_and_not_disturbed(watched) -> None:
@@ -421,6 +525,8 @@ def test_local_images_have_classes_names_and_pictures(tmp_path, capsys) -> None:
     assert "as a guest" not in page.text
     assert len(page.pictures()) == 7
     assert page.text.count("no picture") == 1
+    for strange in ("as a guest", "fetched", "Clips over time"):  # it took no ten seconds
+        assert strange not in out + page.text
 
 
 # -- whatever stands in the tables
@@ -443,7 +549,7 @@ def test_hostile_texts_are_shown_as_texts(hostile, tmp_path, capsys) -> None:
     assert report(hostile, "--html", tmp_path / "r.html", "--png", tmp_path / "png") == 0
     page = Page(tmp_path / "r.html")
     assert not {"script", "b onclick", "img"} & {*page.tags}
-    assert page.tags.count("b") == 1  # the bar of where the time went
+    assert "b" not in page.tags  # nothing was fetched, so there is no bar of it
     assert not [a for a in page.attributes if a[1].startswith("on")]
     for text in HOSTILE:
         assert page.text.count(plain(text)) >= 3
@@ -470,6 +576,41 @@ def test_a_path_out_of_the_folder_is_not_followed(tmp_path) -> None:
     assert Page(tmp_path / "r.html").pictures() == []
 
 
+def test_another_persons_table_needs_no_more_than_the_clips_names(tmp_path, capsys) -> None:
+    theirs = "\ufeffkey,label,split,bytes,by\r\na,abseiling,train,7,me\r\nb,abseiling,train,n/a,me"
+    (tmp_path / "stats.csv").write_text(theirs, newline="", encoding="utf-8")
+    (tmp_path / "failed.csv").write_text("vid,error\nx,gone\n")
+    summary = summarise(read(tmp_path))
+    assert (summary.total.made, summary.volume.kept, summary.timeline) == (2, 7, None)
+    assert report(tmp_path, "--html", tmp_path / "r.html", "--png", tmp_path / "png") == 0
+    out = capsys.readouterr().out
+    for text in (out, Page(tmp_path / "r.html").text):
+        assert "stats.csv: without path, source, downloaded_bytes, duration" in text
+        assert "stats.csv: 1 numbers or times that cannot be read" in text
+        assert "line 3, bytes 'n/a'" in text
+        assert "failed.csv: not a table of ours, without a column 'split'; left out" in text
+    assert report(tmp_path, "--json") == 0
+    assert "NaN" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("bytes", "many"), ("bytes", "-1"), ("trim_seconds", "inf"), ("total_seconds", "1e99"),
+     ("finished_at", "soon")],
+)  # fmt: skip
+def test_a_number_that_cannot_be_read_is_left_out_and_said(name, text, tmp_path) -> None:
+    rows = [made(n, "2026-01-01T00:00:01Z", bytes=3) for n in range(2)]
+    write(tmp_path / "stats.csv", STATS_COLUMNS, [rows[0], {**rows[1], name: text}])
+    summary = summarise(read(tmp_path))
+    (note,) = summary.notes
+    assert f"line 3, {name} '{text}'" in note
+    assert summary.total.made == 2
+    assert summary.volume.kept == (3 if name == "bytes" else 6)
+
+
+FAILED_HEADER = ",".join(FAILED_COLUMNS).encode() + b"\n"
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
@@ -478,11 +619,12 @@ def test_a_path_out_of_the_folder_is_not_followed(tmp_path) -> None:
         ({"stats.csv": b"hello"}, "stats.csv: not a table of ours, without a column 'split'"),
         ({"stats.csv": b"a,b\n1,2\n"}, "stats.csv: not a table of ours"),
         ({"stats.csv": b"\xff\xfe\x00k\n"}, "stats.csv: not a table of ours"),
-        ({"stats.csv": ("bytes", "many")}, "stats.csv, line 3: bytes 'many' is no number"),
-        ({"stats.csv": ("trim_seconds", "inf")}, "line 3: trim_seconds 'inf' is no number"),
-        ({"stats.csv": ("total_seconds", "1e99")}, "line 3: total_seconds '1e99' is no number"),
-        ({"stats.csv": ("bytes", "-1")}, "line 3: bytes '-1' is no number"),
-        ({"stats.csv": ("finished_at", "soon")}, "line 3: finished_at 'soon' is no time"),
+        ({"stats.csv": b"split,label,key\ntrain,a,b\ntrain,a\n"}, "line 3: 2 values under 3 col"),
+        ({"stats.csv": b"split,label,key\ntrain,a,b,c\n"}, "stats.csv, line 2: 4 values under 3"),
+        (
+            {"stats.csv": b"split,label,key\n", "failed.csv": FAILED_HEADER + b"a,b\n"},
+            "failed.csv, line 2: 2 values under 13 columns",
+        ),
         ({"run.json": b"{"}, "run.json is damaged"),
     ],
 )
@@ -491,11 +633,7 @@ def test_what_is_no_dataset_is_said_in_one_line(content, says, tmp_path, capsys)
     if content is not None:
         dest.mkdir()
         for name, data in content.items():
-            if isinstance(data, bytes):
-                (dest / name).write_bytes(data)
-            else:
-                rows = [made(n, "2026-01-01T00:00:01Z") for n in range(2)]
-                write(dest / name, STATS_COLUMNS, [rows[0], {**rows[1], data[0]: data[1]}])
+            (dest / name).write_bytes(data)
     assert report(dest) == 2
     out, err = capsys.readouterr()
     assert out == ""

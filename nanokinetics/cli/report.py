@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import os
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,13 +32,13 @@ def add(commands: Any) -> None:
     add("dest", metavar="DEST", type=Path, help="a built dataset, also while it is being built; "
         "or a stats.csv, with failed.csv and run.json beside it if they are there")  # fmt: skip
     add("--html", metavar="FILE", type=Path, help="write a page that needs nothing else")
-    add("--png", metavar="DIR", type=Path, help="write the charts as pictures")
+    add("--png", metavar="DIR", type=Path, help="write the charts and the clips as pictures")
     add("--json", action="store_true", help="print the same numbers as JSON")
     add(
         "--thumbnails",
         metavar="N",
         type=_count,
-        help="pictures of each class on the page, at most; 0 for none (default: every clip)",
+        help="clips of each class to show, at most; 0 for none (default: about 1,000 in all)",
     )
     add("--ffmpeg", metavar="FILE", help="the ffmpeg to use")
     add_quiet(parser)
@@ -68,21 +71,31 @@ def run(options: dict[str, Any]) -> ExitCode:
 
 def _write(tables: Tables, summary: Summary, options: dict[str, Any]) -> None:
     """The page and the pictures."""
-    from ..files import replace_file
-    from ..report import charts, page, thumbnails
+    from ..report import charts, montage, page, thumbnails
 
-    files: dict[Path, bytes] = {}
-    if options["png"]:
-        files |= {options["png"] / f"{name}.png": data for name, data in charts.png(summary)}
-    if options["html"]:
-        seen = thumbnails.of(
-            tables, options["thumbnails"], options["ffmpeg"], quiet=options["quiet"]
-        )
-        files[options["html"]] = page.render(tables, summary, seen).encode()
-    for path, data in files.items():
-        try:
-            replace_file(path, data)
-        except OSError as error:
-            raise NanokineticsError(f"{path}: {error.strerror or error}") from None
-        if not options["quiet"]:
-            print(f"wrote {path}", file=sys.stderr)
+    html, folder, quiet = options["html"], options["png"], options["quiet"]
+    seen = thumbnails.of(tables, options["thumbnails"], options["ffmpeg"], quiet=quiet)
+    if folder:
+        for name, data in (*charts.png(summary), *montage.png(tables, seen)):
+            _put(folder / f"{name}.png", [data], quiet=quiet)
+    if html:
+        _put(html, page.render(tables, summary, seen), quiet=quiet)
+
+
+def _put(path: Path, pieces: Iterable[bytes], *, quiet: bool) -> None:
+    """Write a file that may be large, and give it its name once it is whole."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.writelines(pieces)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise NanokineticsError(f"{path}: {error.strerror or error}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+    if not quiet:
+        print(f"wrote {path}", file=sys.stderr)

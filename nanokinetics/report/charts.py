@@ -8,17 +8,18 @@ from __future__ import annotations
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, Final
 
 from ..errors import InputError, Reason
 from .figures import Effort, Failures, Summary, Timeline
+from .summary import SHORTEST_SPAN
+from .terminal import steps
+from .words import moment
 
 try:
     import matplotlib as mpl
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 except ModuleNotFoundError as missing:
@@ -34,11 +35,15 @@ PALETTE: Final = {
     "made": ("#2468a8", "#6cb0ee"),
     "trim": ("#d9822b", "#f0a75c"),
     "lost": ("#b5484b", "#ee8588"),
-    "pause": ("#eae3d2", "#3a3526"),
+    "pause": ("#eceef0", "#2a2f35"),
+    "budget": ("#d6e4f2", "#25405a"),
+    "refused": ("#f3d3d4", "#5a2c2e"),
 }
 """Each colour in light and in dark. In the light it is also the mark that SVG is searched for."""
 
-INK, MUTED, RULE, PAPER, MADE, TRIM, LOST, PAUSE = (light for light, _ in PALETTE.values())
+INK, MUTED, RULE, PAPER, MADE, TRIM, LOST, PAUSE, BUDGETED, REFUSED = (
+    light for light, _ in PALETTE.values()
+)
 
 _STYLE: Final[Any] = {
     "font.size": 9,
@@ -66,16 +71,19 @@ _STYLE: Final[Any] = {
 _SIZE: Final = (4.8, 2.9)
 """Inches: as wide as a phone, so that the letters stay readable there."""
 
-_DATES: Final = ["", "%Y, UTC", "%b %Y, UTC", *["%d %b %Y, UTC"] * 2, "%d %b %Y %H:%M, UTC"]
-"""What stands beside an axis of years, months, days, hours, minutes, seconds."""
+BUDGET: Final = "hourly_budget"
+"""The reason of a wait that nobody's refusal caused."""
 
 _MOST_REASONS: Final = 10
 """Bars for reasons, at most."""
 
 
 def svg(summary: Summary) -> Iterator[tuple[str, str]]:
-    """Each chart as an `<svg>` element to be put into a page that has the palette as variables."""
-    for name, figure in _figures(summary):
+    """Each chart as an `<svg>` element to be put into a page that has the palette as variables.
+
+    Without the reasons, of which such a page has a table.
+    """
+    for name, figure in _figures(summary, without="reasons"):
         out = io.StringIO()
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         with mpl.rc_context({"svg.hashsalt": name}):
@@ -109,23 +117,24 @@ def png(summary: Summary) -> Iterator[tuple[str, bytes]]:
 
 _ABOUT: Final = {
     "timeline": "Clips made and failed over time",
-    "pace": "Clips made an hour, over time",
     "seconds": "Seconds spent fetching and in ffmpeg, as histograms",
     "reasons": "Reasons of failure, by clips",
 }
 
 
-def _figures(summary: Summary) -> Iterator[tuple[str, Figure]]:
-    """The charts that there is something to draw for."""
+def _figures(summary: Summary, without: str = "") -> Iterator[tuple[str, Figure]]:
+    """The charts that there is something to draw for. The tables' times are whole seconds, so
+    over a short span there is no telling how it went."""
     time, effort, failures = summary.timeline, summary.effort, summary.failures
     draw = {
-        "timeline": time and partial(_clips, time=time, wanted=summary.total.wanted or 0),
-        "pace": time and time.per_hour and partial(_pace, time=time),
+        "timeline": time
+        and time.span >= SHORTEST_SPAN
+        and partial(_clips, time=time, wanted=summary.total.wanted or 0),
         "seconds": effort and partial(_seconds, effort=effort),
         "reasons": failures and partial(_reasons, failures=failures),
     }
     for name, drawn in draw.items():
-        if drawn:
+        if drawn and name != without:
             with mpl.rc_context(_STYLE):
                 figure = Figure(figsize=_SIZE)
                 drawn(figure.add_subplot())
@@ -133,7 +142,8 @@ def _figures(summary: Summary) -> Iterator[tuple[str, Figure]]:
 
 
 def _clips(axes: Any, time: Timeline, wanted: int) -> None:
-    at = _dates(time.times)
+    unit, length = _since(time)
+    at = [(each - time.begin) / length for each in time.times]
     axes.set_title("Clips over time")
     axes.step(at, time.made, where="post", color=MADE, linewidth=1.8, label="made")
     if time.failed[-1]:
@@ -141,31 +151,32 @@ def _clips(axes: Any, time: Timeline, wanted: int) -> None:
     if wanted:
         axes.axhline(wanted, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)), label="wanted")
     axes.set_ylim(0, 1.08 * max(wanted, time.made[-1], time.failed[-1], 1))
-    _over_time(axes, time)
+    _idle(axes, time, length)
+    axes.set_xlabel(f"{unit} since {moment(time.begin)} UTC")
+    axes.set_xlim(0, 1.01 * time.span / length)
+    _counted(axes)
     _legend(axes)
 
 
-def _pace(axes: Any, time: Timeline) -> None:
-    starts = [time.begin + time.bar * place for place in range(len(time.bars))]
-    hourly = [3600 * count / time.bar for count in time.bars]
-    width = time.bar / 86400  # in days, as dates are counted here
-    axes.set_title("Clips made an hour")
-    axes.bar(
-        _dates(starts), hourly, width, align="edge", color=MADE, edgecolor=PAPER, linewidth=0.4
-    )
-    _over_time(axes, time)
+def _since(time: Timeline) -> tuple[str, float]:
+    """The unit of the time axis and its seconds: dates as ticks would mislead where they wrap."""
+    for unit, length in (("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0)):
+        if time.span >= 3 * length:
+            return unit, length
+    return "seconds", 1.0
 
 
-def _over_time(axes: Any, time: Timeline) -> None:
-    for place, pause in enumerate(time.pauses):
-        axes.axvspan(*_dates((pause.begin, pause.end)), color=PAUSE, linewidth=0, zorder=0,
-                     label="_" if place else "pause")  # fmt: skip
-    locator = AutoDateLocator(maxticks=6)  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_locator(locator)
-    dates = ConciseDateFormatter(locator, offset_formats=_DATES)  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_formatter(dates)
-    _counted(axes)
-    axes.set_xlim(*_dates((time.begin, time.end + max(0.01 * time.span, 1))))
+def _idle(axes: Any, time: Timeline, length: float) -> None:
+    waits = time.waits or ()
+    for label, colour, spans in (
+        ("held up", REFUSED, [wait for wait in waits if wait.why != BUDGET]),
+        ("hourly budget", BUDGETED, [wait for wait in waits if wait.why == BUDGET]),
+        ("pause", PAUSE, time.pauses),
+    ):
+        if spans:
+            ranges = [((each.begin - time.begin) / length, each.length / length) for each in spans]
+            axes.broken_barh(ranges, (0, 1), transform=axes.get_xaxis_transform(), color=colour,
+                             linewidth=0.5, zorder=0, label=label)  # fmt: skip
 
 
 def _counted(axes: Any) -> None:
@@ -176,10 +187,9 @@ def _counted(axes: Any) -> None:
 
 def _seconds(axes: Any, effort: Effort) -> None:
     axes.set_title("Seconds a clip")
-    for counts, colour, label in (
-        (effort.download_counts, MADE, "fetching"),
-        (effort.trim_counts, TRIM, "ffmpeg"),
-    ):
+    drawn = {"fetching": (effort.download_counts, MADE), "ffmpeg": (effort.trim_counts, TRIM)}
+    for label, _ in steps(effort):
+        counts, colour = drawn[label]
         axes.stairs(counts, effort.edges, fill=True, color=colour, alpha=0.3)
         axes.stairs(counts, effort.edges, color=colour, linewidth=1.4, label=label)
     axes.set_xlim(effort.edges[0], effort.edges[-1])
@@ -210,9 +220,5 @@ def _reasons(axes: Any, failures: Sequence[Failures]) -> None:
 
 def _legend(axes: Any) -> None:
     if len(axes.get_legend_handles_labels()[0]) > 1:
-        axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.985), ncols=4, borderaxespad=0,
+        axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.985), ncols=3, borderaxespad=0,
                     handlelength=1.2, columnspacing=1.2, handletextpad=0.5)  # fmt: skip
-
-
-def _dates(times: Iterable[float]) -> list[datetime]:
-    return [datetime.fromtimestamp(at, UTC) for at in times]

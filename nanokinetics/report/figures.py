@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """made: clips with a row in `stats.csv`. replaced: candidates that are out for good, so that
-    the next one of their class was taken. later: candidates that failed for now and keep their
-    place. wanted, missing: as `run.json` has it, None without one."""
+    """made: clips with a row in `stats.csv`. gone: candidates that are not to be had, so that the
+    next one of their class, if there is any, is taken. later: candidates that failed for now and
+    keep their place. wanted, missing: as `run.json` has it, None without one."""
 
     wanted: int | None
     made: int
-    replaced: int
+    gone: int
     later: int
     missing: int | None
 
@@ -68,8 +68,9 @@ class Seconds:
 class Effort:
     """What fetching and ffmpeg took of the clips that a run made; None of adopted ones alone.
 
-    fetching: the part of fetching in the sum of both, from 0 to 1. edges, and counts of clips
-    between them: the distributions on one scale.
+    download: seconds for finding the video, and in which its ffmpeg waited: for bytes, or for a
+    busy processor. trim: those in which ffmpeg computed. fetching: the part of the former in the
+    sum of both, from 0 to 1. edges, and counts of clips between them: both on one scale.
     """
 
     download: Seconds
@@ -94,10 +95,11 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A gap without any row."""
+    """A time without work, and why: as `waits.csv` has it, or empty where that does not say."""
 
     begin: float
     end: float
+    why: str = ""
 
     @property
     def length(self) -> float:
@@ -105,28 +107,37 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
-class Timeline:
-    """How it went, from the start of the first clip to the last row of either table.
+class Waited:
+    """The waits for one reason: how many, seconds in all, and of the longest."""
 
-    working is the span without its pauses, which are longer than `longer_than`; the paces are clips
-    made an hour, over both, and None over a span too short to tell.
+    why: str
+    times: int
+    total: float
+    longest: float
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """How it went, from the start of the first clip to the last row of any table.
+
+    waits: those of `waits.csv`; None without one. waited: the same by reason, the longest first.
+    pauses: gaps longer than `longer_than` in which no clip was in the making and nothing waited.
+    working: the span without either; the paces are over it, and None where it is too short to tell.
     times, made, failed: how many clips had been made, and had failed, by then.
-    bar: seconds for which each entry of bars counts the clips made.
     """
 
     begin: float
     end: float
     working: float
+    waits: tuple[Pause, ...] | None
+    waited: tuple[Waited, ...]
     pauses: tuple[Pause, ...]
     longer_than: float
     per_hour: float | None
-    per_hour_working: float | None
     fetched_per_second: float | None
     times: tuple[float, ...]
     made: tuple[int, ...]
     failed: tuple[int, ...]
-    bar: float
-    bars: tuple[int, ...]
 
     @property
     def span(self) -> float:
@@ -135,9 +146,9 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """A dataset `factor` times as large, if everything goes on as it went. `as_guest` is the time
-    if no more than YouTube's allowance for guests is asked for in any hour; None for local files.
-    Both are None where this one took too short to tell.
+    """A dataset `factor` times as large, if work goes on as it went. `seconds` are of work alone.
+    `as_guest` is the time if no more than YouTube's allowance for guests is asked for in any hour;
+    None for local files. Both are None where this one took too short to tell.
     """
 
     factor: int
@@ -161,3 +172,4 @@ class Summary:
     volume: Volume
     timeline: Timeline | None
     projections: tuple[Projection, ...]
+    notes: tuple[str, ...]

@@ -13,7 +13,7 @@ from . import words
 from .charts import PALETTE, svg
 from .figures import Class, Summary
 from .tables import IDENTITY, Tables
-from .terminal import dominates
+from .terminal import dominates, steps
 from .thumbnails import Thumbnails
 
 try:
@@ -27,10 +27,21 @@ except ModuleNotFoundError as missing:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One clip on the contact sheet; `image` is a `data:` URI, empty where there is no picture."""
+    """One clip on the contact sheet; `image` is a `data:` URI, empty where there is no picture.
+
+    name and window are the two lines below it, and together the clip's key.
+    """
 
     key: str
     image: str
+
+    @property
+    def name(self) -> str:
+        return words.name_and_window(self.key)[0]
+
+    @property
+    def window(self) -> str:
+        return words.name_and_window(self.key)[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +52,8 @@ class Row:
     pictures: tuple[Picture, ...]
 
 
-def render(tables: Tables, summary: Summary, thumbnails: Thumbnails) -> str:
-    """The page. Every text that comes from a table is escaped; charts hold none."""
+def render(tables: Tables, summary: Summary, thumbnails: Thumbnails) -> Iterator[bytes]:
+    """The page, piece by piece. Every text that comes from a table is escaped; charts hold none."""
     environment = Environment(
         loader=PackageLoader(__package__, "."),
         autoescape=True,
@@ -50,29 +61,35 @@ def render(tables: Tables, summary: Summary, thumbnails: Thumbnails) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = (words.number, words.size, words.seconds, words.span, words.pace, words.share)
-    environment.filters |= {each.__name__: each for each in (*filters, words.moment, words.plain)}
-    return environment.get_template("page.html").render(
+    filters = (
+        *(words.number, words.size, words.seconds, words.span, words.pace),
+        *(words.moment, words.plain, words.reason),
+    )
+    environment.filters |= {each.__name__: each for each in filters}
+    pieces = environment.get_template("page.html").generate(
         title=tables.root.resolve().name,
         summary=summary,
         dominates=dominates,
+        steps=steps,
         palette=PALETTE,
         charts=[(name, Markup(chart)) for name, chart in svg(summary)],  # noqa: S704 - our own
-        sheet=list(_sheet(tables, summary, thumbnails)),
+        shown=len(thumbnails),
+        sheet=_sheet(tables, summary, thumbnails),
     )
+    return (piece.encode() for piece in pieces)
 
 
 def _sheet(tables: Tables, summary: Summary, thumbnails: Thumbnails) -> Iterator[Row]:
     """The classes in the order of the summary, and their clips in that of the table."""
-    found: defaultdict[Group, list[Picture]] = defaultdict(list)
+    found: defaultdict[Group, list[tuple[str, bytes]]] = defaultdict(list)
     clips = tables.stats.loc[list(thumbnails), list(IDENTITY)]
     for jpeg, split, label, key in zip(
         thumbnails.values(), *(clips[name] for name in IDENTITY), strict=True
     ):
-        found[Group(split, label)].append(Picture(key, _uri(jpeg)))
+        found[Group(split, label)].append((key, jpeg))
     for each in summary.classes:
         if pictures := found[Group(each.split, each.label)]:
-            yield Row(each, tuple(pictures))
+            yield Row(each, tuple(Picture(key, _uri(jpeg)) for key, jpeg in pictures))
 
 
 def _uri(jpeg: bytes) -> str:

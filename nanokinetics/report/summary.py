@@ -13,6 +13,7 @@ import pandas as pd
 from ..clip import ADOPTED, Group
 from ..config import GUEST_PER_HOUR, YOUTUBE
 from ..errors import Kind, Reason
+from ..estimate import paced
 from .figures import (
     Class,
     Counts,
@@ -25,25 +26,27 @@ from .figures import (
     Summary,
     Timeline,
     Volume,
+    Waited,
 )
 from .tables import IDENTITY, Tables
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
+STOPPED: Final = 3600.0
+"""Seconds without a clip in the making, or a wait, after which nothing was running."""
+
 SHORTEST_PAUSE: Final = 30.0
 PAUSE_GAPS: Final = 10.0
-"""A pause is a gap between two rows longer than both this many seconds and this many times the
-median gap. The tables do not say what it was: a refusal waited out, the hourly budget, or a run
-that had been stopped."""
+"""Where no table says when a run waited, a pause is guessed from a gap that is longer than both
+this many seconds and this many times the median gap between two rows."""
 
 SHORTEST_SPAN: Final = 10.0
 """The tables' times are whole seconds: over a span of fewer than these no pace is told."""
 
 POINTS: Final = 300
-BARS: Final = 48
-"""Points and bars of a chart, at most."""
+"""Points of a chart, at most."""
 
-FACTORS: Final = (1, 2, 5, 10, 100)
+FACTORS: Final = (2, 5, 10, 100)
 """How much larger the projected datasets are."""
 
 
@@ -52,10 +55,10 @@ def summarise(tables: Tables) -> Summary:
     stats, failed = tables.stats, tables.failed
     made_ids = pd.MultiIndex.from_frame(stats[IDENTITY])
     since = pd.MultiIndex.from_frame(failed[IDENTITY]).isin(made_ids)
-    failed = failed.assign(since=since, replaced=_replaced(failed))
+    failed = failed.assign(since=since, gone=_gone(failed))
     classes = _classes(tables, failed)
     run = stats[stats["source"] != ADOPTED]
-    timeline = _timeline(run, failed)
+    timeline = _timeline(tables, run, failed)
     total = _total(classes)
     return Summary(
         total=total,
@@ -70,14 +73,15 @@ def summarise(tables: Tables) -> Summary:
         volume=_volume(tables),
         timeline=timeline,
         projections=_projections(run, failed, total, timeline),
+        notes=tables.notes,
     )
 
 
 # -- clips
 
 
-def _replaced(failed: pd.DataFrame) -> pd.Series:
-    """Whether a failure is one that the next clip of the class stands in for."""
+def _gone(failed: pd.DataFrame) -> pd.Series:
+    """Whether a failure is one that the next clip of the class may stand in for."""
     known = {reason.value: reason.replaced for reason in Reason}
     return failed["reason"].map(lambda reason: known.get(reason, False)).astype(bool)
 
@@ -86,9 +90,9 @@ def _classes(tables: Tables, failed: pd.DataFrame) -> tuple[Class, ...]:
     """The classes of `run.json` in its order, then those that only the tables know."""
     unmade = failed[~failed["since"]]
     made = _by_group(tables.stats)
-    replaced = _by_group(unmade[unmade["replaced"]])
-    later = _by_group(unmade[~unmade["replaced"]])
-    groups = dict.fromkeys([*tables.quotas, *sorted({*made, *replaced, *later})])
+    gone = _by_group(unmade[unmade["gone"]])
+    later = _by_group(unmade[~unmade["gone"]])
+    groups = dict.fromkeys([*tables.quotas, *sorted({*made, *gone, *later})])
     return tuple(
         Class(
             split=group.split,
@@ -97,7 +101,7 @@ def _classes(tables: Tables, failed: pd.DataFrame) -> tuple[Class, ...]:
             counts=_counts(
                 tables.quotas.get(group, 0) if tables.quotas else None,
                 made[group],
-                replaced[group],
+                gone[group],
                 later[group],
             ),
         )
@@ -105,9 +109,9 @@ def _classes(tables: Tables, failed: pd.DataFrame) -> tuple[Class, ...]:
     )
 
 
-def _counts(wanted: int | None, made: int, replaced: int, later: int) -> Counts:
+def _counts(wanted: int | None, made: int, gone: int, later: int) -> Counts:
     missing = None if wanted is None else max(0, wanted - made)
-    return Counts(wanted, made, replaced, later, missing)
+    return Counts(wanted, made, gone, later, missing)
 
 
 def _by_group(frame: pd.DataFrame) -> Counter[Group]:
@@ -120,7 +124,7 @@ def _total(classes: Sequence[Class]) -> Counts:
     return Counts(
         wanted=sum(c.wanted or 0 for c in known) if known else None,
         made=sum(c.made for c in counts),
-        replaced=sum(c.replaced for c in counts),
+        gone=sum(c.gone for c in counts),
         later=sum(c.later for c in counts),
         missing=sum(c.missing or 0 for c in known) if known else None,
     )
@@ -146,7 +150,8 @@ def _failures(failed: pd.DataFrame) -> tuple[Failures, ...]:
 
 
 def _effort(run: pd.DataFrame) -> Effort | None:
-    download, trim = (run[name].to_numpy() for name in ("download_seconds", "trim_seconds"))
+    told = run[["download_seconds", "trim_seconds"]].dropna()
+    download, trim = (told[name].to_numpy() for name in told)
     both = float(download.sum() + trim.sum())
     if both <= 0:  # nothing was made, or the files were only copied
         return None
@@ -192,40 +197,68 @@ def _volume(tables: Tables) -> Volume:
 # -- time
 
 
-def _timeline(run: pd.DataFrame, failed: pd.DataFrame) -> Timeline | None:
-    made = np.sort(run["finished_at"].to_numpy())
-    lost = np.sort(failed["failed_at"].to_numpy())
-    rows = np.sort(np.concatenate([made, lost]))
-    if not len(rows):
-        return None
-    starts = run["finished_at"] - run["total_seconds"]
-    begin, end = float(min(rows[0], starts.min())) if len(run) else float(rows[0]), float(rows[-1])
-    gaps = np.diff(rows)
-    longer_than = max(SHORTEST_PAUSE, PAUSE_GAPS * float(np.median(gaps)) if len(gaps) else 0.0)
-    pauses = tuple(
-        Pause(float(rows[at]), float(rows[at + 1])) for at in np.flatnonzero(gaps > longer_than)
+def _timeline(tables: Tables, run: pd.DataFrame, failed: pd.DataFrame) -> Timeline | None:
+    made = run[run["finished_at"].notna()]
+    ends, took = made["finished_at"].to_numpy(), made["total_seconds"].fillna(0).to_numpy()
+    lost = failed["failed_at"].dropna().to_numpy()
+    waits = tables.waits.dropna() if tables.waits is not None else None
+    since, until = (
+        (waits["since"].to_numpy(), waits["until"].to_numpy())
+        if waits is not None
+        else (np.empty(0), np.empty(0))
     )
-    span = end - begin
-    working = span - sum(pause.length for pause in pauses)
+    begins, stops = np.concatenate([ends - took, lost, since]), np.concatenate([ends, lost, until])
+    if not len(begins):
+        return None
+    begin, end = float(begins.min()), float(stops.max())
+    rows = np.sort(np.concatenate([ends, lost]))
+    longer_than = STOPPED
+    if waits is None and len(rows) > 1:
+        usual = PAUSE_GAPS * float(np.median(np.diff(rows)))
+        longer_than = min(STOPPED, max(SHORTEST_PAUSE, usual))
+    pauses = tuple(gap for gap in _gaps(begins, stops) if gap.length > longer_than)
+    idle = sum(pause.length for pause in pauses) + _covered(since, until)
     points = np.unique(rows)
     points = points[np.linspace(0, len(points) - 1, min(POINTS, len(points))).astype(int)]
-    times = np.concatenate([[begin], points])
-    bars, edges = np.histogram(made, min(BARS, max(8, len(made) // 4)), (begin, end))
+    times = np.concatenate([[begin], points, [end]])
+    working = end - begin - idle
     return Timeline(
         begin=begin,
         end=end,
         working=working,
+        waits=None if waits is None else tuple(map(Pause, since, until, waits["why"])),
+        waited=() if waits is None else _waited(waits),
         pauses=pauses,
         longer_than=longer_than,
-        per_hour=_rate(3600.0 * len(made), span),
-        per_hour_working=_rate(3600.0 * len(made), working),
+        per_hour=_rate(3600.0 * len(made), working),
         fetched_per_second=_rate(float(run["downloaded_bytes"].sum()), working),
         times=tuple(times.tolist()),
-        made=tuple(np.searchsorted(made, times, "right").tolist()),
-        failed=tuple(np.searchsorted(lost, times, "right").tolist()),
-        bar=float(edges[1] - edges[0]),
-        bars=tuple(bars.tolist()),
+        made=tuple(np.searchsorted(np.sort(ends), times, "right").tolist()),
+        failed=tuple(np.searchsorted(np.sort(lost), times, "right").tolist()),
     )
+
+
+def _gaps(begins: Array, ends: Array) -> list[Pause]:
+    """The times that none of the intervals covers, between the first and the last of them."""
+    order = np.argsort(begins)
+    starts, ended = begins[order][1:], np.maximum.accumulate(ends[order])[:-1]
+    return [Pause(float(ended[at]), float(starts[at])) for at in np.flatnonzero(starts > ended)]
+
+
+def _covered(begins: Array, ends: Array) -> float:
+    """Seconds that the intervals cover; what several cover counts once."""
+    if not len(begins):
+        return 0.0
+    gaps = sum(gap.length for gap in _gaps(begins, ends))
+    return float(ends.max() - begins.min()) - gaps
+
+
+def _waited(waits: pd.DataFrame) -> tuple[Waited, ...]:
+    lengths = (waits["until"] - waits["since"]).groupby(waits["why"])
+    found = [
+        Waited(str(why), len(each), float(each.sum()), float(each.max())) for why, each in lengths
+    ]
+    return tuple(sorted(found, key=lambda waited: (-waited.total, waited.why)))
 
 
 def _rate(amount: float, seconds: float) -> float | None:
@@ -244,15 +277,20 @@ def _projections(
     def projection(factor: int) -> Projection:
         clips = factor * (total.wanted or total.made)
         share = clips / len(run)
-        seconds = share * timeline.span
-        hours = (math.ceil(share * asked) - 1) // GUEST_PER_HOUR
+        seconds = share * timeline.working
+        paced_seconds = paced(math.ceil(share * asked), seconds, GUEST_PER_HOUR)
         return Projection(
             factor=factor,
             clips=clips,
             seconds=seconds if is_told else None,
-            as_guest=max(seconds, 3600.0 * hours) if is_told and remote else None,
-            fetched=round(share * float(run["downloaded_bytes"].sum())),
-            kept=round(share * float(run["bytes"].sum())),
+            as_guest=paced_seconds if is_told and remote else None,
+            fetched=round(clips * _mean(run["downloaded_bytes"])),
+            kept=round(clips * _mean(run["bytes"])),
         )
 
     return tuple(map(projection, FACTORS))
+
+
+def _mean(values: pd.Series) -> float:
+    """Over the values that are there; 0 of none."""
+    return float(values.mean()) if values.notna().any() else 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISREG
@@ -17,7 +17,8 @@ import pandas as pd
 from ..clip import Group
 from ..config import LONGEST_DURATION
 from ..errors import InputError
-from ..layout import FAILED, RUN, SELECTION, STATS, Layout
+from ..layout import RUN, SELECTION, STATS, Layout
+from ..ledger import FAILED_COLUMNS, STATS_COLUMNS
 from ..plan import quotas_of, read_record
 
 IDENTITY: Final = ["split", "label", "key"]
@@ -31,8 +32,17 @@ NUMBERS: Final = {
 }
 """The columns that hold numbers, and the largest that can be meant."""
 
+TIMES: Final = frozenset({"finished_at", "failed_at", "since", "until"})
+
 STATS_USED: Final = (*IDENTITY, "path", "source", *NUMBERS, "finished_at")
 FAILED_USED: Final = (*IDENTITY, "reason", "kind", "message", "failed_at")
+WAITS_COLUMNS: Final = ("since", "until", "why")
+
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+class NotOurs(InputError):
+    """A file that has the name of a table of ours, and nothing else of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +51,9 @@ class Tables:
 
     stats, failed: the last row of each clip, in the order of the tables, with the columns of
         STATS_USED and FAILED_USED; sizes in bytes, durations in seconds, and times in seconds
-        since the epoch.
+        since the epoch. NaN is what a table does not say.
+    waits: every wait of the runs, with the columns of WAITS_COLUMNS; None without such a table.
+    notes: what of the tables could not be used, for people.
     quotas: clips wanted of each class, as `run.json` has it; empty without one.
     names: what labels that are codes stand for.
     sizes: bytes of each clip's file, in the order of `stats`; NaN where there is none.
@@ -50,6 +62,8 @@ class Tables:
     root: Path
     stats: pd.DataFrame
     failed: pd.DataFrame
+    waits: pd.DataFrame | None = None
+    notes: tuple[str, ...] = ()
     quotas: Mapping[Group, int] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     sizes: np.ndarray[Any, np.dtype[np.float64]] = field(default_factory=lambda: np.empty(0))
@@ -59,7 +73,7 @@ def read(dest: Path) -> Tables:
     """The tables of a built dataset, or of a `stats.csv` and what lies beside it.
 
     A last line that is still being written is left out. Raises InputError for what is neither, and
-    for damage, with file and line.
+    for torn rows, with file and line.
     """
     root, stats = (dest.parent, dest) if dest.is_file() else (dest, dest / STATS)
     layout = Layout(root)
@@ -72,11 +86,16 @@ def read(dest: Path) -> Tables:
         )
     record = (read_record(layout) if layout.run.exists() else None) or {}
     names = record.get("names")
-    made = _table(stats, STATS_USED, "finished_at")
+    made, notes = _table(stats, STATS_USED, IDENTITY, STATS_COLUMNS)
+    made = made.drop_duplicates(IDENTITY, keep="last", ignore_index=True)
+    failed, more = _failed(layout.failed)
+    waits, most = _waits(layout.waits)
     return Tables(
         root=root,
         stats=made,
-        failed=_table(root / FAILED, FAILED_USED, "failed_at"),
+        failed=failed.drop_duplicates(IDENTITY, keep="last", ignore_index=True),
+        waits=waits,
+        notes=(*notes, *more, *most),
         quotas=_quotas(record, layout.run),
         names=names if isinstance(names, dict) else {},
         sizes=np.array([_size(root, path) for path in made["path"].tolist()], dtype=np.float64),
@@ -92,38 +111,101 @@ def _quotas(record: Mapping[str, Any], path: Path) -> dict[Group, int]:
         raise InputError(f"{path}: its n and classes do not fit together; restore it") from None
 
 
-def _table(path: Path, columns: tuple[str, ...], at: str) -> pd.DataFrame:
-    data = path.read_bytes() if path.exists() else b""
-    whole = data[: data.rfind(b"\n") + 1] or data or ",".join(columns).encode()
+def _table(
+    path: Path, used: Sequence[str], needed: Sequence[str], ours: Sequence[str]
+) -> tuple[pd.DataFrame, list[str]]:
+    """The used columns of a table, and notes on what could not be used.
+
+    A table of ours may be growing: its last line counts once it has ended. Numbers and times that
+    cannot be read are NaN. Raises NotOurs for what is no such table, InputError for torn rows.
+    """
+    text, data = "", path.read_bytes() if path.exists() else b""
     try:
-        header = next(csv.reader([whole.partition(b"\n")[0].decode()]))
-        if missing := [name for name in columns if name not in header]:
-            raise InputError(f"{path}: not a table of ours, without a column '{missing[0]}'")
-        frame = pd.read_csv(
-            io.BytesIO(whole), dtype=str, na_filter=False, usecols=list(columns), index_col=False
+        text = data.decode("utf-8-sig")
+        header = next(csv.reader(io.StringIO(text, newline="")), [])
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise NotOurs(f"{path}: not a table of ours: {error}") from None
+    if tuple(header) == tuple(ours):
+        text = text[: text.rfind("\n") + 1]
+    elif missing := [name for name in needed if name not in header and data]:
+        raise NotOurs(f"{path}: not a table of ours, without a column '{missing[0]}'")
+    there = [name for name in used if name in header]
+    lines, columns = _columns(path, text, header, there)
+    frame = pd.DataFrame(dict(zip(there, columns, strict=True)), dtype=str)
+    frame = frame.reindex(columns=list(used), fill_value="")
+    left_out: list[tuple[int, str]] = []
+    for name in used:
+        if name in NUMBERS or name in TIMES:
+            frame[name], good = _number(frame[name], name)
+            if name in there:
+                bad = np.flatnonzero(~good)
+                left_out += [(lines[row], f"{name} '{columns[there.index(name)][row]}'")
+                             for row in bad]  # fmt: skip
+    notes = []
+    if header and len(there) < len(used):
+        notes.append(
+            f"{path.name}: without {', '.join(name for name in used if name not in there)}"
         )
-    except (ValueError, csv.Error) as error:  # pandas' own errors are ValueErrors too
-        raise InputError(f"{path}: not a table of ours: {' '.join(str(error).split())}") from None
-    for name in columns:
-        if name in NUMBERS:
-            found = pd.to_numeric(frame[name], errors="coerce")
-            good = found.between(0, NUMBERS[name])
-            _check(path, frame[name], good, f"is no number from 0 to {NUMBERS[name]:g}")
-            frame[name] = found.astype(np.float64)
-    times = pd.to_datetime(frame[at], format="ISO8601", utc=True, errors="coerce")
-    _check(path, frame[at], times.notna(), "is no time as ISO 8601 has it")
-    frame[at] = (times - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
-    return frame.drop_duplicates(IDENTITY, keep="last", ignore_index=True)
+    if left_out:
+        line, what = min(left_out)
+        notes.append(
+            f"{path.name}: {len(left_out):,} numbers or times that cannot be read were left out "
+            f"(the first: line {line}, {what})"
+        )
+    return frame, notes
 
 
-def _check(path: Path, texts: pd.Series, good: pd.Series, why: str) -> None:
-    """Raises InputError naming the first line whose text is not good."""
-    if not good.all():
-        row = int(np.flatnonzero(~good.to_numpy())[0])
-        raise InputError(
-            f"{path}, line {row + 2}: {texts.name} '{texts.iloc[row]}' {why}; "
-            "mend or remove the line"
-        )
+def _columns(
+    path: Path, text: str, header: Sequence[str], names: Sequence[str]
+) -> tuple[list[int], list[list[str]]]:
+    """The line of each row, and the named columns. Raises InputError for a row that is torn."""
+    places = [header.index(name) for name in names]
+    lines: list[int] = []
+    columns: list[list[str]] = [[] for _ in names]
+    reader = csv.reader(io.StringIO(text, newline=""))
+    try:
+        next(reader, None)
+        for row in filter(None, reader):
+            if len(row) != len(header):
+                why = f"{len(row)} values under {len(header)} columns; mend or remove the line"
+                raise InputError(f"{path}, line {reader.line_num}: {why}")
+            lines.append(reader.line_num)
+            for column, place in zip(columns, places, strict=True):
+                column.append(row[place])
+    except csv.Error as error:
+        raise InputError(f"{path}, line {reader.line_num}: not a table of ours: {error}") from None
+    return lines, columns
+
+
+def _number(texts: pd.Series, name: str) -> tuple[pd.Series, Bools]:
+    """Texts as numbers, times in seconds since the epoch; and which of them could be read."""
+    if name in TIMES:
+        times = pd.to_datetime(texts, format="ISO8601", utc=True, errors="coerce")
+        found = (times - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
+    else:
+        found = pd.to_numeric(texts, errors="coerce").astype(np.float64)
+        found = found.where(found.between(0, NUMBERS[name]))
+    return found, found.notna().to_numpy()
+
+
+def _failed(path: Path) -> tuple[pd.DataFrame, list[str]]:
+    """`failed.csv`; what has the name alone is left out."""
+    try:
+        return _table(path, FAILED_USED, FAILED_USED, FAILED_COLUMNS)
+    except NotOurs as error:
+        nothing = pd.DataFrame(columns=list(FAILED_USED), dtype=str)
+        return nothing.astype({"failed_at": np.float64}), [f"{error}; left out"]
+
+
+def _waits(path: Path) -> tuple[pd.DataFrame | None, list[str]]:
+    """`waits.csv`, without waits that end before they begin; None where there is none of ours."""
+    if not path.exists():
+        return None, []
+    try:
+        waits, notes = _table(path, WAITS_COLUMNS, WAITS_COLUMNS, WAITS_COLUMNS)
+    except NotOurs as error:
+        return None, [f"{error}; left out"]
+    return waits[waits["until"] >= waits["since"]], notes
 
 
 def is_inside(path: str) -> bool:

@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from .figures import Class, Counts, Effort, Summary, Timeline
-from .words import moment, number, pace, plain, seconds, share, size, span
+from .figures import Class, Counts, Effort, Seconds, Summary, Timeline
+from .words import moment, number, pace, plain, reason, seconds, share, size, span
 
 CLASSES: Final = 30
 """Lines for classes, at most: of more those that miss most are shown."""
 
-HEADS: Final = ("made", "wanted", "missing", "replaced", "later")
+HEADS: Final = ("made", "wanted", "missing", "gone", "later")
 
 
 def lines(summary: Summary) -> Iterator[str]:
     """The report, line by line, free of control characters."""
     total = summary.total
     wanted = "" if total.wanted is None else f" of {total.wanted:,} wanted"
-    yield f"{total.made:,} clips{wanted}; {total.replaced:,} replaced, {total.later:,} for later"
-    yield from _gone(summary)
+    yield f"{total.made:,} clips{wanted}; {total.gone:,} gone, {total.later:,} for later"
+    yield from _lacking(summary)
+    yield from map(plain, summary.notes)
     yield ""
     yield from _counts(summary)
     if summary.failures:
@@ -38,10 +39,10 @@ def lines(summary: Summary) -> Iterator[str]:
         yield from _projections(summary)
 
 
-def _gone(summary: Summary) -> Iterator[str]:
-    gone = summary.total.made - summary.volume.files
-    if 0 < gone < summary.total.made:
-        yield f"{gone:,} of them have no file here; the command that built them makes them again"
+def _lacking(summary: Summary) -> Iterator[str]:
+    lacking = summary.total.made - summary.volume.files
+    if 0 < lacking < summary.total.made:
+        yield f"{lacking:,} of them have no file here; the command that built them makes them again"
     if summary.adopted:
         yield f"{summary.adopted:,} were adopted: found whole, so nothing is known of their making"
 
@@ -61,11 +62,11 @@ def _counts(summary: Summary) -> Iterator[str]:
 
 
 def _need(each: Class) -> tuple[int, int, int]:
-    return -(each.counts.missing or 0), -each.counts.later, -each.counts.replaced
+    return -(each.counts.missing or 0), -each.counts.later, -each.counts.gone
 
 
 def _row(counts: Counts) -> tuple[str, ...]:
-    found = (counts.made, counts.wanted, counts.missing, counts.replaced, counts.later)
+    found = (counts.made, counts.wanted, counts.missing, counts.gone, counts.later)
     return tuple(map(number, found))
 
 
@@ -84,56 +85,83 @@ def _failures(summary: Summary) -> Iterator[str]:
 
 def _effort(effort: Effort) -> Iterator[str]:
     rows = []
-    for name, taken in (("download", effort.download), ("trim", effort.trim)):
+    for name, taken in steps(effort):
         for spread, of in ((taken.full, "all"), (taken.within_iqr, "within the quartiles")):
             figures = map(seconds, (spread.mean, spread.median, spread.maximum))
             rows.append((*figures, number(spread.clips), f"{name}, {of}"))
     yield from _table(("mean", "median", "max", "clips", "seconds a clip"), rows, left=1)
-    yield f"{share(effort.fetching)} of the seconds went into fetching: {dominates(effort)}"
+    if effort.fetching:
+        yield dominates(effort)
+
+
+def steps(effort: Effort) -> list[tuple[str, Seconds]]:
+    """What took time; of local files ffmpeg alone."""
+    fetching = [("fetching", effort.download)] if effort.fetching else []
+    return [*fetching, ("ffmpeg", effort.trim)]
 
 
 def dominates(effort: Effort) -> str:
-    return "fetching dominates" if effort.fetching > 0.5 else "ffmpeg dominates"
+    """What most of the time went into, no further than two clocks can tell."""
+    more = "fetching" if effort.fetching > 0.5 else "ffmpeg"
+    return (
+        f"{share(effort.fetching)} of the time went into finding videos and waiting for them, "
+        f"{share(1 - effort.fetching)} into ffmpeg's computing: {more} dominates"
+    )
 
 
 def _volume(summary: Summary) -> Iterator[str]:
     volume = summary.volume
-    yield (
-        f"fetched {size(volume.fetched)} for {size(volume.kept)} of clips "
-        f"({span(volume.footage)} of video)"
-    )
+    if volume.fetched:
+        yield f"fetched {size(volume.fetched)} for {size(volume.kept)} of clips"
     if volume.files:
         yield f"on the disk {volume.files:,} clips, {size(volume.on_disk)}"
     else:
         yield "the clips themselves are not here"
+    if volume.footage:
+        yield f"{span(volume.footage)} of video"
 
 
 def _timeline(time: Timeline) -> Iterator[str]:
-    yield f"from {moment(time.begin)} to {moment(time.end)} UTC: {span(time.span)}"
+    yield f"from {moment(time.begin)} to {moment(time.end)} UTC: {worked(time)}"
     fetched = f", {size(time.fetched_per_second)}/s fetched" if time.fetched_per_second else ""
     if time.per_hour is not None:
-        yield f"{pace(time.per_hour)} clips an hour{fetched}"
+        yield f"{pace(time.per_hour)} clips an hour of work{fetched}"
     if time.pauses:
         lost = sum(pause.length for pause in time.pauses)
+        plural = "pause" if len(time.pauses) == 1 else "pauses"
         yield (
-            f"{len(time.pauses):,} pauses of more than {span(time.longer_than)}, "
-            f"{span(lost)} in all; without them {pace(time.per_hour_working)} clips an hour"
+            f"{len(time.pauses):,} {plural} of more than {span(time.longer_than)} without work, "
+            f"{span(lost)} in all"
         )
+    if time.waited:
+        yield ""
+        rows = [
+            (number(each.times), span(each.total), span(each.longest), plain(reason(each.why)))
+            for each in time.waited
+        ]
+        yield from _table(("times", "in all", "longest", "waited for"), rows, left=1)
+
+
+def worked(time: Timeline) -> str:
+    """How long it took, as a headline."""
+    idle = span(time.working) != span(time.span)
+    return f"worked {span(time.working)} over {span(time.span)}" if idle else span(time.span)
 
 
 def _projections(summary: Summary) -> Iterator[str]:
+    fetched = summary.volume.fetched
+    heads = ("if n were", "clips", "of work", *(("as a guest", "fetched") if fetched else ()))
     rows = [
         (
             f"{p.factor} x",
             number(p.clips),
             span(p.seconds),
-            span(p.as_guest),
-            size(p.fetched),
-            size(p.kept),
+            *((span(p.as_guest), size(p.fetched)) if fetched else ()),
+            *((size(p.kept),) if p.kept else ("-",)),
         )
         for p in summary.projections
     ]
-    yield from _table(("if n were", "clips", "as so far", "as a guest", "fetched", "disk"), rows)
+    yield from _table((*heads, "disk"), rows)
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], left: int = 0) -> Iterator[str]:

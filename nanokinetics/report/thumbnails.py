@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,9 @@ from ..pool import held
 from .frames import is_image, thumbnail
 from .tables import Tables
 
+SHOWN: Final = 1000
+"""Clips that are shown unless told otherwise: a page of more is too large to be opened or sent."""
+
 Thumbnails = Mapping[int, bytes]
 """JPEGs, by the row of the clip in `Tables.stats`; empty where none could be made."""
 
@@ -25,7 +29,8 @@ Thumbnails = Mapping[int, bytes]
 def of(
     tables: Tables, most: int | None = None, program: str | None = None, *, quiet: bool = True
 ) -> Thumbnails:
-    """Pictures of the clips whose files are there: of all, or of the first `most` of each class.
+    """Pictures of the clips whose files are there, of the first `most` of each class; by default
+    of all up to SHOWN, and of more as many of each class as that lets be shown.
 
     Only lines of `stats.csv` that stay within the dataset's folder are followed. Starts worker
     processes. Raises EnvironmentFault when there are videos and no ffmpeg.
@@ -35,7 +40,7 @@ def of(
         return {}
     jobs = [
         (tables.root / path, duration / 2)
-        for path, duration in zip(rows["path"], rows["duration"], strict=True)
+        for path, duration in zip(rows["path"], rows["duration"].fillna(0), strict=True)
     ]
     ffmpeg = find_ffmpeg(program) if not all(is_image(path) for path, _ in jobs) else None
     processes = min(os.cpu_count() or 1, len(jobs))
@@ -57,5 +62,9 @@ def of(
 
 def _rows(tables: Tables, most: int | None) -> pd.DataFrame:
     there: pd.DataFrame = tables.stats[~np.isnan(tables.sizes)]
-    places = there.groupby(["split", "label"]).cumcount()
-    return there if most is None else there[places < most]
+    groups = there.groupby(["split", "label"])
+    if most is None:
+        if len(there) <= SHOWN:
+            return there
+        most = max(1, SHOWN // groups.ngroups)
+    return there[groups.cumcount() < most]

@@ -23,6 +23,20 @@ def number(value: int | None) -> str:
     return "-" if value is None else f"{value:,}"
 
 
+def reason(value: str) -> str:
+    """A reason of a table as it is said to a person."""
+    return value.replace("_", " ")
+
+
+def name_and_window(key: str) -> tuple[str, str]:
+    """A clip's key in two parts that make it up: the video, and the window where it has one."""
+    found = _WINDOW.fullmatch(key)
+    return (found[1], found[2]) if found else (key, "")
+
+
+_WINDOW: Final = re.compile(r"(.+)(_\d{6,}_\d{6,})", re.DOTALL)
+
+
 def size(count: float) -> str:
     """Bytes, in decimal units."""
     for unit, places in (("B", 0), ("kB", 1), ("MB", 1), ("GB", 1)):
