@@ -11,6 +11,7 @@ import io
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import itemgetter
@@ -79,7 +80,6 @@ class Ledger:
         self._layout = layout
         self._stats = _Table(layout.stats, STATS_COLUMNS)
         self._failed = _Table(layout.failed, FAILED_COLUMNS)
-        self._waits: _Table | None = None
 
     def made(self, made: Made, at: float) -> None:
         """Append the row of a finished clip, whose file has its name by now."""
@@ -124,9 +124,8 @@ class Ledger:
 
         Not needed to go on; it is kept for people, who cannot tell a refusal from a slow night.
         """
-        if self._waits is None:
-            self._waits = _Table(self._layout.waits, WAITS_COLUMNS)
-        self._waits.append({"since": utc(since), "until": utc(until), "why": why})
+        with closing(_Table(self._layout.waits, WAITS_COLUMNS)) as table:
+            table.append({"since": utc(since), "until": utc(until), "why": why})
 
     def standing(self) -> Standing:
         """What the tables and the files on the disk say has become of every clip so far."""
@@ -170,8 +169,6 @@ class Ledger:
     def close(self) -> None:
         self._stats.close()
         self._failed.close()
-        if self._waits is not None:
-            self._waits.close()
 
 
 def _about(clip: Clip) -> dict[str, str]:
