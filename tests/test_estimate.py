@@ -19,6 +19,9 @@ from nanokinetics.estimate import MEASURED, Estimate, of_run, of_youtube, paced
 
 FORMS = (("progressive",), ("fragmented",), ("webm",))
 LABELS = ("hurling (sport)", "massaging person's head")
+RATE = 300_000.0
+"""Bytes a second of each connection."""
+
 WITHIN = 0.2
 """How far an estimate may be from what it turns out to be."""
 
@@ -42,7 +45,8 @@ def built(films, tmp_path_factory):
             if rank < len(group):
                 gone = group[rank].youtube_id
                 videos[gone] = replace(videos[gone], failure="private")
-    with DemoSite(Scenario(videos), cache=films) as site:
+    # At the pace of a line, as what runs on until ffmpeg hangs up would otherwise depend on the load.
+    with DemoSite(Scenario(videos, rate=RATE), cache=films) as site:
         folder = tmp_path_factory.mktemp("estimate")
         small = Bench(folder, site, rows(12), 3, *FAST)
         assert small.run().code == 0
