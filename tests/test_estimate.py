@@ -45,7 +45,7 @@ def built(films, tmp_path_factory):
             if rank < len(group):
                 gone = group[rank].youtube_id
                 videos[gone] = replace(videos[gone], failure="private")
-    # At the pace of a line, as what runs on until ffmpeg hangs up would otherwise depend on the load.
+    # At the pace of a line: else what runs on until ffmpeg hangs up depends on the load.
     with DemoSite(Scenario(videos, rate=RATE), cache=films) as site:
         folder = tmp_path_factory.mktemp("estimate")
         small = Bench(folder, site, rows(12), 3, *FAST)
