@@ -3,6 +3,9 @@
 Every worker has a pipe of its own and at most one job in hand, so a worker that is killed can
 neither block the others nor leave a doubt about what it was doing. Nothing is decided here about
 what an outcome means.
+
+On Linux workers are forked from a process that has imported what they need, once for all of them
+(`preload`); elsewhere each of them is started afresh.
 """
 
 from __future__ import annotations
@@ -17,15 +20,18 @@ import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from multiprocessing import resource_tracker
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
 from typing import Any, Final
 
+from . import fetch
 from .clip import Clip, Job, Outcome
 from .media import die_with_parent, exit_now
 from .placer import Placer, PlacerConfig
 from .worker import Worker, WorkerConfig
+
+_FORKS: Final = sys.platform == "linux"
 
 GRACE: Final = 2.0
 """Seconds that workers get to end by themselves before they are killed."""
@@ -84,7 +90,7 @@ class _Note(Enum):
 class _Member:
     """The parent's view of one worker process."""
 
-    process: SpawnProcess
+    process: BaseProcess
     pipe: Connection
     ready: bool = False
     job: Job | None = None
@@ -98,7 +104,7 @@ class Pool:
     def __init__(self, config: WorkerConfig | PlacerConfig, size: int) -> None:
         self._config = config
         self.size = size
-        self._context = multiprocessing.get_context("spawn")
+        self._context = multiprocessing.get_context("forkserver" if _FORKS else "spawn")
         self._members: list[_Member] = []
 
     @property
@@ -153,19 +159,24 @@ class Pool:
         self._members.clear()
 
     def _start(self) -> _Member:
+        prepare(local=isinstance(self._config, PlacerConfig))
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(
-            target=work_for, args=(theirs, self._config), name="nanokinetics-worker", daemon=True
-        )
-        if sys.platform != "win32":
-            # Python starts this helper with the first process, and lets the held signals go then.
-            resource_tracker.ensure_running()
-        with held(signal.SIGINT, signal.SIGTERM):
-            process.start()
+        try:
+            process = self._started(theirs)
+        except (OSError, EOFError):  # what it was to be forked from has ended at this very moment
+            process = self._started(theirs)
         theirs.close()
         member = _Member(process, ours)
         self._members.append(member)
         return member
+
+    def _started(self, pipe: Connection) -> BaseProcess:
+        process = self._context.Process(
+            target=work_for, args=(pipe, self._config), name="nanokinetics-worker", daemon=True
+        )
+        with held(signal.SIGINT, signal.SIGTERM):
+            process.start()
+        return process
 
     def _hear(self, member: _Member) -> Iterator[Event]:
         try:
@@ -199,6 +210,33 @@ class Pool:
             yield NeverStarted(why, log)
         if member.job:
             yield Died(member.job, tuple(member.left or ()), why, log)
+
+
+def prepare(*, local: bool) -> None:
+    """Begin to import what workers need, in the process that they will be forked from.
+
+    That takes about as long as pandas does here: whoever calls this before, waits for one of them.
+    local: the workers' videos lie on this machine.
+    """
+    if sys.platform == "win32":
+        return
+    # Python starts this helper with the first process, and lets the held signals go then.
+    resource_tracker.ensure_running()
+    if _FORKS:
+        needed = [f"{__package__}.preload", *([] if local else [fetch.YOUTUBE_MODULE])]
+        forkserver.set_forkserver_preload(needed)
+        with held(signal.SIGINT, signal.SIGTERM):
+            forkserver.ensure_running()
+
+
+def dismiss() -> None:
+    """End the process that workers were forked from, which no Pool needs any more, and wait for it.
+
+    So its processor time, and that of all workers, is counted to this process. For a program that
+    starts no other processes in this way; without it the process ends with the program.
+    """
+    if _FORKS:
+        forkserver._forkserver._stop()  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _cause(exit_code: int | None) -> str:

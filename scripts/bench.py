@@ -243,7 +243,7 @@ class Bench:
         inputs = [part for stream in streams for part in (*span, "-i", str(stream.path))]
         video = VideoConfig()
         threads = max(1, (os.cpu_count() or 1) // self._options.workers)  # as the build does
-        encoder = ["-c:v", "libx264", "-preset", video.preset, "-crf", str(video.crf)]
+        encoder = ["-c:v", "libx264", "-preset", video.x264_preset, "-crf", str(video.crf)]
         encoder += ["-threads", str(threads), "-c:a", "aac", "-b:a", "128k"]
         encoder += ["-movflags", "+faststart"]
         target = str(dest / f"{window.key}.mp4")

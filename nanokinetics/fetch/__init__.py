@@ -8,11 +8,15 @@ and one line in `open_fetcher`.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from ..clip import Source
 from ..config import NetworkConfig
 from ..errors import Failure
+
+
+YOUTUBE_MODULE: Final = f"{__name__}.youtube"
+"""What takes long to import: yt-dlp."""
 
 
 class Fetcher(Protocol):
