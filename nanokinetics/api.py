@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import importlib.util
 import itertools
 import os
 import platform
@@ -13,20 +12,17 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 from tenacity.wait import wait_none
 
-from . import indexes, manifest, presets, sampling
-from .annotations import Annotations, local
-from .annotations import read as read_annotations
-from .annotations.candidates import normalised_split
-from .clip import LOCATION, ClipId, Group
-from .config import COPY, HARDLINK, LOCAL, SYMLINK, TRANSCODE, VIDEO, BuildConfig, SampleConfig
+from . import indexes
+from .clip import ClipId, Group
+from .config import COPY, HARDLINK, LOCAL, SYMLINK, TRANSCODE, YOUTUBE, BuildConfig, SampleConfig
 from .engine import Clock, Engine
 from .errors import EnvironmentFault, ExitCode, InputError, Reason
 from .failed_logs import FailedLogs
@@ -34,18 +30,20 @@ from .fetch import check_network
 from .files import Home, clear_leftovers
 from .indexes.contents import contents
 from .layout import Layout
-from .ledger import Ledger, Standing, epoch, utc
-from .manifest import Manifest
+from .ledger import Ledger, Standing
 from .media import Ffmpeg, find_ffmpeg
 from .pacing import HOUR, Pacer, PacingPolicy
 from .placer import FLUSHED_AT_ONCE, PlacerConfig
-from .plan import Plan, located, make_plan, read_record, request_of, same_again
-from .pool import Pool, held
+from .plan import Plan, read_record, request_of, same_again
+from .pool import Pool, apart, held, prepare
 from .progress import Reporter, Silent
 from .quotas import Quotas
-from .scan import IMAGES, VIDEOS, Scan, save, scan
-from .selection import Selection
+from .ranking import Ranking, warnings
+from .scan import Scan, save, scan
 from .worker import WorkerConfig
+
+if TYPE_CHECKING:
+    from .selection import Selection
 
 
 @dataclass(frozen=True)
@@ -82,10 +80,16 @@ def sample(dataset: str, *, reporter: Reporter | None = None, **options: Any) ->
 
     Raises InputError for anything that cannot be used.
     """
+    from . import choice
+
     config = SampleConfig(dataset=dataset, **options)
+    reporter = reporter or Silent()
     with _no_collector():
         source = scan(config.src) if config.src else None
-        return _choose(config, source, _origin(config), reporter or Silent())[1]
+        origin = choice.origin_of(config) if config.from_ else None
+        selection = choice.choose(config, source, origin, reporter).selection
+    _warn(selection, reporter)
+    return selection
 
 
 def build(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> BuildResult:
@@ -99,18 +103,22 @@ def build(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> 
     was finished by then is kept, and the same call goes on.
     """
     config = BuildConfig(dataset=dataset, **options)
-    check_network(config.source or "", config.network)
     reporter = reporter or Silent()
-    origin = _origin(config)
-    if origin:  # encode as was done there, unless told otherwise
-        made_with = {name: origin.record[name] for name in VIDEO if getattr(config, name) is None}
-        as_there = TRANSCODE if origin.record.get("place") == TRANSCODE else COPY
-        config = replace(config, **made_with, place=config.place or as_there)
+    origin = None
+    if config.from_:
+        from . import choice
+
+        origin = choice.origin_of(config)
+        config = choice.made_alike(config, origin)
     layout = Layout(config.dest)
     lock = FileLock(layout.lock, timeout=0)
     try:
-        with ExitStack() as held_open, ThreadPoolExecutor(1) as aside:
-            looking = aside.submit(find_ffmpeg, config.ffmpeg)  # takes half a second
+        with ExitStack() as held_open, ThreadPoolExecutor(2) as aside:
+            looking = aside.submit(find_ffmpeg, config.ffmpeg)
+            checking = None
+            if config.source == YOUTUBE and (config.cookies or config.yt_dlp_args):
+                prepare(local=False)
+                checking = aside.submit(apart, check_network, YOUTUBE, config.network)
             if read_record(layout):  # refuses somebody else's folder before a lock is put into it
                 held_open.enter_context(lock)
             with _no_collector():
@@ -118,19 +126,22 @@ def build(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> 
                 request = request_of(config, version("nanokinetics"))
                 plan = same_again(request, layout)
                 if plan is None:
-                    found, selection = _choose(config, source, origin, reporter)
-            if plan is None:
-                layout = Layout(config.dest, found.class_dirs)
-                if source:
-                    _check_source(config, source, found)
-            else:
-                _warn(plan.selection, reporter)
+                    # Side by side: workers import yt-dlp, and this process pandas, which a run that
+                    # only goes on has no need of.
+                    prepare(local=config.source == LOCAL)
+                    from . import choice
+
+                    chosen = choice.choose(config, source, origin, reporter)
+                    if source:
+                        choice.check_source(config, source, chosen.annotations)
+                    layout = Layout(config.dest, chosen.annotations.class_dirs)
+            _warn(plan.selection if plan else chosen.selection, reporter)
             ffmpeg = looking.result()
+            if checking:
+                checking.result()
             _make_folder(config.dest)
             held_open.enter_context(lock)
-            if plan is None:
-                chosen = origin.origin(replacements=config.allow_replacements) if origin else None
-                plan = make_plan(config, found, selection, layout, chosen, request)
+            plan = plan or chosen.plan(config, layout, request)
             if source:
                 save(source, layout.source_index)
             return _build(config, plan, layout, ffmpeg, source, reporter)
@@ -152,119 +163,16 @@ def _scan(config: BuildConfig, layout: Layout) -> Scan | None:
     return source
 
 
+def _warn(ranking: Ranking, reporter: Reporter) -> None:
+    for warning in warnings(ranking):
+        reporter.say(f"warning: {warning}")
+
+
 def _make_folder(dest: Path) -> None:
     try:
         dest.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
         raise InputError(f"{dest} is a file; name a folder with --dest") from None
-
-
-def _origin(config: SampleConfig) -> Manifest | None:
-    """What `from_` names. Raises InputError where it is of another dataset."""
-    if config.from_ is None:
-        return None
-    origin = manifest.read(config.from_)
-    if origin.record["dataset"] != config.dataset:
-        raise InputError(
-            f"{config.from_} is a subset of {origin.record['dataset']}, not of {config.dataset}"
-        )
-    if not origin.ids:
-        raise InputError(f"{config.from_} holds no clip yet; run its build, or name another --from")
-    return origin
-
-
-def _choose(
-    config: SampleConfig, source: Scan | None, origin: Manifest | None, reporter: Reporter
-) -> tuple[Annotations, Selection]:
-    if origin is not None:
-        return _listed(config, source, origin)
-    config = _with_preset(config)
-    found = _annotations(config, source)
-    for row in found.bad_rows:
-        reporter.say(f"left out: {row}")
-    n = config.n or 0  # the config sees to it that there is one
-    selection = sampling.select(
-        found.frame,
-        splits=None if config.splits is None else [_split(s) for s in config.splits],
-        n=_by_split(n) if isinstance(n, Mapping) else n,
-        classes=config.classes,
-        num_classes=config.num_classes,
-        seed=str(config.seed),
-        names=found.names,
-    )
-    _warn(selection, reporter)
-    return found, selection
-
-
-def _warn(selection: Selection, reporter: Reporter) -> None:
-    for warning in sampling.warnings(selection):
-        reporter.say(f"warning: {warning}")
-
-
-def _listed(
-    config: SampleConfig, source: Scan | None, origin: Manifest
-) -> tuple[Annotations, Selection]:
-    """The clips that `from_` names, and where those of a local source lie."""
-    selection = origin.selection(replacements=config.allow_replacements)
-    digests = origin.record["annotations"]
-    if source is None:
-        return Annotations(selection.frame, digests), selection
-    if config.dataset == "kinetics":
-        found = Annotations(local.locate(selection.frame, source, VIDEOS), digests)
-    else:
-        found = replace(_annotations(config, source), digests=digests)
-    return found, located(selection, found.frame)
-
-
-def _with_preset(config: SampleConfig) -> SampleConfig:
-    """The choice that the preset stands for; what else was asked stays."""
-    if config.preset is None:
-        return config
-    preset = presets.read(config.preset)
-    if preset.dataset not in (None, config.dataset):
-        raise InputError(f"--preset {preset.name} is for {preset.dataset}, not {config.dataset}")
-    n = config.n or preset.n
-    if n is None:
-        raise InputError(f"--preset {preset.name} names classes only; add --n N, clips of each")
-    return replace(config, preset=None, n=n, classes=preset.classes, num_classes=preset.num_classes)
-
-
-def _annotations(config: SampleConfig, source: Scan | None) -> Annotations:
-    return read_annotations(
-        config.dataset,
-        config.annotations,
-        found=source,
-        class_names=config.class_names,
-        listing=config.listing,
-        skip_bad_rows=config.skip_bad_rows,
-    )
-
-
-def _check_source(config: SampleConfig, source: Scan, found: Annotations) -> None:
-    """Raises InputError for a source that holds nothing of what is wanted, as a wrong folder does,
-    and EnvironmentFault when there are images and nothing to open them with."""
-    if not source.streams and not (found.frame[LOCATION[0]] != "").any():
-        raise InputError(f"--src {config.src}: holds none of the files that the annotations name")
-    endings = tuple({*IMAGES, *map(str.upper, IMAGES)})
-    names = itertools.chain(source.files, (member.name for member in source.members))
-    if any(name.endswith(endings) for name in names) and importlib.util.find_spec("PIL") is None:
-        raise EnvironmentFault(
-            "images are opened with Pillow, which is not here; pip install 'nanokinetics[images]'"
-        )
-
-
-def _by_split(n: Mapping[str, int]) -> dict[str, int]:
-    named = {_split(text): count for text, count in n.items()}
-    if len(named) < len(n):
-        raise InputError(f"--n names a split twice: {', '.join(n)}")
-    return named
-
-
-def _split(text: str) -> str:
-    split = normalised_split(text)
-    if split is None:
-        raise InputError(f"'{text}' is no split; there are train, val and test")
-    return split
 
 
 def _build(
@@ -283,7 +191,9 @@ def _build(
     clear_leftovers(*layout.index_folders)
     with closing(Ledger(layout)) as ledger:
         with _no_collector():
-            standing = ledger.standing()  # damage is found before anything is written
+            standing = ledger.standing(
+                clock.wall() - HOUR
+            )  # damage is found before anything is written
             plan.save(layout, _versions(ffmpeg))
             quotas = Quotas(
                 plan.selection,
@@ -420,10 +330,8 @@ def _pacer(config: BuildConfig, standing: Standing, clock: Clock) -> Pacer:
     policy = PacingPolicy.exponential(
         config.block_wait, per_hour=config.per_hour, max_wait=config.patience
     )
-    an_hour_ago = utc(wall - HOUR)  # as text it compares like the time it stands for
-    recent = (epoch(at) for at in standing.asked if at >= an_hour_ago)
     # A row from the future, after the clock was set back, counts as of now.
-    return Pacer(policy, (now - max(0.0, wall - at) for at in recent))
+    return Pacer(policy, (now - max(0.0, wall - at) for at in standing.asked))
 
 
 def _versions(ffmpeg: Ffmpeg) -> dict[str, str]:

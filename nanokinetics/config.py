@@ -45,11 +45,6 @@ LONGEST_DURATION: Final = 3652 * 86400.0
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-def source_of(dataset: str, source: str | None) -> str:
-    """Where the clips of a dataset are, unless that is said."""
-    return source or (YOUTUBE if dataset == "kinetics" else LOCAL)
-
-
 def parse_duration(text: str | float) -> float:
     """Seconds of `90`, `90s`, `15m`, `6h` or `2d`. Raises InputError for anything else."""
     if isinstance(text, int | float):
@@ -160,7 +155,7 @@ class SampleConfig:
             self._set("seed", DEFAULT_SEED if self.seed is None else str(self.seed))
         if self.dataset not in DATASETS:
             raise InputError(f"unknown dataset '{self.dataset}'; known: {', '.join(DATASETS)}")
-        self._set("source", source_of(self.dataset, self.source))
+        self._set("source", self.source or (YOUTUBE if self.dataset == "kinetics" else LOCAL))
         if self.source not in SOURCES:
             raise InputError(f"--source is youtube or local, not '{self.source}'")
         if self.source == YOUTUBE and self.dataset != "kinetics":

@@ -18,8 +18,6 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
-import pandas as pd
-
 from .clip import ADOPTED, Clip, ClipId, Failed, Made, seconds
 from .errors import InputError, Reason
 from .files import replace_file
@@ -41,7 +39,6 @@ WAITS_COLUMNS: Final = ("since", "until", "why")
 Row = Mapping[str, str]
 
 _APPEND: Final = os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0)
-_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _REASONS: Final = {str(reason): reason for reason in Reason}
 
 
@@ -51,13 +48,13 @@ class Standing:
 
     done: rows whose file is there with the recorded size, and where; stale: rows whose file is not.
     failed: why a clip failed last; it may have been made since.
-    asked: when each video was last asked for, as written in the tables.
+    asked: when each video was last asked for, in seconds since the epoch.
     """
 
     done: Mapping[ClipId, str]
     stale: Mapping[ClipId, str]
     failed: Mapping[ClipId, Reason]
-    asked: tuple[str, ...]
+    asked: tuple[float, ...]
 
 
 def utc(at: float) -> str:
@@ -127,30 +124,40 @@ class Ledger:
         with closing(_Table(self._layout.waits, WAITS_COLUMNS)) as table:
             table.append({"since": utc(since), "until": utc(until), "why": why})
 
-    def standing(self) -> Standing:
-        """What the tables and the files on the disk say has become of every clip so far."""
-        asked: dict[str, str] = {}
-        keys, splits, labels, youtube_ids, paths, sources, sizes, ats = self._stats.columns(
+    def standing(self, since: float = 0.0) -> Standing:
+        """What the tables and the files on the disk say has become of every clip so far.
+
+        since: from when on it is of interest which videos were asked for, in seconds since the
+        epoch.
+        """
+        keys, splits, labels, videos, paths, sources, sizes, ats = self._stats.columns(
             *ABOUT[:4], "path", "source", "bytes", "finished_at"
         )
-        for youtube_id, source, at in zip(youtube_ids, sources, ats, strict=True):
-            if source != ADOPTED and at > asked.get(youtube_id, ""):
-                asked[youtube_id] = at
-        written = dict(zip(_ids(splits, labels, keys), zip(paths, sizes, strict=True), strict=True))
-        done: dict[ClipId, str] = {}
-        stale: dict[ClipId, str] = {}
+        after = utc(since)  # as text it compares like the time it stands for
+        asked = [
+            (at, video)
+            for at, video, source in zip(ats, videos, sources, strict=True)
+            if at >= after and source != ADOPTED
+        ]
+        ids = list(_ids(splits, labels, keys))
+        done = dict(zip(ids, paths, strict=True))
+        written = dict(zip(ids, zip(paths, sizes, strict=True), strict=True))
         root = str(self._layout.root)
-        for clip_id, (path, size) in written.items():
-            (done if _size_of(f"{root}/{path}") == size else stale)[clip_id] = path
-        keys, splits, labels, youtube_ids, reasons, ats = self._failed.columns(
+        stale = {
+            clip_id: path
+            for clip_id, (path, size) in written.items()
+            if _size_of(f"{root}/{path}") != size
+        }
+        for clip_id in stale:
+            del done[clip_id]
+        keys, splits, labels, videos, reasons, ats = self._failed.columns(
             *ABOUT[:4], "reason", "failed_at"
         )
-        for youtube_id, at in zip(youtube_ids, ats, strict=True):
-            if at > asked.get(youtube_id, ""):
-                asked[youtube_id] = at
+        asked += [(at, video) for at, video in zip(ats, videos, strict=True) if at >= after]
         self._check_reasons(reasons)
         failed = zip(_ids(splits, labels, keys), map(_REASONS.__getitem__, reasons), strict=True)
-        return Standing(done, stale, dict(failed), tuple(asked.values()))
+        latest = {video: epoch(at) for at, video in sorted(asked)}
+        return Standing(done, stale, dict(failed), tuple(latest.values()))
 
     def _check_reasons(self, reasons: Collection[str]) -> None:
         if unknown := set(reasons) - _REASONS.keys():
@@ -218,30 +225,19 @@ class _Table:
         while data:  # a disk that is all but full takes a part; the next write says why
             data = data[os.write(self._file, data) :]
 
-    def columns(self, *names: str) -> list[list[str]]:
-        """The named columns of all rows. Raises InputError for damage.
+    def columns(self, *names: str) -> list[Sequence[str]]:
+        """The named columns, two or more in the table's order, of all rows.
 
-        pandas reads a large table four times as fast as `rows`, but takes a row that is too short
-        or too long as well. Such a row does not end with a time: then `rows` is asked for its line.
+        Raises InputError for damage.
+        Where nothing is quoted, as in most tables, one pattern takes them out of the text, in half
+        the time of `rows`.
         """
-        last = self._columns[-1]
-        try:
-            frame = pd.read_csv(
-                self._path,
-                names=list(self._columns),
-                usecols=[*dict.fromkeys((*names, last))],
-                skiprows=1,
-                index_col=False,
-                dtype=str,
-                na_filter=False,
-                skip_blank_lines=False,
-            )
-            whole = all(map(_TIME.fullmatch, frame[last].tolist()))
-        except pd.errors.ParserError:
-            whole = False
-        if not whole:
-            return [list(column) for column in zip(*(r for _, r in self.rows(*names)), strict=True)]
-        return [frame[name].tolist() for name in names]
+        text = self._path.read_bytes().decode()
+        pattern = ",".join("([^,\n]*+)" if c in names else "[^,\n]*+" for c in self._columns)
+        rows = [] if '"' in text else re.findall(rf"\n{pattern}(?=\n)", text)
+        if len(rows) != text.count("\n") - 1:
+            rows = [row for _, row in self.rows(*names)]
+        return [[row[place] for row in rows] for place in range(len(names))]
 
     def rows(self, *names: str) -> Iterator[tuple[int, tuple[str, ...]]]:
         """The line number and the named columns of every row. Raises InputError for damage."""

@@ -28,7 +28,7 @@ from .errors import EnvironmentFault, InputError
 from .layout import SPLITS, Layout, class_dir
 from .ledger import FAILED_COLUMNS, STATS_COLUMNS, Row
 from .plan import RECORDED, quotas_of, read_record
-from .selection import COLUMNS as RANKED
+from .ranking import COLUMNS as RANKED
 from .selection import Selection
 
 COLUMNS: Final = RANKED[:-1]

@@ -17,16 +17,18 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from typing import Any, Final
 
 from . import fetch
 from .clip import Clip, Job, Outcome
+from .errors import EnvironmentFault
 from .media import die_with_parent, exit_now
 from .placer import Placer, PlacerConfig
 from .worker import Worker, WorkerConfig
@@ -104,7 +106,7 @@ class Pool:
     def __init__(self, config: WorkerConfig | PlacerConfig, size: int) -> None:
         self._config = config
         self.size = size
-        self._context = multiprocessing.get_context("forkserver" if _FORKS else "spawn")
+        self._context = _context()
         self._members: list[_Member] = []
 
     @property
@@ -215,8 +217,8 @@ class Pool:
 def prepare(*, local: bool) -> None:
     """Begin to import what workers need, in the process that they will be forked from.
 
-    That takes about as long as pandas does here: whoever calls this before, waits for one of them.
-    local: the workers' videos lie on this machine.
+    It takes a good part of a second, so whoever has as long to do before there is a Pool begins
+    with this. local: the workers' videos lie on this machine.
     """
     if sys.platform == "win32":
         return
@@ -229,11 +231,44 @@ def prepare(*, local: bool) -> None:
             forkserver.ensure_running()
 
 
-def dismiss() -> None:
-    """End the process that workers were forked from, which no Pool needs any more, and wait for it.
+def apart(function: Callable[..., Any], *arguments: object) -> Any:
+    """What a function returns, or raises, in a process like those of the workers: it may need what
+    they have imported."""
+    ours, theirs = multiprocessing.Pipe()
+    process = _context().Process(target=_call, args=(theirs, function, arguments), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        raised, result = ours.recv()
+    except EOFError:
+        raise EnvironmentFault("worker processes cannot start, or are killed at once") from None
+    finally:
+        process.join()
+        ours.close()
+    if raised:
+        raise result
+    return result
 
-    So its processor time, and that of all workers, is counted to this process. For a program that
-    starts no other processes in this way; without it the process ends with the program.
+
+def _call(pipe: Connection, function: Callable[..., Any], arguments: tuple[object, ...]) -> None:
+    try:
+        pipe.send((False, function(*arguments)))
+    except Exception as error:  # noqa: BLE001 - raised where it was asked for
+        pipe.send((True, error))
+
+
+def _context() -> ForkServerContext | SpawnContext:
+    if _FORKS:
+        return multiprocessing.get_context("forkserver")
+    return multiprocessing.get_context("spawn")
+
+
+def dismiss() -> None:
+    """End the process that workers were forked from, when no Pool is left, and wait for it: so its
+    processor time, and that of all workers, is counted to this process.
+
+    For a program of which nothing else starts processes in this way; without it, that one ends with
+    the program.
     """
     if _FORKS:
         forkserver._forkserver._stop()  # type: ignore[attr-defined]  # noqa: SLF001

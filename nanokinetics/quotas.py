@@ -8,14 +8,15 @@ So what is kept does not depend on the order in which clips finish.
 from __future__ import annotations
 
 import heapq
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from .clip import Clip, ClipId, Group
 from .errors import Kind, Reason
 from .ledger import Standing
-from .selection import Selection
+from .ranking import Ranking
 
 
 @dataclass(slots=True)
@@ -47,7 +48,7 @@ class Quotas:
 
     def __init__(
         self,
-        selection: Selection,
+        selection: Ranking,
         standing: Standing,
         *,
         retry_failed: bool = False,
@@ -70,9 +71,9 @@ class Quotas:
         self._held: set[ClipId] = set()
         self.replaced = 0
         """Candidates that are out for good and had to be passed over."""
-        for id_ in standing.done:
-            if each := self._classes.get(id_.group):
-                each.there += 1
+        for group, there in Counter(map(itemgetter(0, 1), standing.done)).items():
+            if each := self._classes.get(Group._make(group)):
+                each.there = there
         self.wanted = sum(each.wanted for each in self._classes.values())
         self.made = sum(each.made for each in self._classes.values())
         for each in self._classes.values():
@@ -167,12 +168,13 @@ class Quotas:
                     return
                 self._draw(each, each.later.popleft())
                 continue
-            failed = self._standing.failed.get(id_)
             if id_ in self._standing.done:
                 each.in_play += 1
                 each.kept += 1
                 self._kept.add(id_)
-            elif failed is not None and self._stays_out(failed):
+                continue
+            failed = self._standing.failed.get(id_)
+            if failed is not None and self._stays_out(failed):
                 self.replaced += 1
             elif failed is not None and failed.kind is Kind.TRANSIENT and self._replace_transient:
                 each.later.append(row)

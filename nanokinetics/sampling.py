@@ -21,7 +21,8 @@ import pandas as pd
 from .clip import LOCATION, Group
 from .errors import InputError
 from .layout import SPLITS
-from .selection import COLUMNS, Selection
+from .ranking import COLUMNS
+from .selection import Selection
 
 _KEYS_AT_ONCE: Final = 4_096
 
@@ -69,36 +70,6 @@ def select(
         filled = {divmod(code, len(label_names)) for code in np.unique(groups).tolist()}
         _check_filled(quotas, {Group(split_names[s], label_names[c]) for s, c in filled})
     return Selection(_ranked(frame, rows, groups, seed), quotas, tuple(label_names))
-
-
-def warnings(selection: Selection) -> tuple[str, ...]:
-    """What is odd about a selection of several splits, a sentence each.
-
-    A video in two splits leaks from training into evaluation; Kinetics versions overlap that way
-    (12,900 of 18,009 videos of K400's validation list are in K600's). A class that one split
-    lacks shifts the label ids of every loader that counts folders.
-    """
-    found: list[str] = []
-    several = len({group.split for group in selection.groups()}) > 1
-    videos = selection.frame[["youtube_id", "split"]] if several else selection.frame[:0]
-    videos = videos[videos["youtube_id"] != ""].drop_duplicates(["youtube_id", "split"])
-    shared = videos[videos["youtube_id"].duplicated(keep=False)]
-    if len(shared):
-        ids = sorted(shared["youtube_id"].unique())
-        where = ", ".join(sorted(shared["split"].unique(), key=_split_order))
-        found.append(
-            f"{len(ids)} {'videos are' if len(ids) > 1 else 'video is'} in more than one split "
-            f"({where}), such as {ids[0]}; do the annotation files mix versions of the dataset?",
-        )
-    empty: dict[str, list[str]] = {}
-    for group in selection.groups():
-        if not selection.rows(group):
-            empty.setdefault(group.split, []).append(group.label)
-    found += [
-        f"split {split} has no clips of {_some(labels)}; the splits have different classes"
-        for split, labels in empty.items()
-    ]
-    return tuple(found)
 
 
 def _check_seed(seed: str) -> None:
@@ -255,8 +226,3 @@ def _digest_heads(keys: Sequence[str], seed: str) -> np.ndarray:
         digests = b"".join([sha256(f"{seed}:{key}".encode()).digest() for key in some])
         heads[first : first + len(some)] = np.frombuffer(digests, dtype=">u8")[::4]
     return heads
-
-
-def _some(labels: Sequence[str]) -> str:
-    shown = ", ".join(map(repr, labels[:3]))
-    return shown if len(labels) <= 3 else f"{shown} and {len(labels) - 3} more classes"

@@ -1,14 +1,11 @@
-"""A selection: every candidate of the chosen classes in ranked order, and its table on disk.
-
-Made by `sampling`; `selection.csv` is its written form.
-"""
+"""A selection: a ranking that was made just now, by `sampling`, and its table on disk."""
 
 from __future__ import annotations
 
 import io
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -17,10 +14,9 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from .clip import LOCATION, Clip, ClipId, Group, Location, seconds
+from .clip import LOCATION, Clip, Group, Location, seconds
 from .errors import InputError
-
-COLUMNS: Final = ("key", "split", "label", "youtube_id", "time_start", "time_end", "rank")
+from .ranking import COLUMNS, Ranking
 
 _HEADER: Final = f"{','.join(COLUMNS)}\n".encode()
 _NEEDS_QUOTES: Final = re.compile(r'[,"\r\n]')
@@ -28,45 +24,30 @@ _ROWS_AT_ONCE: Final = 50_000  # keeps the text of a whole Kinetics from lying i
 
 
 @dataclass(frozen=True, eq=False)
-class Selection:
-    """Every candidate of the chosen classes in ranked order: first the picks, then the reserves.
+class Selection(Ranking):
+    """A ranking as a table of pandas.
 
     `frame` has the columns of COLUMNS, times in seconds (NaN for a file taken whole); its rows are
-    grouped by split (train, val, test) and label (sorted), and `rank` counts from 1 in each group.
-    `quotas` holds the clips wanted of each group, in the same order; a group may have fewer
-    candidates than that, or none. `labels` are all labels of the annotations, sorted: the position
-    is the label's source id.
+    grouped by split and label, and `rank` counts from 1 in each group.
     """
 
     frame: pd.DataFrame
     quotas: Mapping[Group, int]
     labels: tuple[str, ...]
 
-    def groups(self) -> tuple[Group, ...]:
-        """The chosen classes within the chosen splits, in order; one may be without candidates."""
-        return tuple(self.quotas)
-
     @property
     def is_local(self) -> bool:
         """Whether the candidates are files of a local source, and not on YouTube."""
         return LOCATION[0] in self.frame.columns
-
-    def rows(self, group: Group) -> range:
-        """The row positions of a group, in ranked order. Empty when it has no candidates."""
-        return self._ranges.get(group, range(0))
 
     def candidates(self, group: Group) -> pd.DataFrame:
         """The rows of a group, in ranked order."""
         rows = self.rows(group)
         return self.frame.iloc[rows.start : rows.stop]
 
-    def ids(self, group: Group) -> Iterator[tuple[int, ClipId]]:
-        """Row position and id of each candidate of a group, in ranked order.
-
-        Much cheaper than the whole clips: most of them are never needed.
-        """
-        rows, keys = self.rows(group), self._values[0]
-        return ((row, ClipId(*group, keys[row])) for row in rows)
+    def videos(self, group: Group) -> Iterable[str]:
+        rows = self.rows(group)
+        return self._values[3][rows.start : rows.stop]
 
     def clip(self, row: int) -> Clip:
         """The candidate at a row position."""
@@ -109,8 +90,11 @@ class Selection:
             raise InputError(f"selection.csv cannot be read: {error}") from None
         return cls(frame, dict(quotas), tuple(labels))
 
+    def _key(self, row: int) -> str:
+        return str(self._values[0][row])
+
     @cached_property
-    def _ranges(self) -> dict[Group, range]:
+    def _ranges(self) -> Mapping[Group, range]:
         starts = np.flatnonzero(self.frame["rank"].to_numpy() == 1).tolist()
         _, splits, labels, *_ = self._values
         bounds = pairwise([*starts, len(self.frame)])

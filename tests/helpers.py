@@ -156,6 +156,10 @@ def left_over(dest: Path) -> list[str]:
     return [n for n in names if n not in HIDDEN and (n.endswith(".tmp") or "/." in f"/{n}")]
 
 
+WORKERS_COME_FROM = "multiprocessing.forkserver"
+"""What stands in the command line of the process that workers are forked from, and in theirs."""
+
+
 @dataclass(frozen=True)
 class Done:
     """A command that has ended."""

@@ -13,7 +13,8 @@ from nanokinetics import indexes
 from nanokinetics.clip import ClipId, Group
 from nanokinetics.indexes.contents import contents
 from nanokinetics.layout import Layout, class_dir
-from nanokinetics.sampling import COLUMNS, Selection
+from nanokinetics.ranking import COLUMNS
+from nanokinetics.selection import Selection
 
 HEAD = "massaging person's head"
 QUOTED = 'playing "it", badly'

@@ -302,20 +302,21 @@ def test_a_clip_that_was_adopted_asked_nothing_of_anybody(ledger: Ledger) -> Non
     ledger.made(made(clip(0)), NOON)
     ledger.made(replace(made(clip(1)), source=ADOPTED, temporary=None), NOON + 60)
     ledger.failed(failed(clip(2)), "x.log", NOON + 120)
-    assert sorted(ledger.standing().asked) == [utc(NOON), utc(NOON + 120)]
+    assert sorted(ledger.standing().asked) == [NOON, NOON + 120]
+    assert ledger.standing(NOON + 1).asked == (NOON + 120,)
 
 
 def test_several_windows_of_one_video_were_asked_for_once(ledger: Ledger) -> None:
     window = clip(0)
     ledger.made(made(window), NOON)
     ledger.made(made(replace(window, key=f"{window.youtube_id}_000030_000040")), NOON + 5)
-    assert ledger.standing().asked == (utc(NOON + 5),)
+    assert ledger.standing().asked == (NOON + 5,)
 
 
 def test_a_video_that_failed_and_was_made_later_was_last_asked_for_then(ledger: Ledger) -> None:
     ledger.failed(failed(clip(), Reason.TIMEOUT), "x.log", NOON)
     ledger.made(made(clip()), NOON + 3000)
-    assert max(ledger.standing().asked) == utc(NOON + 3000)
+    assert max(ledger.standing().asked) == NOON + 3000
 
 
 def test_tables_are_plain_text_with_unix_line_ends(ledger: Ledger, layout: Layout) -> None:

@@ -20,7 +20,8 @@ from nanokinetics.clip import Clip, ClipId, Group
 from nanokinetics.errors import Reason
 from nanokinetics.ledger import Standing
 from nanokinetics.quotas import Quotas
-from nanokinetics.sampling import COLUMNS, Selection
+from nanokinetics.ranking import COLUMNS
+from nanokinetics.selection import Selection
 
 OK, GONE, LATER, GEO = "ok", "gone", "later", "geo"
 """There; gone for good; fails for now; refused to this country, so asked again when told to."""

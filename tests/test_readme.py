@@ -25,7 +25,7 @@ from nanokinetics.estimate import Estimate
 from nanokinetics.indexes import deepmind, huggingface
 from nanokinetics.ledger import FAILED_COLUMNS, STATS_COLUMNS
 from nanokinetics.progress import Progress
-from nanokinetics.sampling import COLUMNS
+from nanokinetics.ranking import COLUMNS
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sys
 import threading
 import time
 from collections import Counter
@@ -15,6 +16,7 @@ import pytest
 from helpers import (
     FAST,
     SMALL,
+    WORKERS_COME_FROM,
     Bench,
     Row,
     Running,
@@ -213,6 +215,28 @@ def test_a_clip_whose_process_is_killed_once_is_made_after_all(bench, victim):
         done = running.wait()
         killer.join(10)
     assert killer.kills == times
+    assert (done.code, done.stderr) == (0, "")
+    made.holds(kept(rows, 2))
+    made.holds_the_frames_of(chosen, SMALL.fps)
+    assert made.failed() == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere each worker is started afresh")
+def test_a_run_goes_on_when_what_its_workers_are_forked_from_is_killed(bench):
+    rows = _rows(2, 3)
+    chosen = [group[0] for group in ranked(rows).values()]
+    made = bench(_slow(chosen), rows, 2, "--workers", "2", *FAST)
+    with ended_at_last(made.start("--quiet")) as running:
+        wait_until(lambda: all(_reader_of(running, row.youtube_id) for row in chosen))
+        (source,) = (
+            p
+            for p in running.family()
+            if WORKERS_COME_FROM in " ".join(p.cmdline()[:3]) and p.ppid() == running.pid
+        )
+        workers = source.children(recursive=True)
+        source.kill()
+        assert gone(workers) == []
+        done = running.wait()
     assert (done.code, done.stderr) == (0, "")
     made.holds(kept(rows, 2))
     made.holds_the_frames_of(chosen, SMALL.fps)

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from nanokinetics.annotations import read
 from nanokinetics.clip import Clip, Group
 from nanokinetics.errors import InputError
-from nanokinetics.sampling import select, warnings
-from nanokinetics.selection import COLUMNS, Selection
+from nanokinetics.ranking import COLUMNS, warnings
+from nanokinetics.sampling import select
+from nanokinetics.selection import Selection
 
 settings.register_profile("unhurried", deadline=None, max_examples=60)
 settings.load_profile("unhurried")  # a busy machine is no failure

@@ -6,7 +6,7 @@ import contextlib
 
 import psutil
 import pytest
-from helpers import FAST, FFMPEGS, SMALL, Row, ended_at_last, kept, youtube_id
+from helpers import FAST, FFMPEGS, SMALL, WORKERS_COME_FROM, Row, ended_at_last, kept, youtube_id
 
 from nanokinetics.demo.least import least_bytes
 from nanokinetics.demo.scenario import Film, Form, Scenario, Video
@@ -81,21 +81,22 @@ def test_one_process_a_worker_serves_all_clips(bench):
     """No process of Python is started for a clip: neither a yt-dlp nor a worker of its own."""
     rows = [Row("yoga", youtube_id(i), 3, 4) for i in range(12)]
     made = bench(Scenario(default=Video(SMALL, ("webm",))), rows, 12, *FAST, "--workers", "2")
-    children: dict[int, str] = {}
+    of_build: dict[int, str] = {}
+    workers: set[int] = set()
     with ended_at_last(made.start()) as running:
         while not running.over:
             for process in running.family():
                 # What has just been forked bears its parent's command line until it runs ffmpeg.
                 with contextlib.suppress(psutil.Error):
-                    command = " ".join(process.cmdline())
-                    if process.ppid() == running.pid and command:
-                        children[process.pid] = command
+                    command, parent = " ".join(process.cmdline()), process.ppid()
+                    if parent == running.pid and command and "-m nanokinetics" not in command:
+                        of_build[process.pid] = command
+                    elif WORKERS_COME_FROM in of_build.get(parent, ""):
+                        workers.add(process.pid)
         assert running.wait().code == 0
     made.holds(kept(rows, 12))
-    children = {p: c for p, c in children.items() if "-m nanokinetics" not in c}
-    workers = [command for command in children.values() if "spawn_main" in command]
     assert len(workers) == 2
-    trackers = [command for command in children.values() if "resource_tracker" in command]
-    versions = [command for command in children.values() if "ffmpeg" in command]
-    assert len(workers) + len(trackers) + len(versions) == len(children), children
+    known = (WORKERS_COME_FROM, "resource_tracker", "ffmpeg")
+    assert all(any(each in command for each in known) for command in of_build.values()), of_build
+    assert sum(WORKERS_COME_FROM in command for command in of_build.values()) == 1
     assert made.site.extractions() == 12

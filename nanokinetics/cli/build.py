@@ -130,21 +130,13 @@ def _add_making(parser: Parser) -> None:
 
 
 def run(options: dict[str, Any]) -> ExitCode:
-    from .. import pool
-
-    # What workers need takes as long to import as what follows here: side by side.
-    source = config.source_of(options["dataset"], options["source"])
-    pool.prepare(local=source == config.LOCAL)
-
     from ..api import build
+    from ..pool import dismiss
     from ..progress import reporter
 
     quiet, json = options.pop("quiet"), options.pop("json")
-    dataset, shown = options.pop("dataset"), reporter(quiet=quiet, objects=json)
-    try:
-        result = build(dataset, reporter=shown, **options)
-    finally:
-        pool.dismiss()
+    result = build(options.pop("dataset"), reporter=reporter(quiet=quiet, objects=json), **options)
+    dismiss()
     if json:
         print(as_json(result, event="result", exit_code=int(result.exit_code)))
     elif not quiet:

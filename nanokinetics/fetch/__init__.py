@@ -14,7 +14,6 @@ from ..clip import Source
 from ..config import NetworkConfig
 from ..errors import Failure
 
-
 YOUTUBE_MODULE: Final = f"{__name__}.youtube"
 """What takes long to import: yt-dlp."""
 
@@ -47,6 +46,8 @@ def open_fetcher(source: str, network: NetworkConfig, *, resolution: int, audio:
 
 
 def check_network(source: str, network: NetworkConfig) -> None:
-    """Find out now, not in a worker, whether a source can use the options. Raises InputError."""
-    if source == "youtube" and (network.cookies or network.yt_dlp_args):  # yt-dlp takes a while
-        open_fetcher(source, network, resolution=0, audio=True)
+    """Find out, before there is any work, whether a source can use the options. Raises InputError.
+
+    yt-dlp alone knows, and takes a while to import.
+    """
+    open_fetcher(source, network, resolution=0, audio=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from ..clip import Clip, ClipId, Group
 from ..files import replace_file
 from ..layout import Layout
-from ..selection import Selection
+from ..ranking import Ranking
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Contents:
 
 
 def contents(
-    selection: Selection,
+    selection: Ranking,
     done: Mapping[ClipId, str],
     layout: Layout,
     names: Mapping[str, str] | None = None,
@@ -79,7 +79,7 @@ def contents(
     return Contents(splits, labels, names or {})
 
 
-def _first(selection: Selection, group: Group, done: Mapping[ClipId, str]) -> list[Kept]:
+def _first(selection: Ranking, group: Group, done: Mapping[ClipId, str]) -> list[Kept]:
     clips: list[Kept] = []
     for row, id_ in selection.ids(group):
         if len(clips) == selection.quotas[group]:

@@ -1,0 +1,153 @@
+"""What is chosen, and from what: annotations, a preset, or the clips of another subset."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from . import manifest, presets, sampling
+from .annotations import Annotations, local
+from .annotations import read as read_annotations
+from .annotations.candidates import normalised_split
+from .clip import LOCATION
+from .config import COPY, TRANSCODE, VIDEO, BuildConfig, SampleConfig
+from .errors import EnvironmentFault, InputError
+from .growth import located, make_plan
+from .layout import Layout
+from .manifest import Manifest
+from .plan import Plan
+from .progress import Reporter
+from .scan import IMAGES, VIDEOS, Scan
+from .selection import Selection
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """All candidates, those that are selected of them, and whose clips they are, if not ours."""
+
+    annotations: Annotations
+    selection: Selection
+    origin: Manifest | None = None
+
+    def plan(self, config: BuildConfig, layout: Layout, request: str | None) -> Plan:
+        """What the folder shall hold. Raises InputError where it holds what contradicts that."""
+        origin = None
+        if self.origin:
+            origin = self.origin.origin(replacements=config.allow_replacements)
+        return make_plan(config, self.annotations, self.selection, layout, origin, request)
+
+
+def origin_of(config: SampleConfig) -> Manifest:
+    """What `from_` names. Raises InputError where it is of another dataset."""
+    if config.from_ is None:
+        raise ValueError("from_ names nothing")
+    origin = manifest.read(config.from_)
+    if origin.record["dataset"] != config.dataset:
+        raise InputError(
+            f"{config.from_} is a subset of {origin.record['dataset']}, not of {config.dataset}"
+        )
+    if not origin.ids:
+        raise InputError(f"{config.from_} holds no clip yet; run its build, or name another --from")
+    return origin
+
+
+def made_alike(config: BuildConfig, origin: Manifest) -> BuildConfig:
+    """The same, with the encoding of another subset where it does not say otherwise."""
+    made_with = {name: origin.record[name] for name in VIDEO if getattr(config, name) is None}
+    as_there = TRANSCODE if origin.record.get("place") == TRANSCODE else COPY
+    return replace(config, **made_with, place=config.place or as_there)
+
+
+def choose(
+    config: SampleConfig, source: Scan | None, origin: Manifest | None, reporter: Reporter
+) -> Choice:
+    """Choose as the options say, or take what another subset has.
+
+    source: what lies in the local source, if there is one. Raises InputError for anything that
+    cannot be used.
+    """
+    return _listed(config, source, origin) if origin else _sampled(config, source, reporter)
+
+
+def _sampled(config: SampleConfig, source: Scan | None, reporter: Reporter) -> Choice:
+    config = _with_preset(config)
+    found = _annotations(config, source)
+    for row in found.bad_rows:
+        reporter.say(f"left out: {row}")
+    n = config.n or 0  # the config sees to it that there is one
+    selection = sampling.select(
+        found.frame,
+        splits=None if config.splits is None else [_split(s) for s in config.splits],
+        n=_by_split(n) if isinstance(n, Mapping) else n,
+        classes=config.classes,
+        num_classes=config.num_classes,
+        seed=str(config.seed),
+        names=found.names,
+    )
+    return Choice(found, selection)
+
+
+def _listed(config: SampleConfig, source: Scan | None, origin: Manifest) -> Choice:
+    """The clips that `from_` names, and where those of a local source lie."""
+    selection = origin.selection(replacements=config.allow_replacements)
+    digests = origin.record["annotations"]
+    if source is None:
+        return Choice(Annotations(selection.frame, digests), selection, origin)
+    if config.dataset == "kinetics":
+        found = Annotations(local.locate(selection.frame, source, VIDEOS), digests)
+    else:
+        found = replace(_annotations(config, source), digests=digests)
+    return Choice(found, located(selection, found.frame), origin)
+
+
+def _with_preset(config: SampleConfig) -> SampleConfig:
+    """The choice that the preset stands for; what else was asked stays."""
+    if config.preset is None:
+        return config
+    preset = presets.read(config.preset)
+    if preset.dataset not in (None, config.dataset):
+        raise InputError(f"--preset {preset.name} is for {preset.dataset}, not {config.dataset}")
+    n = config.n or preset.n
+    if n is None:
+        raise InputError(f"--preset {preset.name} names classes only; add --n N, clips of each")
+    return replace(config, preset=None, n=n, classes=preset.classes, num_classes=preset.num_classes)
+
+
+def _annotations(config: SampleConfig, source: Scan | None) -> Annotations:
+    return read_annotations(
+        config.dataset,
+        config.annotations,
+        found=source,
+        class_names=config.class_names,
+        listing=config.listing,
+        skip_bad_rows=config.skip_bad_rows,
+    )
+
+
+def check_source(config: SampleConfig, source: Scan, found: Annotations) -> None:
+    """Raises InputError for a source that holds nothing of what is wanted, as a wrong folder does,
+    and EnvironmentFault when there are images and nothing to open them with."""
+    if not source.streams and not (found.frame[LOCATION[0]] != "").any():
+        raise InputError(f"--src {config.src}: holds none of the files that the annotations name")
+    endings = tuple({*IMAGES, *map(str.upper, IMAGES)})
+    names = itertools.chain(source.files, (member.name for member in source.members))
+    if any(name.endswith(endings) for name in names) and importlib.util.find_spec("PIL") is None:
+        raise EnvironmentFault(
+            "images are opened with Pillow, which is not here; pip install 'nanokinetics[images]'"
+        )
+
+
+def _by_split(n: Mapping[str, int]) -> dict[str, int]:
+    named = {_split(text): count for text, count in n.items()}
+    if len(named) < len(n):
+        raise InputError(f"--n names a split twice: {', '.join(n)}")
+    return named
+
+
+def _split(text: str) -> str:
+    split = normalised_split(text)
+    if split is None:
+        raise InputError(f"'{text}' is no split; there are train, val and test")
+    return split

@@ -1,0 +1,150 @@
+"""Every candidate of the chosen classes in ranked order: first the picks, then the reserves.
+
+What quotas, indexes and warnings see of a selection. One that was made just now is a `Selection`,
+a table of pandas; one that an earlier run has written need not become one: it is read line by line.
+"""
+
+from __future__ import annotations
+
+import csv
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from itertools import pairwise, repeat
+from typing import Final
+
+from .clip import Clip, ClipId, Group
+from .errors import InputError
+from .layout import SPLITS
+
+COLUMNS: Final = ("key", "split", "label", "youtube_id", "time_start", "time_end", "rank")
+"""Those of `selection.csv`."""
+
+
+class Ranking(ABC):
+    """The candidates by split (train, val, test) and label (sorted), and ranked within.
+
+    `quotas` holds the clips wanted of each group, in the same order; a group may have fewer
+    candidates than that, or none. `labels` are all labels of the annotations, sorted: the position
+    is the label's source id.
+    """
+
+    quotas: Mapping[Group, int]
+    labels: tuple[str, ...]
+
+    def groups(self) -> tuple[Group, ...]:
+        """The chosen classes within the chosen splits, in order; one may be without candidates."""
+        return tuple(self.quotas)
+
+    def rows(self, group: Group) -> range:
+        """The row positions of a group, in ranked order. Empty when it has no candidates."""
+        return self._ranges.get(group, range(0))
+
+    def ids(self, group: Group) -> Iterator[tuple[int, ClipId]]:
+        """Row position and id of each candidate of a group, in ranked order.
+
+        Much cheaper than the whole clips: most of them are never needed.
+        """
+        rows = self.rows(group)
+        parts = zip(repeat(group.split), repeat(group.label), map(self._key, rows), strict=False)
+        return zip(rows, map(ClipId._make, parts), strict=True)
+
+    @abstractmethod
+    def clip(self, row: int) -> Clip:
+        """The candidate at a row position."""
+
+    @abstractmethod
+    def videos(self, group: Group) -> Iterable[str]:
+        """The videos of a group's candidates, which may repeat; empty texts for local files."""
+
+    @property
+    @abstractmethod
+    def _ranges(self) -> Mapping[Group, range]: ...
+
+    @abstractmethod
+    def _key(self, row: int) -> str: ...
+
+
+class Written(Ranking):
+    """The ranking of a `selection.csv` that is known to be whole: a line is a row, as no key and
+    no label holds a line end. Each is taken apart when it is asked for."""
+
+    def __init__(self, table: bytes, *, quotas: Mapping[Group, int], labels: Iterable[str]) -> None:
+        """Raises InputError for a table of another kind."""
+        header, *lines, _ = table.decode().split("\n")
+        if header != ",".join(COLUMNS):
+            raise InputError(f"selection.csv has not the header {','.join(COLUMNS)}")
+        self._lines = lines
+        self.quotas = dict(quotas)
+        self.labels = tuple(labels)
+
+    def clip(self, row: int) -> Clip:
+        key, split, label, youtube_id, start, end, _ = self._fields(row)
+        return Clip(key, split, label, youtube_id, _seconds(start), _seconds(end))
+
+    def videos(self, group: Group) -> Iterable[str]:
+        return (self._fields(row)[3] for row in self.rows(group))
+
+    @cached_property
+    def _ranges(self) -> Mapping[Group, range]:
+        starts = [row for row, line in enumerate(self._lines) if line.endswith(",1")]
+        bounds = pairwise([*starts, len(self._lines)])
+        return {Group(*self._fields(start)[1:3]): range(start, stop) for start, stop in bounds}
+
+    def _key(self, row: int) -> str:
+        line = self._lines[row]
+        return self._fields(row)[0] if line.startswith('"') else line[: line.index(",")]
+
+    def _fields(self, row: int) -> list[str]:
+        line = self._lines[row]
+        return next(csv.reader([line])) if '"' in line else line.split(",")
+
+
+def warnings(ranking: Ranking) -> tuple[str, ...]:
+    """What is odd about a choice of several splits, a sentence each.
+
+    A video in two splits leaks from training into evaluation; Kinetics versions overlap that way
+    (12,900 of 18,009 videos of K400's validation list are in K600's). A class that one split
+    lacks shifts the label ids of every loader that counts folders.
+    """
+    groups = ranking.groups()
+    several = len({group.split for group in groups}) > 1
+    videos: dict[str, set[str]] = {}
+    empty: dict[str, list[str]] = {}
+    for group in groups:
+        if several:
+            videos.setdefault(group.split, set()).update(ranking.videos(group))
+        if not ranking.rows(group):
+            empty.setdefault(group.split, []).append(group.label)
+    found = [*_shared(videos)]
+    found += [
+        f"split {split} has no clips of {_some(labels)}; the splits have different classes"
+        for split, labels in empty.items()
+    ]
+    return tuple(found)
+
+
+def _shared(videos: Mapping[str, set[str]]) -> Iterator[str]:
+    """The warning of videos that more than one split has."""
+    seen: set[str] = set()
+    shared: set[str] = set()
+    for each in videos.values():
+        shared |= seen & each
+        seen |= each
+    shared.discard("")
+    if shared:
+        where = ", ".join(split for split in SPLITS if not shared.isdisjoint(videos.get(split, ())))
+        yield (
+            f"{len(shared)} {'videos are' if len(shared) > 1 else 'video is'} in more than one "
+            f"split ({where}), such as {min(shared)}; do the annotation files mix versions of the "
+            "dataset?"
+        )
+
+
+def _some(labels: list[str]) -> str:
+    shown = ", ".join(map(repr, labels[:3]))
+    return shown if len(labels) <= 3 else f"{shown} and {len(labels) - 3} more classes"
+
+
+def _seconds(text: str) -> float | None:
+    return float(text) if text else None
