@@ -14,7 +14,6 @@ from ..clip import Source
 from ..config import NetworkConfig
 from ..errors import Failure
 
-
 YOUTUBE_MODULE: Final = f"{__name__}.youtube"
 """What takes long to import: yt-dlp."""
 
