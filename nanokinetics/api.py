@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import importlib.util
 import itertools
 import os
 import platform
@@ -29,6 +28,7 @@ from .clip import LOCATION, ClipId, Group
 from .config import COPY, HARDLINK, LOCAL, SYMLINK, TRANSCODE, VIDEO, BuildConfig, SampleConfig
 from .engine import Clock, Engine
 from .errors import EnvironmentFault, ExitCode, InputError, Reason
+from .extras import needed
 from .failed_logs import FailedLogs
 from .fetch import check_network
 from .files import Home, clear_leftovers
@@ -247,10 +247,8 @@ def _check_source(config: SampleConfig, source: Scan, found: Annotations) -> Non
         raise InputError(f"--src {config.src}: holds none of the files that the annotations name")
     endings = tuple({*IMAGES, *map(str.upper, IMAGES)})
     names = itertools.chain(source.files, (member.name for member in source.members))
-    if any(name.endswith(endings) for name in names) and importlib.util.find_spec("PIL") is None:
-        raise EnvironmentFault(
-            "images are opened with Pillow, which is not here; pip install 'nanokinetics[images]'"
-        )
+    if any(name.endswith(endings) for name in names):
+        needed("PIL", "images")
 
 
 def _by_split(n: Mapping[str, int]) -> dict[str, int]:

@@ -27,6 +27,7 @@ from filelock import FileLock, Timeout
 from . import indexes, reading
 from .clip import Clip, ClipId, Group
 from .errors import EnvironmentFault, ExitCode, InputError
+from .extras import needed
 from .indexes.contents import Contents, Label, contents
 from .inspection import Recorded, in_child, inspect
 from .layout import METADATA, SPLITS, STRAYS, Layout, class_dir
@@ -249,6 +250,8 @@ def _clips(
             yield id_, Problem(Kind.CLIP, path, f"is the file of {sharing[path]} rows")
         else:
             recorded.append(Recorded(id_, path, file, row["bytes"], row["frames"], row["sha256"]))
+    if not fast and any(each.is_image for each in recorded):
+        needed("PIL", "images")
     looks_into_videos = not fast and not all(each.is_image for each in recorded)
     program = find_ffmpeg(ffmpeg) if looks_into_videos else None
     look = partial(inspect, ffmpeg=program, fast=fast)

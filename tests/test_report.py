@@ -442,7 +442,7 @@ def test_a_large_contact_sheet_is_cut_short_and_goes_over_several_pictures(
 
 @pytest.mark.parametrize(
     ("missing", "more", "code"),
-    [("matplotlib", ["--html"], 2), ("jinja2", ["--html"], 2), ("matplotlib", [], 0)],
+    [("matplotlib", ["--html"], 1), ("jinja2", ["--html"], 1), ("matplotlib", [], 0)],
 )
 def test_the_table_needs_no_drawing_and_its_lack_is_said_in_one_line(
     missing, more, code, built, tmp_path

@@ -1,11 +1,11 @@
-"""Packages that only some formats need."""
+"""Packages that only some users need, and that an extra of this project brings."""
 
 from __future__ import annotations
 
 import importlib
 from typing import Any
 
-from ..errors import EnvironmentFault
+from .errors import EnvironmentFault
 
 
 def needed(package: str, extra: str) -> Any:
@@ -14,6 +14,6 @@ def needed(package: str, extra: str) -> Any:
         return importlib.import_module(package)
     except ImportError:
         raise EnvironmentFault(
-            f"this format is written with {package.partition('.')[0]}, which is not here; "
+            f"this needs {package.partition('.')[0]}, which is not here; "
             f"pip install 'nanokinetics[{extra}]'"
         ) from None
