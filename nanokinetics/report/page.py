@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ..clip import Group
+from ..words import size
 from . import words
 from .charts import PALETTE, svg
 from .figures import Class, Summary
@@ -56,7 +57,7 @@ def render(tables: Tables, summary: Summary, thumbnails: Thumbnails) -> Iterator
         lstrip_blocks=True,
     )
     filters = (
-        *(words.number, words.size, words.seconds, words.span, words.pace),
+        *(words.number, size, words.seconds, words.span, words.pace),
         *(words.moment, words.plain, words.reason),
     )
     environment.filters |= {each.__name__: each for each in filters}
