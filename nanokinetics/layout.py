@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 
 from .clip import Clip
@@ -49,6 +49,12 @@ def file_name(key: str, folder: str) -> str:
     return key.removeprefix(f"{folder}/").replace("/", "_").replace(" ", "_")
 
 
+def is_inside(path: str) -> bool:
+    """Whether a path names something below the folder that it is relative to. Tables may be
+    anybody's."""
+    return bool(path.strip("./")) and not path.startswith("/") and ".." not in path.split("/")
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """The places of one built dataset. `class_dirs` are those that do not follow `class_dir`."""
@@ -69,9 +75,7 @@ class Layout:
 
     def within(self, path: str) -> Path | None:
         """The place of a path of a table; None if it leaves the folder, as in an edited one."""
-        parts = PurePosixPath(path)
-        inside = path and not parts.is_absolute() and ".." not in parts.parts
-        return self.root / parts if inside else None
+        return self.root / path if is_inside(path) else None
 
     @property
     def selection(self) -> Path:
