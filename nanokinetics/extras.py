@@ -12,8 +12,8 @@ def needed(package: str, extra: str) -> Any:
     """Import a package. Raises EnvironmentFault, with what to install, when it is not here."""
     try:
         return importlib.import_module(package)
-    except ImportError:
+    except ImportError as error:
+        missing = (error.name or package).partition(".")[0]
         raise EnvironmentFault(
-            f"this needs {package.partition('.')[0]}, which is not here; "
-            f"pip install 'nanokinetics[{extra}]'"
+            f"this needs {missing}, which is not here; pip install 'nanokinetics[{extra}]'"
         ) from None
