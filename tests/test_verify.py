@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -277,6 +278,12 @@ def test_json_counts_and_names_every_problem(run, nano):
             ("clip", lost, "is missing"), ("stray", stray, "has no row in stats.csv"),
         ]  # fmt: skip
         assert all("--repair" in each["remedy"] for each in findings)
+
+
+def test_a_name_that_is_no_text_or_acts_upon_a_terminal_is_told_in_a_line(run, nano):
+    (nano / "train" / os.fsdecode(b"\xff\x1b[31m\n.mp4")).write_bytes(b"mine")
+    _, told = run("verify").stdout.splitlines()
+    assert told.startswith(r"  train/\udcff\u001b[31m\u000a.mp4: has no row in stats.csv")
 
 
 def test_many_problems_are_counted_and_not_all_listed(run, nano):

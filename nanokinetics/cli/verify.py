@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ExitCode, InputError
+from ..report.words import plain
 from .options import add_command, add_quiet
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def told(verdict: Verdict, dest: str) -> str:
         lines.append("a build is at work there: only the clips it has recorded were looked at")
     for kind in dict.fromkeys(problem.kind for problem in verdict.problems):
         of_kind = [problem for problem in verdict.problems if problem.kind is kind]
-        lines += [f"  {each.path}: {each.what}; {kind}" for each in of_kind[:SHOWN]]
+        lines += [plain(f"  {each.path}: {each.what}; {kind}") for each in of_kind[:SHOWN]]
         if len(of_kind) > SHOWN:
             lines.append(f"  and {len(of_kind) - SHOWN} more like this")
     if verdict.repaired and verdict.problems:
