@@ -50,9 +50,9 @@ def file_name(key: str, folder: str) -> str:
 
 
 def is_inside(path: str) -> bool:
-    """Whether a path names something below the folder that it is relative to. Tables may be
-    anybody's."""
-    return bool(path.strip("./")) and not path.startswith("/") and ".." not in path.split("/")
+    """Whether a path of a table, which may be anybody's, can be one of something in its folder."""
+    stays = not path.startswith("/") and ".." not in path.split("/")
+    return stays and path.strip("./") != "" and "\0" not in path
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Layout:
         return self.root / self.clip_path(clip, suffix)
 
     def within(self, path: str) -> Path | None:
-        """The place of a path of a table; None if it leaves the folder, as in an edited one."""
+        """The place of a path of a table; None if it cannot be there, as in an edited one."""
         return self.root / path if is_inside(path) else None
 
     @property
