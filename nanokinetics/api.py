@@ -191,9 +191,8 @@ def _build(
     clear_leftovers(*layout.index_folders)
     with closing(Ledger(layout)) as ledger:
         with _no_collector():
-            standing = ledger.standing(
-                clock.wall() - HOUR
-            )  # damage is found before anything is written
+            # Damage is found before anything is written.
+            standing = ledger.standing(since=clock.wall() - HOUR)
             plan.save(layout, _versions(ffmpeg))
             quotas = Quotas(
                 plan.selection,

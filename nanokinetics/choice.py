@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +12,8 @@ from .annotations import read as read_annotations
 from .annotations.candidates import normalised_split
 from .clip import LOCATION
 from .config import COPY, TRANSCODE, VIDEO, BuildConfig, SampleConfig
-from .errors import EnvironmentFault, InputError
+from .errors import InputError
+from .extras import needed
 from .growth import located, make_plan
 from .layout import Layout
 from .manifest import Manifest
@@ -133,10 +133,8 @@ def check_source(config: SampleConfig, source: Scan, found: Annotations) -> None
         raise InputError(f"--src {config.src}: holds none of the files that the annotations name")
     endings = tuple({*IMAGES, *map(str.upper, IMAGES)})
     names = itertools.chain(source.files, (member.name for member in source.members))
-    if any(name.endswith(endings) for name in names) and importlib.util.find_spec("PIL") is None:
-        raise EnvironmentFault(
-            "images are opened with Pillow, which is not here; pip install 'nanokinetics[images]'"
-        )
+    if any(name.endswith(endings) for name in names):
+        needed("PIL", "images")
 
 
 def _by_split(n: Mapping[str, int]) -> dict[str, int]:

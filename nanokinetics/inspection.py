@@ -9,7 +9,7 @@ from typing import Final
 
 from . import media
 from .clip import ClipId
-from .errors import EnvironmentFault, Failure
+from .errors import Failure
 from .files import digest_of
 from .images import look_at_image
 from .media import Ffmpeg
@@ -42,7 +42,6 @@ def inspect(recorded: Recorded, ffmpeg: Ffmpeg | None, *, fast: bool) -> str:
     """What is wrong with a file, in a few words; nothing if it is as recorded.
 
     ffmpeg: None where there are only images. fast: look only whether it is there, at its size.
-    Raises EnvironmentFault when there are images, and nothing to open them with.
     """
     try:
         size = recorded.file.stat().st_size
@@ -63,13 +62,7 @@ def inspect(recorded: Recorded, ffmpeg: Ffmpeg | None, *, fast: bool) -> str:
 
 
 def _image(recorded: Recorded) -> str:
-    try:
-        found = look_at_image(recorded.file.read_bytes())
-    except ImportError:
-        raise EnvironmentFault(
-            "images are opened with Pillow, which is not here; pip install 'nanokinetics[images]', "
-            "or look at sizes only with --fast"
-        ) from None
+    found = look_at_image(recorded.file.read_bytes())
     if isinstance(found, Failure):
         return f"cannot be decoded: {found.message}"
     return "" if recorded.frames == "1" else f"has 1 frame, and {recorded.frames} are recorded"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 
 from .clip import Clip
@@ -49,6 +49,12 @@ def file_name(key: str, folder: str) -> str:
     return key.removeprefix(f"{folder}/").replace("/", "_").replace(" ", "_")
 
 
+def is_inside(path: str) -> bool:
+    """Whether a path of a table, which may be anybody's, can be one of something in its folder."""
+    stays = not path.startswith("/") and ".." not in path.split("/")
+    return stays and path.strip("./") != "" and "\0" not in path
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """The places of one built dataset. `class_dirs` are those that do not follow `class_dir`."""
@@ -68,10 +74,8 @@ class Layout:
         return self.root / self.clip_path(clip, suffix)
 
     def within(self, path: str) -> Path | None:
-        """The place of a path of a table; None if it leaves the folder, as in an edited one."""
-        parts = PurePosixPath(path)
-        inside = path and not parts.is_absolute() and ".." not in parts.parts
-        return self.root / parts if inside else None
+        """The place of a path of a table; None if it cannot be there, as in an edited one."""
+        return self.root / path if is_inside(path) else None
 
     @property
     def selection(self) -> Path:

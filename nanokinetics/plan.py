@@ -25,11 +25,15 @@ _DECIDES: Final = ("splits", "n", "classes", "num_classes", "preset")
 REQUEST: Final = "request"
 _TABLE: Final = "selection_sha256"
 
-RECORDED: Final[dict[str, type | tuple[type, ...]]] = {
-    **dict.fromkeys(MUST_AGREE, (str, int, float, bool, type(None))),
-    **dict.fromkeys(("n", "classes", "annotations"), dict),
-    **dict.fromkeys(("split", "labels"), list),
+RECORDED: Final[dict[str, tuple[type, ...]]] = {
+    **dict.fromkeys(("dataset", "source", "seed", "x264_preset"), (str,)),
+    **dict.fromkeys(("resolution", "crf"), (int,)),
+    "audio": (bool,),
+    "fps": (int, float, type(None)),
+    **dict.fromkeys(("n", "classes", "annotations"), (dict,)),
+    **dict.fromkeys(("split", "labels"), (list,)),
 }
+"""What `run.json` must hold, and of which types."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,8 +107,8 @@ def read_record(layout: Layout) -> dict[str, Any] | None:
                 )
             return None
         record: dict[str, Any] = json.loads(layout.run.read_text(encoding="utf-8"))
-        for name, kind in RECORDED.items():
-            if not isinstance(record[name], kind):
+        for name, kinds in RECORDED.items():
+            if type(record[name]) not in kinds:
                 raise TypeError(f"its {name} is {record[name]!r}")  # noqa: TRY301
     except OSError as error:
         raise EnvironmentFault(f"{error.filename}: {error.strerror}") from None

@@ -27,6 +27,7 @@ from filelock import FileLock, Timeout
 from . import indexes, reading
 from .clip import Clip, ClipId, Group
 from .errors import EnvironmentFault, ExitCode, InputError
+from .extras import needed
 from .indexes.contents import Contents, Label, contents
 from .inspection import Recorded, in_child, inspect
 from .layout import METADATA, SPLITS, STRAYS, Layout, class_dir
@@ -84,39 +85,34 @@ class Verdict:
         return ExitCode.SHORT if self.problems else ExitCode.OK
 
 
-def verify(
-    dest: Path,
-    *,
-    fast: bool = False,
-    workers: int | None = None,
-    ffmpeg: str | None = None,
-    progress: Progress | None = None,
-) -> Verdict:
-    """Hold a built dataset against its tables.
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How the clips are looked at.
 
-    fast: look only whether each file is there, and at its size. workers: processes at once; None
-    is one a processor. Raises InputError for what is no built dataset.
+    fast: only whether each file is there, and at its size. workers: processes at once; None is one
+    a processor. ffmpeg: the program to decode with; None is the usual one.
     """
+
+    fast: bool = False
+    workers: int | None = None
+    ffmpeg: str | None = None
+    progress: Progress = lambda _done, _of: None
+
+
+def verify(dest: Path, how: Look) -> Verdict:
+    """Hold a built dataset against its tables. Raises InputError for what is none."""
     dataset = _read(Layout(dest))
-    at_work = _is_locked(dataset.layout)
-    return _judged(dataset, at_work, fast, workers, ffmpeg, progress)
+    return _judged(dataset, _is_locked(dataset.layout), how)
 
 
-def repair(
-    dest: Path,
-    *,
-    fast: bool = False,
-    workers: int | None = None,
-    ffmpeg: str | None = None,
-    progress: Progress | None = None,
-) -> Verdict:
+def repair(dest: Path, how: Look) -> Verdict:
     """Take out what `verify` finds wrong, so that the next build makes it again.
 
     Rows of bad clips go, and their files; strays go to a folder beside the splits; the lists are
     written anew. What failed stays failed. Raises InputError while a build is at work.
     """
     layout = Layout(dest)
-    _read(layout)  # refuses somebody else's folder before a lock is put into it
+    record_of(layout)  # refuses somebody else's folder before a lock is put into it
     try:
         with FileLock(layout.lock, timeout=0):
             dataset = _read(layout)
@@ -125,7 +121,7 @@ def repair(
                     f"{layout.stats} holds no clip; restore it, or run the build, which takes up "
                     "what is there"
                 )
-            verdict = _judged(dataset, False, fast, workers, ffmpeg, progress)
+            verdict = _judged(dataset, False, how)
             _take_out(dataset, verdict)
             return replace(verdict, repaired=True)
     except Timeout:
@@ -207,15 +203,8 @@ def _is_locked(layout: Layout) -> bool:
         return False
 
 
-def _judged(
-    dataset: _Dataset,
-    at_work: bool,
-    fast: bool,
-    workers: int | None,
-    ffmpeg: str | None,
-    progress: Progress | None,
-) -> Verdict:
-    problems = list(_clips(dataset, fast, workers, ffmpeg, progress or (lambda *_: None)))
+def _judged(dataset: _Dataset, at_work: bool, how: Look) -> Verdict:
+    problems = list(_clips(dataset, how))
     bad = {id_: problem.path for id_, problem in problems}
     told = [problem for _, problem in problems]
     for id_, times in dataset.repeated.items():
@@ -231,9 +220,7 @@ def _judged(
     return Verdict(len(dataset.rows), at_work, tuple(told), bad, strays)
 
 
-def _clips(
-    dataset: _Dataset, fast: bool, workers: int | None, ffmpeg: str | None, progress: Progress
-) -> Iterator[tuple[ClipId, Problem]]:
+def _clips(dataset: _Dataset, how: Look) -> Iterator[tuple[ClipId, Problem]]:
     """The clips whose rows or files are not right."""
     sharing = Counter(dataset.paths.values())
     recorded: list[Recorded] = []
@@ -249,12 +236,14 @@ def _clips(
             yield id_, Problem(Kind.CLIP, path, f"is the file of {sharing[path]} rows")
         else:
             recorded.append(Recorded(id_, path, file, row["bytes"], row["frames"], row["sha256"]))
-    looks_into_videos = not fast and not all(each.is_image for each in recorded)
-    program = find_ffmpeg(ffmpeg) if looks_into_videos else None
-    look = partial(inspect, ffmpeg=program, fast=fast)
-    processes = 1 if fast else workers or os.cpu_count() or 1
+    if not how.fast and any(each.is_image for each in recorded):
+        needed("PIL", "images")
+    looks_into_videos = not how.fast and not all(each.is_image for each in recorded)
+    program = find_ffmpeg(how.ffmpeg) if looks_into_videos else None
+    look = partial(inspect, ffmpeg=program, fast=how.fast)
+    processes = 1 if how.fast else how.workers or os.cpu_count() or 1
     for number, (each, what) in enumerate(_looked(look, recorded, processes), start=1):
-        progress(number, len(recorded))
+        how.progress(number, len(recorded))
         if what:
             yield each.id, Problem(Kind.CLIP, each.path, what)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 
 def duration(seconds: float) -> str:
-    """`45 s`, `12 min`, `3 h 20 min`, `2 d 4 h`: two units at most, the smaller one rounded."""
+    """`45 s`, `3 min 20 s`, `12 min`, `3 h 20 min`, `2 d 4 h`: the smaller unit is rounded."""
     if seconds < 59.5:
         return f"{seconds:.0f} s"
+    if seconds < 599.5:
+        return _two(round(seconds), 60, "min", "s")
     minutes = round(seconds / 60)
     if minutes < 60:
         return f"{minutes} min"

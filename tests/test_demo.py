@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
 
 from helpers import Done, Row, kept, left_over, nanokinetics, read_table
 
+from nanokinetics.cli import main
 from nanokinetics.demo import command
 from nanokinetics.demo.films import read_frame_numbers
 
@@ -81,6 +83,14 @@ def test_the_demo_does_what_it_says(tmp_path):
     again = _demo(tmp_path, "--quiet")
     assert (again.code, again.stdout) == (0, "")
     assert read_table(dest / "stats.csv") == stats, "the same command has nothing left to do"
+
+
+def test_without_trustme_it_says_what_to_install(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "trustme", None)
+    assert main(["demo", str(tmp_path / "demo"), "--quiet"]) == 1
+    assert capsys.readouterr().err == (
+        "nanokinetics: this needs trustme, which is not here; pip install 'nanokinetics[demo]'\n"
+    )
 
 
 def test_the_demo_leaves_a_folder_of_other_things_alone(tmp_path):

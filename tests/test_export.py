@@ -505,6 +505,7 @@ def test_damage_of_the_tables_is_named(dataset) -> None:
     for spoilt, said in (
         (table.replace(b",128,", b",wide,", 1), "line 2: not a row of this table"),
         (table.replace(b"train/yoga/", b"../../yoga/"), "leaves the dataset"),
+        (table.replace(b"train/yoga/", b"train/\0/"), "leaves the dataset"),
         (table.replace(b",yoga,", b",chess,"), "'chess'"),
         (table.replace(b",yoga,", b',"yo\nga",', 1), "not a row of this table"),
         (table.replace(b"Z\n", b"\n", 1).replace(b"T", b" noon ", 1), "not a row of this table"),

@@ -325,7 +325,7 @@ def test_a_line_ends_with_the_pace() -> None:
     lines.update(at_work(40))
     time.now += LINE_EVERY
     lines.update(at_work(50))
-    assert stream.getvalue().endswith("4 in hand; 20.0 clips/min, 2 min left\n")
+    assert stream.getvalue().endswith("4 in hand; 20.0 clips/min, 2 min 30 s left\n")
 
 
 def test_scripts_get_an_object_a_line() -> None:
@@ -345,8 +345,8 @@ def test_scripts_get_an_object_a_line() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(0, "0 s"), (59, "59 s"), (60, "1 min"), (3599, "1 h"), (5400, "1 h 30 min"), (86400, "1 d"),
-     (100 * 3600, "4 d 4 h")],
+    [(0, "0 s"), (59.4, "59 s"), (59.6, "1 min"), (90, "1 min 30 s"), (599.7, "10 min"),
+     (1234, "21 min"), (3599, "1 h"), (5400, "1 h 30 min"), (86400, "1 d"), (360_000, "4 d 4 h")],
 )  # fmt: skip
 def test_a_duration_is_said_in_two_units_at_most(seconds: float, said: str) -> None:
     assert duration(seconds) == said

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -257,6 +259,31 @@ def test_while_a_build_is_at_work_it_may_be_looked_at_and_not_repaired(run, nano
         refused = run("verify", "--repair")
     assert refused.code == 2
     assert "a build is at work" in refused.stderr
+
+
+def test_json_counts_and_names_every_problem(run, nano):
+    assert json.loads(run("verify", "--json").stdout) == {
+        "clips": 6, "problems": 0, "bad": 0, "strays": 0, "at_work": False, "repaired": False,
+        "findings": [],
+    }  # fmt: skip
+    lost, stray = _remove(nano), _add_a_file(nano)
+    for more in ((), ("--repair",)):
+        found = run("verify", "--json", *more)
+        told = json.loads(found.stdout)
+        findings = told.pop("findings")
+        assert (found.code, found.stdout.count("\n")) == (3, 1)
+        assert told == {"clips": 6, "problems": 2, "bad": 1, "strays": 1, "at_work": False,
+                        "repaired": bool(more)}  # fmt: skip
+        assert [(each["kind"], each["path"], each["found"]) for each in findings] == [
+            ("clip", lost, "is missing"), ("stray", stray, "has no row in stats.csv"),
+        ]  # fmt: skip
+        assert all("--repair" in each["remedy"] for each in findings)
+
+
+def test_a_name_that_is_no_text_or_acts_upon_a_terminal_is_told_in_a_line(run, nano):
+    (nano / "train" / os.fsdecode(b"\xff\x1b[31m\n.mp4")).write_bytes(b"mine")
+    _, told = run("verify").stdout.splitlines()
+    assert told.startswith(r"  train/\udcff\u001b[31m\u000a.mp4: has no row in stats.csv")
 
 
 def test_many_problems_are_counted_and_not_all_listed(run, nano):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ExitCode, NanokineticsError
+from ..extras import needed
 from .options import add_command, add_quiet
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ def run(options: dict[str, Any]) -> ExitCode:
 
 def _write(tables: Tables, summary: Summary, options: dict[str, Any]) -> None:
     """The page and the pictures."""
+    for package in ("jinja2", "matplotlib", "PIL"):
+        needed(package, "report")
     from ..report import charts, montage, page, thumbnails
 
     html, folder, quiet = options["html"], options["png"], options["quiet"]

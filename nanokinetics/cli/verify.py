@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ExitCode, InputError
+from ..report.words import plain
 from .options import add_command, add_quiet
 
 if TYPE_CHECKING:
@@ -34,15 +36,17 @@ def add(commands: Any) -> None:
     )
     add("--workers", metavar="W", type=int, help="processes at once (default: processors)")
     add("--ffmpeg", metavar="FILE", help="the ffmpeg to decode with")
+    add("--json", action="store_true", help="print one JSON object: the counts, and the findings")
     add_quiet(parser)
 
 
 def run(options: dict[str, Any]) -> ExitCode:
     from tqdm import tqdm
 
-    from ..verify import repair, verify
+    from ..verify import Look, repair, verify
 
     dest, quiet = Path(options.pop("dest")), options.pop("quiet")
+    as_json = options.pop("json")
     look = repair if options.pop("repair") else verify
     if options["workers"] is not None and not 1 <= options["workers"] <= 256:
         raise InputError(f"--workers is a number from 1 to 256, not {options['workers']}")
@@ -52,10 +56,29 @@ def run(options: dict[str, Any]) -> ExitCode:
             bar.total = of
             bar.update(done - bar.n)
 
-        verdict = look(dest, progress=progress, **options)
-    if verdict.problems or not quiet:
+        verdict = look(dest, Look(progress=progress, **options))
+    if as_json:
+        print(in_json(verdict))
+    elif verdict.problems or not quiet:
         print(told(verdict, str(dest)))
     return verdict.exit_code
+
+
+def in_json(verdict: Verdict) -> str:
+    """The counts and every problem; what is no text in a file's name is escaped."""
+    found = {
+        "clips": verdict.clips,
+        "problems": len(verdict.problems),
+        "bad": len(verdict.bad),
+        "strays": len(verdict.strays),
+        "at_work": verdict.at_work,
+        "repaired": verdict.repaired,
+        "findings": [
+            {"kind": each.kind.name.lower(), "path": each.path, "found": each.what,
+             "remedy": each.kind} for each in verdict.problems
+        ],
+    }  # fmt: skip
+    return json.dumps(found)
 
 
 def told(verdict: Verdict, dest: str) -> str:
@@ -66,7 +89,7 @@ def told(verdict: Verdict, dest: str) -> str:
         lines.append("a build is at work there: only the clips it has recorded were looked at")
     for kind in dict.fromkeys(problem.kind for problem in verdict.problems):
         of_kind = [problem for problem in verdict.problems if problem.kind is kind]
-        lines += [f"  {each.path}: {each.what}; {kind}" for each in of_kind[:SHOWN]]
+        lines += [plain(f"  {each.path}: {each.what}; {kind}") for each in of_kind[:SHOWN]]
         if len(of_kind) > SHOWN:
             lines.append(f"  and {len(of_kind) - SHOWN} more like this")
     if verdict.repaired and verdict.problems:

@@ -22,6 +22,7 @@ from ..files import replace_file
 from ..progress import reporter
 from .films import read_frame_numbers
 from .scenario import Fault, Film, Form, Scenario, Throttle, Video
+from .site import DemoSite
 
 CLASSES: Final = (
     "abseiling",
@@ -87,12 +88,6 @@ def demo(folder: Path, *, quiet: bool = False) -> ExitCode:
 
     Raises InputError for a folder that holds something else.
     """
-    try:
-        from .site import DemoSite
-    except ModuleNotFoundError as missing:
-        raise InputError(
-            f"the demo needs {missing.name}; install it with: pip install 'nanokinetics[demo]'"
-        ) from None
     began = time.monotonic()
     source, dest = folder / "annotations.csv", folder / "nano-kinetics"
     strangers = {p.name for p in folder.iterdir()} - OURS if folder.is_dir() else set()

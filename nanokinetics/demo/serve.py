@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from nanokinetics.demo.scenario import Scenario
 from nanokinetics.demo.site import DemoSite
+from nanokinetics.errors import EnvironmentFault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.scenario:
             scenario = Scenario.from_json(options.scenario.read_bytes())
         site = DemoSite(scenario, port=options.port, cache=options.cache, ffmpeg=options.ffmpeg)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, EnvironmentFault) as error:
         sys.stderr.write(f"{parser.prog}: {error}\n")
         return 2
     stop = threading.Event()

@@ -21,6 +21,7 @@ from nanokinetics.demo.log import Log, Request
 from nanokinetics.demo.scenario import Scenario
 from nanokinetics.demo.script import Script
 from nanokinetics.demo.wire import Answer, Asked, Server
+from nanokinetics.extras import needed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,8 +31,8 @@ class DemoSite:
     """A site that plays ``scenario`` while the ``with`` block runs.
 
     ``cache`` keeps the films for the next site (default: a temporary folder), ``ffmpeg`` makes
-    them, ``clock`` gives the seconds by which the throttle and the log go. Raises RuntimeError when
-    trustme is not installed.
+    them, ``clock`` gives the seconds by which the throttle and the log go. Raises
+    EnvironmentFault when trustme is not installed.
     """
 
     def __init__(
@@ -155,12 +156,7 @@ class DemoSite:
 
 
 def _certificate(ca_file: Path) -> ssl.SSLContext:
-    try:
-        import trustme
-    except ImportError:
-        raise RuntimeError(
-            'the demo site needs trustme: pip install "nanokinetics[demo]"'
-        ) from None
+    trustme = needed("trustme", "demo")
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(ca_file))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

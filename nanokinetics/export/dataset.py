@@ -90,14 +90,10 @@ def read(dest: Path, *, source_ids: bool = False) -> Dataset:
     Raises InputError for a folder that is no dataset, is damaged, holds no clip, or lacks a file
     that its ledger has.
     """
-    from ..plan import read_record  # pandas, which worker processes shall not load
+    from ..manifest import record_of  # pandas, which worker processes shall not load
 
     layout = Layout(Path(os.path.abspath(dest)))  # noqa: PTH100 - links stay: they may avoid a blank
-    record = read_record(layout) if layout.run.is_file() else None
-    if record is None:
-        raise InputError(
-            f"{dest} holds no run.json, so it is no dataset; name the folder of a build"
-        )
+    record = record_of(layout)
     classes = _classes(layout, "source_id" if source_ids else "label_id")
     chosen = {label for labels in record["classes"].values() for label in labels}
     if missing := sorted(chosen - classes.keys()):

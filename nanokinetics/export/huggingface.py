@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ..errors import InputError
+from ..extras import needed
 from ..scan import IMAGES
 from .dataset import Dataset, Sample
-from .extras import needed
 from .options import CSV, PARQUET, Options
 from .output import Output
 

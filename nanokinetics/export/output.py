@@ -9,12 +9,12 @@ import io
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Final
 
 from ..errors import InputError
 from ..files import SUFFIX
-from ..layout import LOCK
+from ..layout import LOCK, is_inside
 
 JOURNAL: Final = ".nanokinetics-export"
 """The names of all files that exports have begun to write here, one a line; it marks the folder as
@@ -99,7 +99,7 @@ class Output:
 
     @contextlib.contextmanager
     def _begun(self, name: str) -> Iterator[Path]:
-        if not _is_below(name):  # a table may have been edited
+        if not is_inside(name):  # a table may have been edited
             raise InputError(f"'{name}' would lie outside {self.folder}; mend the dataset's tables")
         path = self.folder / name
         if path.parent not in self._made:
@@ -119,12 +119,12 @@ class Output:
 
     def _clear_leftovers(self) -> None:
         for name in self._earlier:
-            if _is_below(name):
+            if is_inside(name):
                 _temporary(self.folder / name).unlink(missing_ok=True)
 
     def _remove(self, names: Iterable[str]) -> None:
         for name in names:
-            if not _is_below(name):  # the journal may have been edited
+            if not is_inside(name):  # the journal may have been edited
                 continue
             path = self.folder / name
             path.unlink(missing_ok=True)
@@ -144,11 +144,6 @@ def _refuse_strangers(folder: Path) -> None:
                 f"--output {folder} holds '{names[0]}' and is no export of ours; "
                 "name a new or empty folder"
             )
-
-
-def _is_below(name: str) -> bool:
-    path = PurePosixPath(name)
-    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts
 
 
 def _temporary(path: Path) -> Path:

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..errors import InputError
+from ..extras import needed
 from ..files import digest_of
 from .dataset import Dataset, Sample
-from .extras import needed
 from .options import Options
 from .output import Output
 

@@ -11,8 +11,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
+from ..extras import needed
 from .dataset import Dataset, Sample
-from .extras import needed
 from .options import Options
 from .output import Output
 from .shards import Members, cut, json_of, mixed, sample_bytes, seed_of, write_shard

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Final
 
+from ..extras import needed
 from .dataset import Dataset, Sample
-from .extras import needed
 from .options import Options
 from .output import Output
 from .shards import Members, Shard, cut, json_of, mixed, sample_bytes, seed_of, write_shard

@@ -12,20 +12,15 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, Final
 
-from ..errors import InputError, Reason
+import matplotlib as mpl
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+
+from ..errors import Reason
 from .figures import Effort, Failures, Summary, Timeline
 from .summary import SHORTEST_SPAN
 from .terminal import steps
 from .words import moment
-
-try:
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator, StrMethodFormatter
-except ModuleNotFoundError as missing:
-    raise InputError(
-        f"charts need {missing.name}; install it with: pip install 'nanokinetics[report]'"
-    ) from None
 
 PALETTE: Final = {
     "ink": ("#1b1f24", "#e6e8eb"),

@@ -6,17 +6,11 @@ import io
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ..errors import InputError
+from PIL import Image, ImageDraw, ImageFont
+
 from .tables import IDENTITY, Tables
 from .thumbnails import Thumbnails
 from .words import name_and_window, plain
-
-try:
-    from PIL import Image, ImageDraw, ImageFont
-except ModuleNotFoundError as missing:
-    raise InputError(
-        f"pictures need {missing.name}; install it with: pip install 'nanokinetics[report]'"
-    ) from None
 
 COLUMNS: Final = 8
 ROWS: Final = 8

@@ -7,22 +7,17 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
 from ..clip import Group
-from ..errors import InputError
+from ..words import size
 from . import words
 from .charts import PALETTE, svg
 from .figures import Class, Summary
 from .tables import IDENTITY, Tables
 from .terminal import dominates, steps
 from .thumbnails import Thumbnails
-
-try:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup
-except ModuleNotFoundError as missing:
-    raise InputError(
-        f"a page needs {missing.name}; install it with: pip install 'nanokinetics[report]'"
-    ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +57,7 @@ def render(tables: Tables, summary: Summary, thumbnails: Thumbnails) -> Iterator
         lstrip_blocks=True,
     )
     filters = (
-        *(words.number, words.size, words.seconds, words.span, words.pace),
+        *(words.number, size, words.seconds, words.span, words.pace),
         *(words.moment, words.plain, words.reason),
     )
     environment.filters |= {each.__name__: each for each in filters}

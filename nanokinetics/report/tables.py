@@ -17,7 +17,7 @@ import pandas as pd
 from ..clip import Group
 from ..config import LONGEST_DURATION
 from ..errors import InputError
-from ..layout import RUN, SELECTION, STATS, Layout
+from ..layout import RUN, SELECTION, STATS, Layout, is_inside
 from ..ledger import FAILED_COLUMNS, STATS_COLUMNS
 from ..plan import quotas_of, read_record
 
@@ -206,11 +206,6 @@ def _waits(path: Path) -> tuple[pd.DataFrame | None, list[str]]:
     except NotOurs as error:
         return None, [f"{error}; left out"]
     return waits[waits["until"] >= waits["since"]], notes
-
-
-def is_inside(path: str) -> bool:
-    """Whether a path of a table stays in the dataset's folder; the table may be anybody's."""
-    return not path.startswith("/") and ".." not in path.split("/")
 
 
 def _size(root: Path, path: str) -> float:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import re
 from datetime import UTC, datetime
 from typing import Final
+
+from ..words import duration
 
 _UNSEEN: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
@@ -37,36 +38,14 @@ def name_and_window(key: str) -> tuple[str, str]:
 _WINDOW: Final = re.compile(r"(.+)(_\d{6,}_\d{6,})", re.DOTALL)
 
 
-def size(count: float) -> str:
-    """Bytes, in decimal units."""
-    for unit, places in (("B", 0), ("kB", 1), ("MB", 1), ("GB", 1)):
-        if count < 999.95:
-            return f"{count:,.{places}f} {unit}"
-        count /= 1000
-    return f"{count:,.1f} TB"
-
-
 def seconds(value: float) -> str:
     """A short time, as accurate as it is of use."""
     return f"{value:,.2f}"
 
 
 def span(value: float | None) -> str:
-    """A long time in its two largest units; a dash where it is not known."""
-    if value is None:
-        return "-"
-    for small, large, size_, many, end in _SPANS:
-        count = round(value / size_)
-        if count < many:
-            return f"{count} {small}"
-        if count < end:
-            return f"{count // many:,} {large} {count % many:02d} {small}"
-    raise AssertionError(value)
-
-
-_SPANS: Final = (("s", "min", 1, 60, 3600), ("min", "h", 60, 60, 1440),
-                 ("h", "d", 3600, 24, math.inf))  # fmt: skip
-"""Two units, seconds in the smaller one, how many of it make the larger, and where they end."""
+    """A long time; a dash where it is not known."""
+    return "-" if value is None else duration(value)
 
 
 def pace(value: float | None) -> str:
