@@ -35,7 +35,8 @@ from .media import Ffmpeg, find_ffmpeg
 from .pacing import HOUR, Pacer, PacingPolicy
 from .placer import FLUSHED_AT_ONCE, PlacerConfig
 from .plan import Plan, read_record, request_of, same_again
-from .pool import Pool, apart, held, prepare
+from .pool import Pool, processes_for
+from .processes import Processes, call, held
 from .progress import Reporter, Silent
 from .quotas import Quotas
 from .ranking import Ranking, warnings
@@ -113,12 +114,12 @@ def build(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> 
     layout = Layout(config.dest)
     lock = FileLock(layout.lock, timeout=0)
     try:
-        with ExitStack() as held_open, ThreadPoolExecutor(2) as aside:
+        with ExitStack() as held_open, ThreadPoolExecutor(1) as aside:
             looking = aside.submit(find_ffmpeg, config.ffmpeg)
+            children = held_open.enter_context(closing(processes_for(config.source or "")))
             checking = None
             if config.source == YOUTUBE and (config.cookies or config.yt_dlp_args):
-                prepare(local=False)
-                checking = aside.submit(apart, check_network, YOUTUBE, config.network)
+                checking = call(children, check_network, YOUTUBE, config.network)
             if read_record(layout):  # refuses somebody else's folder before a lock is put into it
                 held_open.enter_context(lock)
             with _no_collector():
@@ -128,7 +129,7 @@ def build(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> 
                 if plan is None:
                     # Side by side: workers import yt-dlp, and this process pandas, which a run that
                     # only goes on has no need of.
-                    prepare(local=config.source == LOCAL)
+                    children.prepare()
                     from . import choice
 
                     chosen = choice.choose(config, source, origin, reporter)
@@ -144,7 +145,7 @@ def build(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> 
             plan = plan or chosen.plan(config, layout, request)
             if source:
                 save(source, layout.source_index)
-            return _build(config, plan, layout, ffmpeg, source, reporter)
+            return _build(config, plan, layout, ffmpeg, source, children, reporter)
     except Timeout:
         raise InputError(
             f"another run is at work in {config.dest}; wait for it, or name another --dest"
@@ -181,6 +182,7 @@ def _build(
     layout: Layout,
     ffmpeg: Ffmpeg,
     source: Scan | None,
+    children: Processes,
     reporter: Reporter,
 ) -> BuildResult:
     """The part that changes the folder, whose lock is held."""
@@ -216,7 +218,7 @@ def _build(
             ledger=ledger,
             layout=layout,
             home=home,
-            pool=Pool(workers, _processes(config, workers)),
+            pool=Pool(workers, _processes(config, workers), children),
             pacer=_pacer(config, standing, clock),
             logs=FailedLogs(config.failed_logs),
             reporter=reporter,

@@ -3,40 +3,25 @@
 Every worker has a pipe of its own and at most one job in hand, so a worker that is killed can
 neither block the others nor leave a doubt about what it was doing. Nothing is decided here about
 what an outcome means.
-
-On Linux workers are forked from a process that has imported what they need, once for all of them
-(`preload`); elsewhere each of them is started afresh.
 """
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
 import signal
 import sys
-import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import ForkServerContext, SpawnContext
-from multiprocessing.process import BaseProcess
-from typing import Any, Final
 
-from . import fetch
 from .clip import Clip, Job, Outcome
-from .errors import EnvironmentFault
-from .media import die_with_parent, exit_now
+from .fetch import modules_of
+from .media import exit_now
 from .placer import Placer, PlacerConfig
+from .processes import Processes, processes
 from .worker import Worker, WorkerConfig
-
-_FORKS: Final = sys.platform == "linux"
-
-GRACE: Final = 2.0
-"""Seconds that workers get to end by themselves before they are killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +77,6 @@ class _Note(Enum):
 class _Member:
     """The parent's view of one worker process."""
 
-    process: BaseProcess
     pipe: Connection
     ready: bool = False
     job: Job | None = None
@@ -100,13 +84,20 @@ class _Member:
     last_words: str = ""
 
 
-class Pool:
-    """Up to `size` worker processes, started when there is work for them."""
+def processes_for(source: str) -> Processes:
+    """Processes that have imported what the workers of a source need."""
+    return processes([__name__, *modules_of(source)])
 
-    def __init__(self, config: WorkerConfig | PlacerConfig, size: int) -> None:
+
+class Pool:
+    """Up to `size` workers, started when there is work for them."""
+
+    def __init__(
+        self, config: WorkerConfig | PlacerConfig, size: int, processes: Processes
+    ) -> None:
         self._config = config
         self.size = size
-        self._context = _context()
+        self._processes = processes
         self._members: list[_Member] = []
 
     @property
@@ -130,8 +121,7 @@ class Pool:
         try:
             member.pipe.send(job)
         except OSError:  # a free worker has died: the job was never in its hands
-            self._members.remove(member)
-            member.process.join()
+            self._remove(member)
             self.give(job)
         else:
             member.job, member.left = job, list(job.clips)
@@ -149,36 +139,20 @@ class Pool:
 
     def close(self) -> None:
         """End all workers now, whatever they are doing, and wait until they are gone."""
+        self._processes.close()
         for member in self._members:
-            member.process.terminate()
-        until = time.monotonic() + GRACE
-        for member in self._members:
-            member.process.join(max(0.0, until - time.monotonic()))
-            if member.process.is_alive():
-                member.process.kill()
-                member.process.join()
             member.pipe.close()
         self._members.clear()
 
     def _start(self) -> _Member:
-        prepare(local=isinstance(self._config, PlacerConfig))
-        ours, theirs = self._context.Pipe()
-        try:
-            process = self._started(theirs)
-        except (OSError, EOFError):  # what it was to be forked from has ended at this very moment
-            process = self._started(theirs)
-        theirs.close()
-        member = _Member(process, ours)
+        member = _Member(self._processes.start(work_for, self._config))
         self._members.append(member)
         return member
 
-    def _started(self, pipe: Connection) -> BaseProcess:
-        process = self._context.Process(
-            target=work_for, args=(pipe, self._config), name="nanokinetics-worker", daemon=True
-        )
-        with held(signal.SIGINT, signal.SIGTERM):
-            process.start()
-        return process
+    def _remove(self, member: _Member) -> int | None:
+        self._members.remove(member)
+        member.pipe.close()
+        return self._processes.exit_code(member.pipe)
 
     def _hear(self, member: _Member) -> Iterator[Event]:
         try:
@@ -203,79 +177,18 @@ class Pool:
             yield Finished(message)
 
     def _bury(self, member: _Member) -> Iterator[Event]:
-        self._members.remove(member)
-        member.pipe.close()
-        member.process.join()
-        log = member.last_words
-        why = log.strip().splitlines()[-1] if log.strip() else _cause(member.process.exitcode)
+        exit_code, log = self._remove(member), member.last_words
+        why = log.strip().splitlines()[-1] if log.strip() else _cause(exit_code)
         if not member.ready:
             yield NeverStarted(why, log)
         if member.job:
             yield Died(member.job, tuple(member.left or ()), why, log)
 
 
-def prepare(*, local: bool) -> None:
-    """Begin to import what workers need, in the process that they will be forked from.
-
-    It takes a good part of a second, so whoever has as long to do before there is a Pool begins
-    with this. local: the workers' videos lie on this machine.
-    """
-    if sys.platform == "win32":
-        return
-    # Python starts this helper with the first process, and lets the held signals go then.
-    resource_tracker.ensure_running()
-    if _FORKS:
-        needed = [f"{__package__}.preload", *([] if local else [fetch.YOUTUBE_MODULE])]
-        forkserver.set_forkserver_preload(needed)
-        with held(signal.SIGINT, signal.SIGTERM):
-            forkserver.ensure_running()
-
-
-def apart(function: Callable[..., Any], *arguments: object) -> Any:
-    """What a function returns, or raises, in a process like those of the workers: it may need what
-    they have imported."""
-    ours, theirs = multiprocessing.Pipe()
-    process = _context().Process(target=_call, args=(theirs, function, arguments), daemon=True)
-    process.start()
-    theirs.close()
-    try:
-        raised, result = ours.recv()
-    except EOFError:
-        raise EnvironmentFault("worker processes cannot start, or are killed at once") from None
-    finally:
-        process.join()
-        ours.close()
-    if raised:
-        raise result
-    return result
-
-
-def _call(pipe: Connection, function: Callable[..., Any], arguments: tuple[object, ...]) -> None:
-    try:
-        pipe.send((False, function(*arguments)))
-    except Exception as error:  # noqa: BLE001 - raised where it was asked for
-        pipe.send((True, error))
-
-
-def _context() -> ForkServerContext | SpawnContext:
-    if _FORKS:
-        return multiprocessing.get_context("forkserver")
-    return multiprocessing.get_context("spawn")
-
-
-def dismiss() -> None:
-    """End the process that workers were forked from, when no Pool is left, and wait for it: so its
-    processor time, and that of all workers, is counted to this process.
-
-    For a program of which nothing else starts processes in this way; without it, that one ends with
-    the program.
-    """
-    if _FORKS:
-        forkserver._forkserver._stop()  # type: ignore[attr-defined]  # noqa: SLF001
-
-
 def _cause(exit_code: int | None) -> str:
-    if exit_code is None or exit_code >= 0:
+    if exit_code is None:
+        return "the worker process was ended, with the one that it was forked from"
+    if exit_code >= 0:
         return f"the worker process ended with code {exit_code}"
     try:
         name = signal.Signals(-exit_code).name
@@ -285,44 +198,12 @@ def _cause(exit_code: int | None) -> str:
     return f"the worker process was ended by {name}{hint}"
 
 
-@contextlib.contextmanager
-def held(*signals: signal.Signals) -> Iterator[None]:
-    """Act on signals only afterwards, and keep them for good from processes started meanwhile.
-
-    A terminal sends Ctrl-C to all processes at once; only the parent is to act on it, and it ends
-    the others, with what they have started. (Windows has no such mask; there all of them see it.)
-    """
-    caught: list[int] = []
-    before: dict[signal.Signals, Any] = {}
-    if threading.current_thread() is threading.main_thread():
-        # The mask alone would not do: a thread of some library takes the signal, and Python then
-        # interrupts the main thread all the same.
-        for each in signals:
-            before[each] = signal.signal(each, lambda number, _: caught.append(number))
-    masks = sys.platform != "win32"
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signals) if masks else set()
-    try:
-        yield
-    finally:
-        if masks:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        for each, handler in before.items():
-            signal.signal(each, handler or signal.SIG_DFL)  # None: it was not set from Python
-        for number in caught:
-            signal.raise_signal(number)
-
-
 def work_for(pipe: Connection, config: WorkerConfig | PlacerConfig) -> None:
     """What a worker process runs: jobs in, outcomes and notes out.
 
     An exception that nobody foresaw ends the process; its traceback is the last message.
     """
-    die_with_parent()
     signal.signal(signal.SIGTERM, exit_now)
-    if sys.platform == "win32":
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-    else:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     try:
         worker = (
             Placer(config)

@@ -156,7 +156,7 @@ def left_over(dest: Path) -> list[str]:
     return [n for n in names if n not in HIDDEN and (n.endswith(".tmp") or "/." in f"/{n}")]
 
 
-WORKERS_COME_FROM = "multiprocessing.forkserver"
+SPAWNED = "multiprocessing.spawn"
 """What stands in the command line of the process that workers are forked from, and in theirs."""
 
 

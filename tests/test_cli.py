@@ -119,10 +119,11 @@ WHOLE = BuildResult(made=2, wanted=2, new=1, replaced=0, held=0, displaced=0, re
 
 @pytest.fixture(autouse=True)
 def signals() -> Iterator[None]:
-    """`main` takes SIGTERM; pytest wants it back."""
-    before = signal.getsignal(signal.SIGTERM)
+    """`main` takes SIGTERM, and Ctrl-C when it is ending; pytest wants them back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -442,8 +443,10 @@ def test_on_a_terminal_sample_prints_the_selection_only_if_asked_to(
         assert main([*SAMPLE, "--n", "2", *more]) == 0
         monkeypatch.undo()
         print("end", file=terminal, flush=True)
-        lines = shown.read(65536).decode().splitlines()
-    assert len(lines) == printed + 1
+        text = b""
+        while not text.endswith(b"end\r\n"):
+            text += shown.read(65536)
+    assert len(text.splitlines()) == printed + 1
     err = capfd.readouterr().err
     assert ("3 classes, 6 clips, 3 reserves" in err) is estimated
     assert ("--output FILE, or - to print it" in err) is (not more)

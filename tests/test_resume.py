@@ -16,7 +16,7 @@ import pytest
 from helpers import (
     FAST,
     SMALL,
-    WORKERS_COME_FROM,
+    SPAWNED,
     Bench,
     Row,
     Running,
@@ -228,11 +228,8 @@ def test_a_run_goes_on_when_what_its_workers_are_forked_from_is_killed(bench):
     made = bench(_slow(chosen), rows, 2, "--workers", "2", *FAST)
     with ended_at_last(made.start("--quiet")) as running:
         wait_until(lambda: all(_reader_of(running, row.youtube_id) for row in chosen))
-        (source,) = (
-            p
-            for p in running.family()
-            if WORKERS_COME_FROM in " ".join(p.cmdline()[:3]) and p.ppid() == running.pid
-        )
+        children = psutil.Process(running.pid).children()
+        (source,) = (p for p in children if SPAWNED in " ".join(p.cmdline()))
         workers = source.children(recursive=True)
         source.kill()
         assert gone(workers) == []

@@ -131,12 +131,10 @@ def _add_making(parser: Parser) -> None:
 
 def run(options: dict[str, Any]) -> ExitCode:
     from ..api import build
-    from ..pool import dismiss
     from ..progress import reporter
 
     quiet, json = options.pop("quiet"), options.pop("json")
     result = build(options.pop("dataset"), reporter=reporter(quiet=quiet, objects=json), **options)
-    dismiss()
     if json:
         print(as_json(result, event="result", exit_code=int(result.exit_code)))
     elif not quiet:

@@ -24,6 +24,8 @@ def guarded(run: Callable[[], int], name: str = "nanokinetics") -> int:
     except NanokineticsError as error:
         return _fail(name, str(error), error.exit_code)
     except KeyboardInterrupt:
+        for number in (signal.SIGINT, signal.SIGTERM):  # it is ending: to be asked again is nothing
+            signal.signal(number, signal.SIG_IGN)
         what = "interrupted; what was finished is kept, and the same command goes on"
         return _fail(name, what, ExitCode.INTERRUPTED)
     except BrokenPipeError:  # whoever read our output has gone

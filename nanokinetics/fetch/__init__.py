@@ -14,8 +14,7 @@ from ..clip import Source
 from ..config import NetworkConfig
 from ..errors import Failure
 
-YOUTUBE_MODULE: Final = f"{__name__}.youtube"
-"""What takes long to import: yt-dlp."""
+_TAKE_LONG: Final = {"youtube": f"{__name__}.youtube"}
 
 
 class Fetcher(Protocol):
@@ -43,6 +42,11 @@ def open_fetcher(source: str, network: NetworkConfig, *, resolution: int, audio:
 
         return YouTubeFetcher(network, resolution=resolution, audio=audio)
     raise LookupError(source)
+
+
+def modules_of(source: str) -> list[str]:
+    """The modules of a source that take long to import."""
+    return [_TAKE_LONG[source]] if source in _TAKE_LONG else []
 
 
 def check_network(source: str, network: NetworkConfig) -> None:

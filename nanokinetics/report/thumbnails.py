@@ -15,7 +15,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from ..media import die_with_parent, find_ffmpeg
-from ..pool import held
+from ..processes import held
 from .frames import is_image, thumbnail
 from .tables import Tables
 
