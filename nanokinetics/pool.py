@@ -187,7 +187,7 @@ class Pool:
 
 def _cause(exit_code: int | None) -> str:
     if exit_code is None:
-        return "the worker process was ended, with the one that it was forked from"
+        return "the worker process could not be started, or ended with what it was forked from"
     if exit_code >= 0:
         return f"the worker process ended with code {exit_code}"
     try:

@@ -110,7 +110,7 @@ class Forked:
         try:
             calls = self._calls()
             calls.send(number)
-            code: int = calls.recv()
+            code: int | None = calls.recv()
         except (OSError, EOFError):
             self._leave_nursery()
             return None
@@ -146,26 +146,25 @@ def _nurse(calls: Connection, modules: Sequence[str]) -> None:
     for module in modules:
         importlib.import_module(module)
     children: dict[int, int] = {}
-    try:
+    with contextlib.suppress(EOFError, OSError):  # then nobody calls any more
         while True:
             call = calls.recv()
             if isinstance(call, int):
-                _, status = os.waitpid(children.pop(call), 0)
-                calls.send(os.waitstatus_to_exitcode(status))
+                pid = children.pop(call, None)
+                calls.send(pid and os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
                 continue
             number, function, told = call
             pipe = Connection(reduction.recv_handle(calls))
-            pid = os.fork()
-            if pid == 0:
-                calls.close()
-                _live(pipe, function, told)
+            with contextlib.suppress(OSError):  # one process too many: the pipe ends at once
+                children[number] = os.fork()
+                if not children[number]:
+                    calls.close()
+                    _live(pipe, function, told)
             pipe.close()
-            children[number] = pid
-    except (EOFError, OSError):  # nobody calls any more
-        for pid in children.values():
-            os.kill(pid, signal.SIGKILL)
-        for pid in children.values():  # so that their processor time counts for the program
-            os.waitpid(pid, 0)
+    for pid in children.values():
+        os.kill(pid, signal.SIGKILL)
+    for pid in children.values():  # so that their processor time counts for the program
+        os.waitpid(pid, 0)
 
 
 def _live(pipe: Connection, function: Function, told: object) -> NoReturn:

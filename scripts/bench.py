@@ -10,8 +10,9 @@ the demo site, which runs in a process of its own and whose work is not counted.
 
 It offers each video in one container form; of `webm` alone the command finds nothing that it may
 take. A clip is correct when every frame of its window is there, in order, from the first on, as
-read back from the picture. The other benches: bench_sampling.py (choosing), bench_resume.py
-(going on with a long table), bench_local.py (files that are there already).
+read back from the picture. The other benches: bench_growth.py (more clips, more workers),
+bench_sampling.py (choosing), bench_resume.py (going on with a long table), bench_local.py (files
+that are there already).
 """
 
 from __future__ import annotations
@@ -72,6 +73,7 @@ class Run:
     least: of the correct clips, the bytes that they cannot be had without. first: from the command
     to the first clip in its place. most_asked: extractions of the video that had most of them.
     starting: `first` without the work on that clip itself. idle: the same command once more.
+    site: seconds of processor time that the site took meanwhile.
     """
 
     usage: Usage
@@ -83,6 +85,7 @@ class Run:
     first: float | None = None
     starting: float | None = None
     idle: float | None = None
+    site: float = 0.0
     by_form: dict[str, float] = field(default_factory=dict)
     """Media bytes of each container form, in times the least."""
 
@@ -192,8 +195,9 @@ class Bench:
             *("--max-per-hour", "0", "--workers", str(options.workers)),
             *(("--ffmpeg", options.ffmpeg) if options.ffmpeg else ()),
         ]
-        began = time.time()
+        began, before = time.time(), self.site.cpu()
         code, usage = run(command, dest.with_suffix(".log"))
+        site = self.site.cpu() - before
         if code:
             print(f"the build ended with {code}:", dest.with_suffix(".log").read_text()[-500:])
         found = self._judged(dest, usage, began)
@@ -204,7 +208,7 @@ class Bench:
                 starting = (found.first or 0) - float(row["total_seconds"])
                 break
         shutil.rmtree(dest)
-        return replace(found, starting=starting, idle=again.seconds)
+        return replace(found, starting=starting, idle=again.seconds, site=site)
 
     def command(self, number: int) -> Run:
         dest = self._folder / f"{number}-theirs"

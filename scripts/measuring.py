@@ -137,6 +137,11 @@ class Site:
     def close(self) -> None:
         self._process.communicate()
 
+    def cpu(self) -> float:
+        """Seconds of processor time that it has taken so far."""
+        times = psutil.Process(self._process.pid).cpu_times()
+        return float(times.user + times.system)
+
     def requests(self) -> list[dict[str, Any]]:
         """Those since the last call; counters of throttle and faults start anew."""
         log: list[dict[str, Any]] = json.loads(self._ask("log"))["log"]
