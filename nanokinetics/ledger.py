@@ -1,7 +1,7 @@
 """The ledger: `stats.csv` and `failed.csv`, appended to by one process, read by many.
 
-A row is written in one piece, after the file it speaks of has its name. Of several rows with one
-key the last counts. A last line that was torn by a crash is cut off when the ledger is opened.
+Rows are written in one piece, after the files they speak of have their names. Of several rows with
+one key the last counts. A last line that was torn by a crash is cut off when the ledger is opened.
 """
 
 from __future__ import annotations
