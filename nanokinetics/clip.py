@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from operator import attrgetter
 from pathlib import PurePosixPath
+from posixpath import splitext
 from typing import Final, NamedTuple, TypeVar
 
 from .errors import Failure
@@ -89,7 +90,7 @@ class Location:
     @property
     def suffix(self) -> str:
         """The extension, with its dot, as it is written."""
-        return PurePosixPath(self.name or self.path).suffix
+        return splitext(self.name or self.path)[1]
 
 
 @light

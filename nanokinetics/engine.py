@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -191,11 +191,15 @@ class Engine:
     def _handle(self, event: Event) -> None:
         match event:
             case Finished(outcomes=outcomes):
+                made: list[Made] = []
                 for outcome in outcomes:
                     if isinstance(outcome, Made):
-                        self._made(outcome)
+                        made.append(outcome)
                     else:
+                        self._made(made)
+                        made = []
                         self._failed(outcome)
+                self._made(made)
             case Found(job=job):
                 self._pacer.found(self._tickets[job])
             case Idle(job=job):
@@ -218,32 +222,51 @@ class Engine:
         if self._alone is job:
             self._alone = None
 
-    def _made(self, made: Made) -> None:
-        job = self._jobs.pop(made.clip.id)
+    def _made(self, batch: Sequence[Made]) -> None:
+        """Clips of one job that came together, if any."""
+        if not batch:
+            return
+        for made in batch:
+            job = self._jobs.pop(made.clip.id)
         ticket = self._tickets[job]
+        asked = [made for made in batch if made.source != ADOPTED]
         self._false_starts = 0
-        if made.source != ADOPTED:
+        if asked:
             self._pacer.answered(ticket, self._clock.steady())
         if job.anew:
             self._control.back()
-            if made.temporary is not None:
-                Path(made.temporary).unlink(missing_ok=True)
+            for made in asked:
+                if made.temporary is not None:
+                    Path(made.temporary).unlink(missing_ok=True)
             self._others_can_be_made(ticket.at)
             return
         self._home.check()
-        final = self._layout.clip(made.clip, made.suffix)
         try:
-            if made.temporary is not None:
-                _move(made.temporary, final)
-            self._ledger.made(made, self._clock.wall())
+            self._keep(batch)
         except OSError as error:
             raise _unwritable(error) from error
-        self.paths[made.clip.id] = self._layout.clip_path(made.clip, made.suffix)
-        self._quotas.finished(made.clip)
-        if made.source != ADOPTED:
-            self._anything_made = True
+        for made in asked:
             self._control.made(made.clip)
+        if asked:
+            self._anything_made = True
             self._others_can_be_made(ticket.at)
+
+    def _keep(self, batch: Sequence[Made]) -> None:
+        """Give the files their names, then append their rows: whatever ends this, the rows of all
+        that have their names, and of no others."""
+        root = self._layout.root
+        named: dict[str, Made] = {}
+        try:
+            for made in batch:
+                path = self._layout.clip_path(made.clip, made.suffix)
+                if made.temporary is not None:
+                    _move(made.temporary, f"{root}/{path}")
+                named[path] = made
+        finally:
+            self._ledger.made(named.values(), self._clock.wall())
+            for path, made in named.items():
+                self.paths[made.clip.id] = path
+                self._quotas.finished(made.clip)
 
     def _failed(self, failed: Failed) -> None:
         job = self._jobs.pop(failed.clip.id)
@@ -456,11 +479,11 @@ _WHY_WAITING: Final = {
 """How a person is told why a run waits; all else is a lost connection."""
 
 
-def _move(temporary: str, final: Path) -> None:
+def _move(temporary: str, final: str) -> None:
     try:
-        os.replace(temporary, final)  # noqa: PTH105 - a path that came as text
+        os.replace(temporary, final)  # noqa: PTH105 - paths that came as text
     except FileNotFoundError:  # the first clip of its class
-        final.parent.mkdir(parents=True, exist_ok=True)
+        Path(final).parent.mkdir(parents=True, exist_ok=True)
         os.replace(temporary, final)  # noqa: PTH105
 
 

@@ -1,7 +1,7 @@
 """The ledger: `stats.csv` and `failed.csv`, appended to by one process, read by many.
 
-A row is written in one piece, after the file it speaks of has its name. Of several rows with one
-key the last counts. A last line that was torn by a crash is cut off when the ledger is opened.
+Rows are written in one piece, after the files they speak of have their names. Of several rows with
+one key the last counts. A last line that was torn by a crash is cut off when the ledger is opened.
 """
 
 from __future__ import annotations
@@ -78,29 +78,32 @@ class Ledger:
         self._stats = _Table(layout.stats, STATS_COLUMNS)
         self._failed = _Table(layout.failed, FAILED_COLUMNS)
 
-    def made(self, made: Made, at: float) -> None:
-        """Append the row of a finished clip, whose file has its name by now."""
-        media = made.media
-        row = _about(made.clip) | {
-            "path": self._layout.clip_path(made.clip, made.suffix),
-            "source": made.source,
-            "width": str(media.width),
-            "height": str(media.height),
-            "fps": f"{media.fps:g}",
-            "frames": str(media.frames),
-            "duration": f"{media.duration:.3f}",
-            "has_audio": str(media.has_audio),
-            "bytes": str(made.bytes),
-            "sha256": made.sha256,
-            "downloaded_bytes": str(made.downloaded_bytes),
-            "download_seconds": f"{made.download_seconds:.3f}",
-            "trim_seconds": f"{made.trim_seconds:.3f}",
-            "total_seconds": f"{made.total_seconds:.3f}",
-            "attempts": str(made.attempts),
-            "format_id": made.format_id,
-            "finished_at": utc(at),
-        }
-        self._stats.append(row)
+    def made(self, made: Iterable[Made], at: float) -> None:
+        """Append the rows of finished clips, whose files have their names by now, in one piece."""
+        finished_at = utc(at)
+        self._stats.append(
+            {
+                **_about(each.clip),
+                "path": self._layout.clip_path(each.clip, each.suffix),
+                "source": each.source,
+                "width": str(each.media.width),
+                "height": str(each.media.height),
+                "fps": f"{each.media.fps:g}",
+                "frames": str(each.media.frames),
+                "duration": f"{each.media.duration:.3f}",
+                "has_audio": str(each.media.has_audio),
+                "bytes": str(each.bytes),
+                "sha256": each.sha256,
+                "downloaded_bytes": str(each.downloaded_bytes),
+                "download_seconds": f"{each.download_seconds:.3f}",
+                "trim_seconds": f"{each.trim_seconds:.3f}",
+                "total_seconds": f"{each.total_seconds:.3f}",
+                "attempts": str(each.attempts),
+                "format_id": each.format_id,
+                "finished_at": finished_at,
+            }
+            for each in made
+        )
 
     def failed(self, failed: Failed, log: str, at: float) -> None:
         """Append the row of a clip that was not made. `log` is the path of its complete output."""
@@ -114,7 +117,7 @@ class Ledger:
             "log": log,
             "failed_at": utc(at),
         }
-        self._failed.append(row)
+        self._failed.append([row])
 
     def waited(self, since: float, until: float, why: str) -> None:
         """Append a time in which nobody was asked for anything; `waits.csv` begins with the first.
@@ -122,7 +125,7 @@ class Ledger:
         Not needed to go on; it is kept for people, who cannot tell a refusal from a slow night.
         """
         with closing(_Table(self._layout.waits, WAITS_COLUMNS)) as table:
-            table.append({"since": utc(since), "until": utc(until), "why": why})
+            table.append([{"since": utc(since), "until": utc(until), "why": why}])
 
     def standing(self, since: float = 0.0) -> Standing:
         """What the tables and the files on the disk say has become of every clip so far.
@@ -219,11 +222,16 @@ class _Table:
             with self._path.open("rb+") as file:
                 file.truncate(len(whole))
 
-    def append(self, row: Row) -> None:
-        """Write one row in one piece. Raises OSError; what was written of it then is torn."""
-        data = _line([row[name] for name in self._columns])
-        while data:  # a disk that is all but full takes a part; the next write says why
-            data = data[os.write(self._file, data) :]
+    def append(self, rows: Iterable[Row]) -> None:
+        """Write rows in one piece, all of them or none. Raises OSError."""
+        data = _lines([row[name] for name in self._columns] for row in rows)
+        before = os.fstat(self._file).st_size
+        try:
+            while data:  # a disk that is all but full takes a part; the next write says why
+                data = data[os.write(self._file, data) :]
+        except OSError:
+            os.ftruncate(self._file, before)
+            raise
 
     def columns(self, *names: str) -> list[Sequence[str]]:
         """The named columns, two or more in the table's order, of all rows.
@@ -258,7 +266,7 @@ class _Table:
         return InputError(f"{self._path}, line {line}: {why}; mend or remove the line")
 
     def rewrite(self, rows: Iterable[Sequence[str]]) -> None:
-        replace_file(self._path, b"".join([_line(self._columns), *map(_line, rows)]))
+        replace_file(self._path, _lines([self._columns, *rows]))
         os.close(self._file)
         self._file = os.open(self._path, _APPEND)
 
@@ -271,9 +279,13 @@ def _ids(splits: Iterable[str], labels: Iterable[str], keys: Iterable[str]) -> I
     return map(ClipId._make, zip(splits, labels, keys, strict=True))
 
 
-def _line(values: Iterable[str]) -> bytes:
+def _line(values: Sequence[str]) -> bytes:
+    return _lines([values])
+
+
+def _lines(rows: Iterable[Sequence[str]]) -> bytes:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(values)
+    csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue().encode(errors="replace")  # a server may send half a surrogate pair
 
 

@@ -46,17 +46,13 @@ FLUSHED_AT_ONCE: Final = 64
 class _Origin:
     """Where a clip's bytes are: a file, or a part of an archive. `own`: our copy, to be moved."""
 
-    path: Path
+    path: str
     location: Location
     own: bool = False
 
-    @property
-    def is_image(self) -> bool:
-        return self.location.suffix.lower() in IMAGES
-
     def read(self) -> bytes:
         """All of it. Raises OSError, or EOFError where an archive is cut short."""
-        with self.path.open("rb") as file:
+        with open(self.path, "rb") as file:  # noqa: PTH123 - a Path for each of a million files
             if not self.location.is_member:
                 return file.read()
             file.seek(self.location.offset)
@@ -88,6 +84,7 @@ class Placer:
 
     def __init__(self, config: PlacerConfig) -> None:
         self._config = config
+        self._source = str(config.source)
         self._folder = config.layout.temporary / str(os.getpid())
         self._fetcher = LocalFetcher(config.source, config.streams)
         self._count = 0
@@ -122,7 +119,7 @@ class Placer:
             if clip.location is None:
                 unplaced.append(clip)
             else:
-                path = self._config.source / clip.location.path
+                path = f"{self._source}/{clip.location.path}"
                 yield self._outcome(clip, _Origin(path, clip.location))
         if unplaced:
             yield from self._from_streams(unplaced)
@@ -146,7 +143,7 @@ class Placer:
             for clip in waiting:
                 done.add(clip.id)
                 own = clip is waiting[-1]
-                outcome = self._outcome(clip, _Origin(path, Location(name), own=own))
+                outcome = self._outcome(clip, _Origin(str(path), Location(name), own=own))
                 taken = isinstance(outcome, Made) and outcome.temporary == str(path)
                 if own and not taken:
                     path.unlink(missing_ok=True)
@@ -189,40 +186,52 @@ class Placer:
 
     def _make(self, clip: Clip, origin: _Origin, said: list[str]) -> Made | Failure:
         suffix = origin.location.suffix
+        is_image = suffix.lower() in IMAGES
         links = self._config.place in (HARDLINK, SYMLINK)
-        if origin.is_image and not links:
-            return self._copy_image(clip, origin)
+        if is_image and not links:
+            return self._copy_image(clip, origin, suffix)
         if origin.location.is_member:
             origin = self._extracted(origin)
-        if not origin.is_image and _begins_like_a_picture(origin.path):
+        path = Path(origin.path)
+        if not is_image and _begins_like_a_picture(path):
             return Failure(Reason.UNDECODABLE, "it is a picture, not a video")
         window = _window(clip) if origin.location.stem != clip.key else None
-        if window is not None or (self._config.place == TRANSCODE and not origin.is_image):
-            return self._encode(clip, origin.path, window, said)
-        target = origin.path if origin.own else self._new(suffix)
+        if window is not None or (self._config.place == TRANSCODE and not is_image):
+            return self._encode(clip, path, window, said)
+        target = path if origin.own else Path(self._new(suffix))
         if not origin.own:
-            self._place(origin.path, target)
-        looked = look_at_image(target.read_bytes()) if origin.is_image else self._look(target)
+            self._place(path, target)
+        looked = look_at_image(target.read_bytes()) if is_image else self._look(target)
         if isinstance(looked, Failure):
             target.unlink()
             return looked
         return self._made(clip, target, looked, suffix)
 
-    def _copy_image(self, clip: Clip, origin: _Origin) -> Made | Failure:
+    def _copy_image(self, clip: Clip, origin: _Origin, suffix: str) -> Made | Failure:
         """Read it once: to look at, to know its digest, and to write."""
         data = origin.read()
         looked = look_at_image(data)
         if isinstance(looked, Failure):
             return looked
-        target = self._new(origin.location.suffix)
-        target.write_bytes(data)
+        target = self._new(suffix)
+        with open(target, "wb") as file:  # noqa: PTH123
+            file.write(data)
         digest = hashlib.sha256(data).hexdigest()
-        return self._made(clip, target, looked, origin.location.suffix, digest)
+        return Made(
+            clip,
+            target,
+            "local",
+            looked,
+            len(data),
+            digest,
+            format_id=self._config.place,
+            suffix=suffix,
+        )
 
     def _extracted(self, origin: _Origin) -> _Origin:
         location = origin.location
         target = self._new(location.suffix)
-        with origin.path.open("rb") as source, target.open("wb") as copy:
+        with Path(origin.path).open("rb") as source, Path(target).open("wb") as copy:
             copy_bytes(source.fileno(), copy.fileno(), location.offset, location.size)
         return _Origin(target, Location(location.name), own=True)
 
@@ -240,7 +249,7 @@ class Placer:
         self, clip: Clip, path: Path, window: tuple[float, float] | None, said: list[str]
     ) -> Made | Failure:
         """The window of a whole video, or all of it, as mp4 at the capped resolution."""
-        config, target = self._config, self._new(MP4)
+        config, target = self._config, Path(self._new(MP4))
         done = media.cut(
             config.ffmpeg,
             [Stream(str(path))],
@@ -280,19 +289,17 @@ class Placer:
         target: Path,
         found: Media,
         suffix: str,
-        digest: str | None = None,
         *,
         seconds: float = 0.0,
     ) -> Made:
-        if digest is None:
-            with target.open("rb") as file:
-                digest = digest_of(file)
+        with target.open("rb") as file:
+            digest, size = digest_of(file), os.fstat(file.fileno()).st_size
         return Made(
             clip,
             str(target),
             "local",
             found,
-            target.stat().st_size,
+            size,
             digest,
             trim_seconds=seconds,
             format_id=self._config.place,
@@ -315,9 +322,9 @@ class Placer:
             raise error
         return fault
 
-    def _new(self, suffix: str) -> Path:
+    def _new(self, suffix: str) -> str:
         self._count += 1
-        return self._folder / f"{self._count}{suffix}"
+        return f"{self._folder}/{self._count}{suffix}"
 
 
 def names_of(clip: Clip) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ import os
 import re
 import tarfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final, cast
@@ -52,8 +52,6 @@ VIDEOS: Final = frozenset(
     }
 )
 """Extensions, in small letters, of what can become a clip."""
-
-_NO_ARCHIVE: Final = tuple({*IMAGES, *VIDEOS, *map(str.upper, IMAGES | VIDEOS)})
 
 _LARGE: Final = 1_000_000
 """Bytes from which numbered files without a beginning are taken for parts of an archive."""
@@ -101,8 +99,9 @@ def scan(source: Path, index: Path | None = None) -> Scan:
     streams: list[tuple[str, ...]] = []
     parts: dict[tuple[str, bool], list[str]] = {}
     others: set[str] = set()
-    for name in names:
-        found = None if name.endswith(_NO_ARCHIVE) else _ARCHIVE_NAME.search(name)
+    media = endings(names, IMAGES | VIDEOS)
+    for name in [name for name in names if not name.endswith(media)]:
+        found = _ARCHIVE_NAME.search(name)
         if found and found["stem"]:
             parts.setdefault((found["stem"], found["number"].isdigit()), []).append(name)
         elif found and (kind := _kind(root / name)):
@@ -122,9 +121,16 @@ def scan(source: Path, index: Path | None = None) -> Scan:
     members = [
         each for name in tars for each in (known[name] if name in known else _members(root, name))
     ]
-    plain = tuple(name for name in names if name not in others)
+    plain = tuple([name for name in names if name not in others] if others else names)
     is_kept = len(known) == len(tars)
     return Scan(root, plain, tuple(members), tuple(sorted(streams)), stamps, is_kept)
+
+
+def endings(paths: Iterable[str], suffixes: frozenset[str]) -> tuple[str, ...]:
+    """The extensions as these paths write them, to be asked for with `str.endswith`."""
+    longest = max(map(len, suffixes))
+    found = {end[end.rfind(".") :] for end in {path[-longest:] for path in paths}}
+    return tuple(ending for ending in found if ending.lower() in suffixes)
 
 
 def _in_order(root: Path, stem: str, names: Sequence[str]) -> tuple[str, ...]:
@@ -205,18 +211,18 @@ def _walk(top: str) -> list[str]:
     try:
         while folders:
             under = folders.pop()
+            own: list[str] = []
+            below: list[str] = []
             with os.scandir(f"{top}/{under}") as entries:
-                found = list(entries)
-            if under and any(entry.name == LOCK for entry in found):
+                for entry in entries:
+                    if entry.is_file():
+                        own.append(entry.name)
+                    elif entry.is_dir(follow_symlinks=False):
+                        below.append(entry.name)
+            if under and LOCK in own:
                 continue  # a dataset of ours, perhaps the one that is being built
-            for entry in found:
-                name = entry.name
-                if name.startswith("."):
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(f"{under}{name}/")
-                elif entry.is_file():
-                    files.append(under + name)
+            files += [under + name for name in own if not name.startswith(".")]
+            folders += [f"{under}{name}/" for name in below if not name.startswith(".")]
     except OSError as error:
         raise InputError(f"--src: {error.filename}: {error.strerror}") from None
     return files

@@ -92,7 +92,7 @@ class Bench:
                     path = layout.clip(clip)
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_bytes(b"0")
-                    ledger.made(Made(clip, None, "youtube", media, 1, "0" * 64), 1e9)
+                    ledger.made([Made(clip, None, "youtube", media, 1, "0" * 64)], 1e9)
                     self._last = path
                     clips += 1
         self._table = layout.stats.read_bytes()

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -86,12 +87,40 @@ def test_a_new_ledger_is_two_headers(ledger: Ledger, layout: Layout) -> None:
 
 
 def test_a_finished_clip_is_this_row_to_the_letter(ledger: Ledger, layout: Layout) -> None:
-    ledger.made(made(clip()), NOON)
+    ledger.made([made(clip())], NOON)
     assert layout.stats.read_bytes().decode().splitlines()[1] == (
         "-video00000_000010_000020,train,abseiling,-video00000,10,20,"
         "train/abseiling/-video00000_000010_000020.mp4,youtube,454,340,29.97,300,10.010,True,3,"
         f"{'ab' * 32},1400000,0.900,1.250,2.500,2,134+140,2026-01-01T12:00:00Z"
     )
+
+
+def test_rows_written_together_are_those_written_one_by_one(tmp_path: Path) -> None:
+    clips = [made(clip(number)) for number in range(3)]
+    tables = []
+    for name, batches in (("together", [clips]), ("singly", [[each] for each in clips])):
+        layout = Layout(tmp_path / name)
+        with closing(Ledger(layout)) as ledger:
+            for batch in batches:
+                ledger.made(batch, NOON)
+        tables.append(layout.stats.read_bytes())
+    assert tables[0] == tables[1]
+
+
+def test_where_there_is_no_room_for_all_rows_none_is_written(
+    ledger: Ledger, layout: Layout
+) -> None:
+    resource = pytest.importorskip("resource", reason="Windows limits no file's size")
+    ledger.made([made(clip(0))], NOON)
+    before = layout.stats.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2 * len(before), hard))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            ledger.made([made(clip(number)) for number in range(1, 9)], NOON)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert layout.stats.read_bytes() == before
 
 
 def test_a_failure_is_this_row_to_the_letter(ledger: Ledger, layout: Layout) -> None:
@@ -129,7 +158,7 @@ def test_times_do_not_follow_the_machines_zone(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize("label", AWKWARD)
 def test_awkward_labels_read_back_as_they_were(ledger: Ledger, layout: Layout, label: str) -> None:
-    ledger.made(made(clip(label=label)), NOON)
+    ledger.made([made(clip(label=label))], NOON)
     ledger.failed(failed(clip(1, label=label)), "x.log", NOON)
     assert table(layout.stats)[0]["label"] == label
     assert table(layout.failed)[0]["label"] == label
@@ -170,9 +199,9 @@ def test_a_message_of_any_length_can_be_read_again(ledger: Ledger) -> None:
 
 def test_the_last_row_of_a_clip_counts(ledger: Ledger, layout: Layout) -> None:
     place(layout, clip(), size=7)
-    ledger.made(made(clip(), size=3), NOON)
+    ledger.made([made(clip(), size=3)], NOON)
     assert set(ledger.standing().stale) == {clip().id}
-    ledger.made(made(clip(), size=7), NOON)
+    ledger.made([made(clip(), size=7)], NOON)
     ledger.failed(failed(clip(1), Reason.TIMEOUT), "x.log", NOON)
     ledger.failed(failed(clip(1), Reason.PRIVATE), "x.log", NOON)
     standing = ledger.standing()
@@ -187,7 +216,7 @@ def test_one_window_under_two_labels_or_splits_is_several_clips(
     clips = [clip(), clip(label="yoga"), clip(split="val")]
     for each in clips:
         place(layout, each)
-        ledger.made(made(each), NOON)
+        ledger.made([made(each)], NOON)
     assert set(ledger.standing().done) == {
         ClipId(each.split, each.label, each.key) for each in clips
     }  # fmt: skip
@@ -199,7 +228,7 @@ def test_a_row_without_its_file_or_with_another_size_is_stale(
     ledger: Ledger, layout: Layout
 ) -> None:
     for number in range(4):
-        ledger.made(made(clip(number)), NOON)
+        ledger.made([made(clip(number))], NOON)
     place(layout, clip(0))
     place(layout, clip(1), size=2)
     place(layout, clip(2), size=0)
@@ -211,10 +240,10 @@ def test_a_row_without_its_file_or_with_another_size_is_stale(
 def test_dropped_rows_are_gone_and_the_table_goes_on(ledger: Ledger, layout: Layout) -> None:
     for number, label in enumerate(AWKWARD):
         place(layout, clip(number, label))
-        ledger.made(made(clip(number, label)), NOON)
+        ledger.made([made(clip(number, label))], NOON)
     before = table(layout.stats)
     ledger.drop([clip(2, AWKWARD[2]).id, clip(99).id])
-    ledger.made(made(clip(50)), NOON)
+    ledger.made([made(clip(50))], NOON)
     rows = table(layout.stats)
     assert rows[:-1] == before[:2] + before[3:]
     assert rows[-1]["key"] == clip(50).key
@@ -224,7 +253,7 @@ def test_a_later_run_reads_what_an_earlier_one_wrote(layout: Layout) -> None:
     for number in range(3):
         ledger = Ledger(layout)
         place(layout, clip(number))
-        ledger.made(made(clip(number)), NOON)
+        ledger.made([made(clip(number))], NOON)
         ledger.close()
     assert [row["key"] for row in table(layout.stats)] == [clip(n).key for n in range(3)]
 
@@ -235,7 +264,7 @@ def test_a_table_cut_off_at_any_byte_is_mended_and_goes_on(tmp_path: Path) -> No
     ledger = Ledger(whole)
     clips = [clip(n, label) for n, label in enumerate(AWKWARD[2:4] + AWKWARD[-1:])]
     for each in clips:
-        ledger.made(made(each), NOON)
+        ledger.made([made(each)], NOON)
     ledger.close()
     data = whole.stats.read_bytes()
     header = len(STATS) + 1
@@ -251,7 +280,7 @@ def test_a_table_cut_off_at_any_byte_is_mended_and_goes_on(tmp_path: Path) -> No
         kept = data[:length].count(b"\n") - 1
         ledger = Ledger(torn)
         assert set(ledger.standing().done) == {each.id for each in clips[: max(0, kept)]}
-        ledger.made(made(extra), NOON)
+        ledger.made([made(extra)], NOON)
         ledger.close()
         keys = [row["key"] for row in table(torn.stats)]
         assert keys == [*(each.key for each in clips[: max(0, kept)]), extra.key], length
@@ -299,8 +328,8 @@ def test_a_damaged_line_is_named_with_its_number(layout: Layout, line: bytes) ->
 
 
 def test_a_clip_that_was_adopted_asked_nothing_of_anybody(ledger: Ledger) -> None:
-    ledger.made(made(clip(0)), NOON)
-    ledger.made(replace(made(clip(1)), source=ADOPTED, temporary=None), NOON + 60)
+    ledger.made([made(clip(0))], NOON)
+    ledger.made([replace(made(clip(1)), source=ADOPTED, temporary=None)], NOON + 60)
     ledger.failed(failed(clip(2)), "x.log", NOON + 120)
     assert sorted(ledger.standing().asked) == [NOON, NOON + 120]
     assert ledger.standing(NOON + 1).asked == (NOON + 120,)
@@ -308,20 +337,20 @@ def test_a_clip_that_was_adopted_asked_nothing_of_anybody(ledger: Ledger) -> Non
 
 def test_several_windows_of_one_video_were_asked_for_once(ledger: Ledger) -> None:
     window = clip(0)
-    ledger.made(made(window), NOON)
-    ledger.made(made(replace(window, key=f"{window.youtube_id}_000030_000040")), NOON + 5)
+    ledger.made([made(window)], NOON)
+    ledger.made([made(replace(window, key=f"{window.youtube_id}_000030_000040"))], NOON + 5)
     assert ledger.standing().asked == (NOON + 5,)
 
 
 def test_a_video_that_failed_and_was_made_later_was_last_asked_for_then(ledger: Ledger) -> None:
     ledger.failed(failed(clip(), Reason.TIMEOUT), "x.log", NOON)
-    ledger.made(made(clip()), NOON + 3000)
+    ledger.made([made(clip())], NOON + 3000)
     assert max(ledger.standing().asked) == NOON + 3000
 
 
 def test_tables_are_plain_text_with_unix_line_ends(ledger: Ledger, layout: Layout) -> None:
     for number, label in enumerate(AWKWARD):
-        ledger.made(made(clip(number, label)), NOON)
+        ledger.made([made(clip(number, label))], NOON)
     data = layout.stats.read_bytes()
     assert b"\r" not in data
     assert data.endswith(b"\n")

@@ -10,7 +10,7 @@ import subprocess
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import pytest
@@ -32,12 +32,12 @@ from helpers import (
 from trees import WNIDS, lay, nested, packed, parts, picture, prefixed, zipped
 
 from nanokinetics.cli import main
-from nanokinetics.clip import Clip, Job, Made
+from nanokinetics.clip import Clip, Job, Made, Outcome
 from nanokinetics.config import VideoConfig
 from nanokinetics.demo.films import read_frame_numbers
 from nanokinetics.layout import Layout
 from nanokinetics.media import find_ffmpeg
-from nanokinetics.placer import Placer, PlacerConfig
+from nanokinetics.placer import FLUSHED_AT_ONCE, Placer, PlacerConfig
 
 Run = Callable[..., Done]
 LABELS = ("training dog", "massaging person's head")
@@ -372,7 +372,6 @@ def test_one_window_with_two_labels_is_two_clips(tmp_path, run, films, packing):
 
 @pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="only Linux counts what is read")
 def test_a_stream_is_read_once_for_all_that_is_wanted_of_it(tmp_path, films):
-    """The worker's own code, in this process, so that its reading can be counted."""
     clips = trees.kinetics_clips(films, MANY)
     # What nobody wants stands before, between and after.
     bulk = {f"bulk{i}": random.Random(i).randbytes(2_000_000) for i in range(3)}  # noqa: S311
@@ -384,8 +383,31 @@ def test_a_stream_is_read_once_for_all_that_is_wanted_of_it(tmp_path, films):
                     strict=True))  # fmt: skip
     data = packed(tree, "gz")
     lay(tmp_path / "source", {"all.tar.gz": data})
+    wanted = [Clip(r.key, r.split, r.label, r.youtube_id, r.start, r.end) for r in MANY[::2]]
+    outcomes, read = _placed(tmp_path, wanted)
+    assert {each.clip for each in outcomes} == set(wanted)
+    assert all(isinstance(each, Made) for each in outcomes)
+    copied = sum(each.bytes for each in outcomes if isinstance(each, Made))
+    assert read < len(data) + 4 * copied + 500_000
+
+
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="only Linux counts what is read")
+def test_a_stream_is_read_no_further_than_the_last_that_is_wanted_of_it(tmp_path):
+    tree = {f"a/{i}.jpg": picture(i) for i in range(FLUSHED_AT_ONCE + 1)}
+    tree |= {f"a/bulk{i}.jpg": random.Random(i).randbytes(2_000_000) for i in range(3)}  # noqa: S311
+    lay(tmp_path / "source", {"all.tar.gz": packed(tree, "gz")})
+    for count in (FLUSHED_AT_ONCE, FLUSHED_AT_ONCE + 1):  # also where one batch ends
+        wanted = [Clip(str(i), "train", "a") for i in range(count)]
+        outcomes, read = _placed(tmp_path, wanted)
+        assert [each.clip for each in outcomes if isinstance(each, Made)] == wanted
+        assert read < 1_000_000
+
+
+def _placed(tmp_path: Path, wanted: Sequence[Clip]) -> tuple[list[Outcome], int]:
+    """What becomes of clips of `all.tar.gz`, by the worker's own code in this process, so that the
+    bytes it reads can be counted."""
     layout = Layout(tmp_path / "dest")
-    layout.temporary.mkdir(parents=True)
+    layout.temporary.mkdir(parents=True, exist_ok=True)
     placer = Placer(
         PlacerConfig(
             layout=layout,
@@ -397,14 +419,9 @@ def test_a_stream_is_read_once_for_all_that_is_wanted_of_it(tmp_path, films):
             place="copy",
         )
     )
-    wanted = [Clip(r.key, r.split, r.label, r.youtube_id, r.start, r.end) for r in MANY[::2]]
     before = _bytes_read()
     outcomes = [each for batch in placer.work(Job("local", tuple(wanted))) for each in batch]
-    read = _bytes_read() - before
-    assert {each.clip for each in outcomes} == set(wanted)
-    assert all(isinstance(each, Made) for each in outcomes)
-    copied = sum(each.bytes for each in outcomes if isinstance(each, Made))
-    assert read < len(data) + 4 * copied + 500_000
+    return outcomes, _bytes_read() - before
 
 
 def _bytes_read() -> int:
@@ -619,6 +636,21 @@ def test_killed_at_any_moment_the_same_command_makes_the_same(tmp_path, films, p
 
 
 # -- bad usage
+
+
+def test_where_a_folder_cannot_be_made_what_was_kept_before_has_its_rows(tmp_path, run):
+    tree = {f"{label}/{i}.jpg": picture(i) for label in "abc" for i in range(4)}
+    build = ("build", "folder", "--src", lay(tmp_path / "source", tree), "--n", "4")
+    assert run(*build[:-1], "1", "--classes", "a").code == 0
+    (tmp_path / "dest" / "train" / "c").write_bytes(b"in the way")
+    done = run(*build)
+    assert (done.code, done.stderr.count("\n")) == (1, 1)
+    (tmp_path / "dest" / "train" / "c").unlink()
+    assert len(_files(tmp_path / "dest")) == 2, "classes take turns"
+    _is_sound(tmp_path / "dest")
+    assert run(*build).code == 0
+    assert _files(tmp_path / "dest") == {f"train/{name}": data for name, data in tree.items()}
+    _is_sound(tmp_path / "dest")
 
 
 def test_a_source_that_holds_none_of_the_videos_is_refused(tmp_path, run):

@@ -112,14 +112,14 @@ HOSTILE = (
 
 def test_only_plain_members_with_paths_within_the_archive_can_become_clips(tmp_path):
     (tmp_path / "a.tar").write_bytes(packed(TREE, more=HOSTILE))
-    usable = [str(path) for path, _ in named(scan(tmp_path), IMAGES)]
+    usable, _ = named(scan(tmp_path), IMAGES)
     assert sorted(usable) == sorted(TREE)
 
 
 def test_a_tar_within_a_tar_cannot_leave_the_source_either(tmp_path):
     inner = packed({"ok.jpg": picture(1)}, more=[*HOSTILE[:3], member("../../up.jpg", b"x")])
     (tmp_path / "all.tar").write_bytes(packed({"n01440764.tar": inner}))
-    usable = {str(path) for path, _ in named(scan(tmp_path), IMAGES)}
+    usable, _ = named(scan(tmp_path), IMAGES)
     assert all(path.startswith("n01440764/") and ".." not in path for path in usable)
     assert "n01440764/ok.jpg" in usable
 

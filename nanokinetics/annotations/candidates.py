@@ -90,8 +90,10 @@ class Annotations:
 def _check_places(frame: pd.DataFrame, folders: Mapping[str, str]) -> None:
     """Raises InputError when two local files would get one name, since blanks become `_`."""
     keys, splits, labels = (frame[name].tolist() for name in ("key", "split", "label"))
-    above = {(k[: k.rfind("/") + 1], label) for k, label in zip(keys, labels, strict=True)}
-    if " " not in "".join(keys) and all(top == f"{folders[label]}/" for top, label in above):
+    tops = {label: f"{folder}/" for label, folder in folders.items()}
+    whole = "".join(keys)
+    are_flat = whole.count("/") == len(keys) and " " not in whole
+    if are_flat and all(map(str.startswith, keys, map(tops.__getitem__, labels))):
         return  # as most often: each is called by what follows its folder
     places: dict[tuple[str, str, str], str] = {}
     for key, split, label in zip(keys, splits, labels, strict=True):

@@ -22,7 +22,7 @@ from .candidates import (
     normalised_split,
 )
 from .files import Source, load
-from .local import DEFAULT_SPLIT, NOWHERE, Row, frame_of, named, parted
+from .local import DEFAULT_SPLIT, NOWHERE, Rows, frame_of, named
 
 
 def read(
@@ -43,33 +43,40 @@ def read(
     bad: list[BadRow] = []
     digests: list[tuple[str, str, str]] = []
     if lists is None:
-        rows = list(_of_folders(found, bad))
-        digest = hashlib.sha256("\n".join(f"{r.split}/{r.key}" for r in rows).encode())
+        rows = _of_folders(found, bad)
+        listed = "\n".join(map("/".join, zip(rows.splits, rows.keys, strict=True)))
+        digest = hashlib.sha256(listed.encode())
         digests.append(("the list of the files", "", digest.hexdigest()))
     else:
         sources = [load(path) for path in lists]
         names = _names(load(class_names)) if class_names else {}
-        rows = [row for source in sources for row in _of_list(found, source, names, bad)]
+        rows = Rows.of(row for source in sources for row in _of_list(found, source, names, bad))
         digests += [(s.path.name, str(s.path), s.sha256) for s in sources]
     if bad and not skip_bad_rows:
         raise BadRows(bad)
-    if not rows:
+    if not rows.keys:
         raise InputError(
             f"--src {found.root}: there are no images or videos in folders named by their classes"
         )
     return Annotations(frame_of(rows, found), digests_by_name(digests), tuple(bad))
 
 
-def _of_folders(found: Scan, bad: list[BadRow]) -> Iterator[Row]:
+def _of_folders(found: Scan, bad: list[BadRow]) -> Rows:
     default = normalised_split(found.root.resolve().name) or DEFAULT_SPLIT
     faults: dict[str, str | None] = {}
-    files = named(found, IMAGES | VIDEOS)
+    paths, places = named(found, IMAGES | VIDEOS)
+    folders = [
+        (folder, len(list(same))) for folder, same in groupby(p.rpartition("/")[0] for p in paths)
+    ]
     # Where no such folder holds folders, one called `train` may be of trains.
     has_splits = any(
         rest and normalised_split(first)
-        for first, _, rest in (f.partition("/") for f in {parted(path)[0] for path, _ in files})
+        for first, _, rest in (folder.partition("/") for folder, _ in folders)
     )
-    for folder, within in groupby(files, key=lambda file: file[0].rpartition("/")[0]):
+    rows = Rows([], [], [], [])
+    stop = 0
+    for folder, count in folders:
+        own = slice(stop, stop := stop + count)
         first, _, rest = folder.partition("/")
         split = normalised_split(first) if has_splits else None
         below = rest if split else folder
@@ -80,12 +87,15 @@ def _of_folders(found: Scan, bad: list[BadRow]) -> Iterator[Row]:
                 bad.append(BadRow(str(found.root / label), 0, f"{why}; rename the folder"))
         if not label or faults[label]:
             continue
-        own = list(within)
         start = len(folder) - len(below)
-        if not are_plain([path for path, _ in own]):
-            own = [file for file in own if _is_usable(file[0][start:], label, found, bad)]
-        for path, place in own:
-            yield Row(path[start : path.rfind(".")], split or default, label, place)
+        files = list(zip(paths[own], places[own], strict=True))
+        if not are_plain(paths[own]):
+            files = [file for file in files if _is_usable(file[0][start:], label, found, bad)]
+        rows.keys.extend([path[start : path.rfind(".")] for path, _ in files])
+        rows.splits.extend([split or default] * len(files))
+        rows.labels.extend([label] * len(files))
+        rows.places.extend([place for _, place in files])
+    return rows
 
 
 def _is_usable(path: str, label: str, found: Scan, bad: list[BadRow]) -> bool:
@@ -97,8 +107,8 @@ def _is_usable(path: str, label: str, found: Scan, bad: list[BadRow]) -> bool:
 
 def _of_list(
     found: Scan, source: Source, names: Mapping[str, str], bad: list[BadRow]
-) -> Iterator[Row]:
-    places = dict(named(found, IMAGES | VIDEOS))
+) -> Iterator[tuple[str, str, str, int]]:
+    places = dict(zip(*named(found, IMAGES | VIDEOS), strict=True))
     by_name = {PurePosixPath(path).name: place for path, place in places.items()}
     split = _split_of(source.path.name)
     for number, line in enumerate(source.data.decode().splitlines(), 1):
@@ -115,7 +125,7 @@ def _of_list(
             continue
         # A list may name its files with or without their folders.
         place = places.get(text, by_name.get(path.name, NOWHERE))
-        yield Row(str(path.with_suffix("")), split, label, place)
+        yield str(path.with_suffix("")), split, label, place
 
 
 def _parted(line: str) -> tuple[str, str]:

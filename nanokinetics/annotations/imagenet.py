@@ -18,7 +18,7 @@ from nanokinetics.scan import IMAGES, Scan
 
 from .candidates import Annotations, digests_by_name, key_fault
 from .files import Source, load
-from .local import Row, frame_of, named, parted, split_of
+from .local import Rows, frame_of, named, parted, split_of
 
 _WNID: Final = re.compile(r"n\d{8}")
 _ARCHIVE: Final = re.compile(r"ILSVRC2012_img_(train|val)")
@@ -46,7 +46,7 @@ def read(
     known = _Files(found, files)
     truth = _Truth(known)
     bad: list[BadRow] = []
-    candidates = frame_of(_rows(found, truth, bad), found)
+    candidates = frame_of(Rows.of(_rows(found, truth, bad)), found)
     if bad and not skip_bad_rows:
         raise BadRows(bad)
     if candidates.empty:
@@ -63,10 +63,10 @@ def read(
     )
 
 
-def _rows(found: Scan, truth: _Truth, bad: list[BadRow]) -> Iterator[Row]:
+def _rows(found: Scan, truth: _Truth, bad: list[BadRow]) -> Iterator[tuple[str, str, str, int]]:
     source, plain = found.root.resolve().name, len(found.files)
     folders: dict[tuple[str, str], tuple[str, str]] = {}
-    for path, place in named(found, IMAGES):
+    for path, place in zip(*named(found, IMAGES), strict=True):
         folder, name = parted(path)
         archive = found.members[place - plain].path if place >= plain else ""
         if (archive, folder) not in folders:
@@ -80,7 +80,7 @@ def _rows(found: Scan, truth: _Truth, bad: list[BadRow]) -> Iterator[Row]:
         if why := key_fault(name + path[path.rfind(".") :], wnid):
             bad.append(BadRow(str(found.root), 0, f"{why}; rename the file"))
         else:
-            yield Row(f"{wnid}/{name}" if split == "train" else name, split, wnid, place)
+            yield f"{wnid}/{name}" if split == "train" else name, split, wnid, place
 
 
 def _class_and_split(archive: str, folder: str, source: str) -> tuple[str, str]:

@@ -6,14 +6,14 @@ A file is spoken of by its place in the scan, since a full ImageNet has a millio
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from nanokinetics.clip import LOCATION
-from nanokinetics.scan import Scan
+from nanokinetics.scan import Scan, endings
 
 from .candidates import COLUMNS, normalised_split
 
@@ -24,28 +24,34 @@ NOWHERE: Final = -1
 """The place of a candidate whose file is not known."""
 
 
-class Row(NamedTuple):
-    """A candidate, and the place of its file in the scan."""
+class Rows(NamedTuple):
+    """Candidates, a column each, and the places of their files in the scan."""
 
-    key: str
-    split: str
-    label: str
-    place: int
+    keys: list[str]
+    splits: list[str]
+    labels: list[str]
+    places: list[int]
+
+    @classmethod
+    def of(cls, rows: Iterable[tuple[str, str, str, int]]) -> Rows:
+        """The same from a tuple a candidate."""
+        columns = map(list, zip(*rows, strict=True))
+        return cls(*(list(columns) or ([], [], [], [])))
 
 
-def named(found: Scan, suffixes: frozenset[str]) -> list[tuple[str, int]]:
-    """Path within the source and place of each file with one of the extensions, sorted.
+def named(found: Scan, suffixes: frozenset[str]) -> tuple[list[str], list[int]]:
+    """Paths within the source of the files with one of the extensions, sorted, and their places.
 
     A member of an archive counts as if it were unpacked there; one with an absolute path, or one
     that leaves the source, is passed over.
     """
     paths = [*found.files, *(member.name.removeprefix("./") for member in found.members)]
-    endings = tuple({path[path.rfind(".") :] for path in paths})
-    wanted = tuple(e for e in endings if e.lower() in suffixes)
-    usable = [(path, place) for place, path in enumerate(paths) if path.endswith(wanted)]
+    wanted = endings(paths, suffixes)
+    places = [place for place, path in enumerate(paths) if path.endswith(wanted)]
     if found.members:
-        usable = [pair for pair in usable if not _leaves(pair[0])]
-    return sorted(usable)
+        places = [place for place in places if not _leaves(paths[place])]
+    places.sort(key=paths.__getitem__)
+    return [paths[place] for place in places], places
 
 
 def _leaves(path: str) -> bool:
@@ -67,22 +73,21 @@ def split_of(folder: str, source: str) -> str:
     return DEFAULT_SPLIT
 
 
-def frame_of(rows: Iterable[Row], found: Scan) -> pd.DataFrame:
+def frame_of(rows: Rows, found: Scan) -> pd.DataFrame:
     """The candidates as a table; of several files of one key, split and label the first stays."""
-    first: dict[tuple[str, str, str], int] = {}
-    for key, split, label, place in rows:
-        first.setdefault((key, split, label), place)
-    columns = list(zip(*first, strict=True)) or [(), (), ()]
-    count = len(first)
-    frame = pd.DataFrame(
-        {
-            **{name: np.array(c, dtype=object) for name, c in zip(COLUMNS, columns, strict=False)},
-            COLUMNS[3]: np.full(count, "", dtype=object),
-            **{name: np.full(count, math.nan) for name in COLUMNS[4:]},
-        },
-        copy=False,
-    )
-    return with_places(frame, list(first.values()), found)
+    if len(set(rows.keys)) < len(rows.keys):
+        first: dict[tuple[str, str, str], int] = {}
+        for key, split, label, place in zip(*rows, strict=True):
+            first.setdefault((key, split, label), place)
+        rows = Rows.of((*id_, place) for id_, place in first.items())
+    texts = (rows.keys, rows.splits, rows.labels, [""] * len(rows.keys))
+    frame = _of_texts(dict(zip(COLUMNS[:4], texts, strict=True)))
+    return with_places(frame.assign(**dict.fromkeys(COLUMNS[4:], math.nan)), rows.places, found)
+
+
+def _of_texts(columns: Mapping[str, Any], index: pd.Index | None = None) -> pd.DataFrame:
+    """A table of texts as they are; by itself pandas would copy each of them into Arrow's."""
+    return pd.DataFrame(dict(columns), index, dtype=object)
 
 
 def with_places(frame: pd.DataFrame, places: Sequence[int], found: Scan) -> pd.DataFrame:
@@ -95,13 +100,9 @@ def with_places(frame: pd.DataFrame, places: Sequence[int], found: Scan) -> pd.D
     offsets[plain:-1] = [member.offset for member in found.members]
     sizes[plain:-1] = [member.size for member in found.members]
     at = np.array(places, dtype=np.int64)
-    columns = (
-        np.array(paths, dtype=object)[at],
-        np.array(names, dtype=object)[at],
-        offsets[at],
-        sizes[at],
-    )
-    return frame.assign(**dict(zip(LOCATION, columns, strict=True)))
+    path, name, offset, size = LOCATION
+    texts = {path: np.array(paths, dtype=object)[at], name: np.array(names, dtype=object)[at]}
+    return frame.assign(**_of_texts(texts, frame.index), **{offset: offsets[at], size: sizes[at]})
 
 
 def locate(frame: pd.DataFrame, found: Scan, suffixes: frozenset[str]) -> pd.DataFrame:
@@ -111,7 +112,7 @@ def locate(frame: pd.DataFrame, found: Scan, suffixes: frozenset[str]) -> pd.Dat
     there already is taken before a video it would have to be cut from.
     """
     by_stem: dict[str, int] = {}
-    for path, place in named(found, suffixes):
+    for path, place in zip(*named(found, suffixes), strict=True):
         by_stem.setdefault(parted(path)[1], place)
     keys, ids = frame["key"].tolist(), frame["youtube_id"].tolist()
     whole = [by_stem.get(youtube_id, NOWHERE) for youtube_id in ids]

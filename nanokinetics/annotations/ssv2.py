@@ -18,7 +18,7 @@ from nanokinetics.scan import VIDEOS, Scan
 
 from .candidates import Annotations, digests_by_name, label_fault
 from .files import Source, load
-from .local import NOWHERE, Row, frame_of, named, parted
+from .local import NOWHERE, Rows, frame_of, named, parted
 
 _FILE: Final = re.compile(
     r"(?:something-something-v2-)?(?P<split>train|validation|test|labels)\.json"
@@ -55,8 +55,10 @@ def read(found: Scan, files: Sequence[Path] = (), *, skip_bad_rows: bool = False
             f"--src {found.root}: there is neither train.json nor validation.json (or "
             "something-something-v2-train.json); name them with --annotations"
         )
-    places = {parted(path)[1]: place for path, place in reversed(named(found, VIDEOS))}
-    frame = frame_of((Row(*row, places.get(row[0], NOWHERE)) for row in rows), found)
+    by_id: dict[str, int] = {}
+    for video, place in zip(*named(found, VIDEOS), strict=True):
+        by_id.setdefault(parted(video)[1], place)
+    frame = frame_of(Rows.of((*row, by_id.get(row[0], NOWHERE)) for row in rows), found)
     numbers = numbers or {label: i for i, label in enumerate(sorted({row[2] for row in rows}))}
     return Annotations(
         frame,
