@@ -142,17 +142,14 @@ class Ledger:
             for at, video, source in zip(ats, videos, sources, strict=True)
             if at >= after and source != ADOPTED
         ]
-        ids = list(_ids(splits, labels, keys))
-        done = dict(zip(ids, paths, strict=True))
-        written = dict(zip(ids, zip(paths, sizes, strict=True), strict=True))
+        last = dict(zip(_ids(splits, labels, keys), range(len(keys)), strict=True))
         root = str(self._layout.root)
         stale = {
-            clip_id: path
-            for clip_id, (path, size) in written.items()
-            if _size_of(f"{root}/{path}") != size
+            clip_id: paths[row]
+            for clip_id, row in last.items()
+            if _size_of(f"{root}/{paths[row]}") != sizes[row]
         }
-        for clip_id in stale:
-            del done[clip_id]
+        done = {clip_id: paths[row] for clip_id, row in last.items() if clip_id not in stale}
         keys, splits, labels, videos, reasons, ats = self._failed.columns(
             *ABOUT[:4], "reason", "failed_at"
         )

@@ -46,7 +46,7 @@ class Ranking(ABC):
         Much cheaper than the whole clips: most of them are never needed.
         """
         rows = self.rows(group)
-        parts = zip(repeat(group.split), repeat(group.label), map(self._key, rows), strict=False)
+        parts = zip(repeat(group.split), repeat(group.label), self._keys(rows), strict=False)
         return zip(rows, map(ClipId._make, parts), strict=True)
 
     @abstractmethod
@@ -62,7 +62,7 @@ class Ranking(ABC):
     def _ranges(self) -> Mapping[Group, range]: ...
 
     @abstractmethod
-    def _key(self, row: int) -> str: ...
+    def _keys(self, rows: range) -> Iterator[str]: ...
 
 
 class Written(Ranking):
@@ -91,9 +91,9 @@ class Written(Ranking):
         bounds = pairwise([*starts, len(self._lines)])
         return {Group(*self._fields(start)[1:3]): range(start, stop) for start, stop in bounds}
 
-    def _key(self, row: int) -> str:
-        line = self._lines[row]
-        return self._fields(row)[0] if line.startswith('"') else line[: line.index(",")]
+    def _keys(self, rows: range) -> Iterator[str]:
+        for line in self._lines[rows.start : rows.stop]:
+            yield next(csv.reader([line]))[0] if line[0] == '"' else line.partition(",")[0]
 
     def _fields(self, row: int) -> list[str]:
         line = self._lines[row]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -90,8 +90,8 @@ class Selection(Ranking):
             raise InputError(f"selection.csv cannot be read: {error}") from None
         return cls(frame, dict(quotas), tuple(labels))
 
-    def _key(self, row: int) -> str:
-        return str(self._values[0][row])
+    def _keys(self, rows: range) -> Iterator[str]:
+        return iter(self._values[0][rows.start : rows.stop])
 
     @cached_property
     def _ranges(self) -> Mapping[Group, range]:
