@@ -22,7 +22,7 @@ from tenacity.wait import wait_none
 
 from . import indexes
 from .clip import ClipId, Group
-from .config import COPY, HARDLINK, LOCAL, SYMLINK, TRANSCODE, YOUTUBE, BuildConfig, SampleConfig
+from .config import COPY, HARDLINK, LOCAL, SYMLINK, TRANSCODE, BuildConfig, SampleConfig
 from .engine import Clock, Engine
 from .errors import EnvironmentFault, ExitCode, InputError, Reason
 from .failed_logs import FailedLogs
@@ -117,9 +117,6 @@ def build(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> 
         with ExitStack() as held_open, ThreadPoolExecutor(1) as aside:
             looking = aside.submit(find_ffmpeg, config.ffmpeg)
             children = held_open.enter_context(closing(processes_for(config.source or "")))
-            checking = None
-            if config.source == YOUTUBE and (config.cookies or config.yt_dlp_args):
-                checking = call(children, check_network, YOUTUBE, config.network)
             if read_record(layout):  # refuses somebody else's folder before a lock is put into it
                 held_open.enter_context(lock)
             with _no_collector():
@@ -127,9 +124,9 @@ def build(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> 
                 request = request_of(config, version("nanokinetics"))
                 plan = same_again(request, layout)
                 if plan is None:
-                    # Side by side: workers import yt-dlp, and this process pandas, which a run that
-                    # only goes on has no need of.
-                    children.prepare()
+                    # Side by side: children import yt-dlp, and this process pandas, which a run
+                    # that only goes on has no need of.
+                    checking = call(children, check_network, config.source or "", config.network)
                     from . import choice
 
                     chosen = choice.choose(config, source, origin, reporter)
@@ -138,7 +135,7 @@ def build(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> 
                     layout = Layout(config.dest, chosen.annotations.class_dirs)
             _warn(plan.selection if plan else chosen.selection, reporter)
             ffmpeg = looking.result()
-            if checking:
+            if plan is None:
                 checking.result()
             _make_folder(config.dest)
             held_open.enter_context(lock)

@@ -35,9 +35,6 @@ Function = Callable[[Connection, Any], None]
 class Processes(Protocol):
     """Children of this program. Each is known by our end of its pipe, which only we close."""
 
-    def prepare(self) -> None:
-        """Begin to import what they will need; whoever has time before the first, calls this."""
-
     def start(self, function: Function, told: object) -> Connection:
         """Start one. Both must be picklable, the function by its name."""
 
@@ -58,9 +55,6 @@ class Spawned:
 
     def __init__(self) -> None:
         self._processes: dict[Connection, SpawnProcess] = {}
-
-    def prepare(self) -> None:
-        """Nothing can be done in advance."""
 
     def start(self, function: Function, told: object) -> Connection:
         ours, process = _spawn(function, told)
@@ -88,9 +82,6 @@ class Forked:
         self._nursery: tuple[Connection, SpawnProcess] | None = None
         self._children: dict[Connection, int] = {}
         self._count = 0
-
-    def prepare(self) -> None:
-        self._calls()
 
     def start(self, function: Function, told: object) -> Connection:
         ours, theirs = multiprocessing.Pipe()
@@ -134,8 +125,6 @@ class Forked:
         if self._nursery:
             calls, process = self._nursery
             calls.close()
-            if not self._count:  # then there is nobody for it to wait for
-                process.terminate()
             _see_off(process)
         self._nursery = None
         self._children.clear()

@@ -93,6 +93,21 @@ def test_options_that_yt_dlp_cannot_use_are_refused(bench, options):
     assert not made.dest.exists()
 
 
+def test_such_options_are_refused_also_where_a_dataset_is_gone_on_with(bench):
+    made = bench(Scenario(default=HEALTHY), ROWS, 1, *FAST)
+    assert made.run().code == 0
+    good, made.yt_dlp = made.yt_dlp, "--bogus"
+    assert made.run().code == 0, "nothing is left to ask for"
+    (made.dest / FIRST.path).unlink()
+    done = made.run("--quiet")
+    assert (done.code, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1].endswith("no such option: --bogus")
+    assert made.failed() == []
+    made.yt_dlp = good
+    assert made.run().code == 0
+    made.holds([FIRST])
+
+
 def test_when_every_clip_ends_its_worker_nothing_is_written_off(bench, monkeypatch, tmp_path):
     """A defect of a library, here one that raises what nobody foresaw, is no clip's fault."""
     (tmp_path / "sitecustomize.py").write_text(

@@ -1,6 +1,6 @@
 """The command line: a module a command; it parses, calls the library and prints.
 
-Kept light: every worker process imports this package again under the name of the main script.
+Kept light: what a command needs is imported when it runs.
 """
 
 from __future__ import annotations

@@ -14,7 +14,9 @@ from ..clip import Source
 from ..config import NetworkConfig
 from ..errors import Failure
 
-_TAKE_LONG: Final = {"youtube": f"{__name__}.youtube"}
+_TAKE_LONG: Final = {
+    "youtube": [f"{__name__}.youtube", "yt_dlp.extractor.extractors", "yt_dlp.extractor.youtube"]
+}
 
 
 class Fetcher(Protocol):
@@ -46,12 +48,13 @@ def open_fetcher(source: str, network: NetworkConfig, *, resolution: int, audio:
 
 def modules_of(source: str) -> list[str]:
     """The modules of a source that take long to import."""
-    return [_TAKE_LONG[source]] if source in _TAKE_LONG else []
+    return _TAKE_LONG.get(source, [])
 
 
 def check_network(source: str, network: NetworkConfig) -> None:
     """Find out, before there is any work, whether a source can use the options. Raises InputError.
 
-    yt-dlp alone knows, and takes a while to import.
+    Of those for YouTube yt-dlp alone knows, which takes a while to import.
     """
-    open_fetcher(source, network, resolution=0, audio=True)
+    if source in _TAKE_LONG:
+        open_fetcher(source, network, resolution=0, audio=True)
