@@ -139,9 +139,13 @@ def build(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> 
                 checking.result()
             _make_folder(config.dest)
             held_open.enter_context(lock)
-            plan = plan or chosen.plan(config, layout, request)
+            if plan is None:
+                plan = chosen.plan(config, layout, request)
+                del chosen
             if source:
                 save(source, layout.source_index)
+            else:
+                plan = plan.light()
             return _build(config, plan, layout, ffmpeg, source, children, reporter)
     except Timeout:
         raise InputError(

@@ -86,6 +86,8 @@ def _sampled(config: SampleConfig, source: Scan | None, reporter: Reporter) -> C
         seed=str(config.seed),
         names=found.names,
     )
+    if source is None:  # the places of local files are of use later, all else is in the selection
+        found = replace(found, frame=found.frame.head(0))
     return Choice(found, selection)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from .clip import Group
@@ -44,6 +44,17 @@ class Plan:
     record: Mapping[str, Any]
     table: bytes
     """The selection as `selection.csv` holds it."""
+
+    def light(self) -> Plan:
+        """The same, with a ranking that takes a third of the memory: what it was made of may go.
+
+        Not of local files, whose places are not in its table.
+        """
+        ranked = self.selection
+        if isinstance(ranked, Written):
+            return self
+        written = Written(self.table, quotas=ranked.quotas, labels=ranked.labels)
+        return replace(self, selection=written)
 
     def save(self, layout: Layout, versions: Mapping[str, str]) -> None:
         """Write `run.json` and `selection.csv`, both before anything is fetched."""

@@ -80,6 +80,7 @@ class Forked:
     def __init__(self, modules: Sequence[str]) -> None:
         self._modules = tuple(modules)
         self._nursery: tuple[Connection, SpawnProcess] | None = None
+        self._is_up = False
         self._children: dict[Connection, int] = {}
         self._count = 0
 
@@ -101,6 +102,8 @@ class Forked:
         try:
             calls = self._calls()
             calls.send(number)
+            if not self._is_up:
+                self._is_up = bool(calls.recv())
             code: int | None = calls.recv()
         except (OSError, EOFError):
             self._leave_nursery()
@@ -124,16 +127,21 @@ class Forked:
     def _leave_nursery(self) -> None:
         if self._nursery:
             calls, process = self._nursery
+            if not self._is_up and not calls.poll():
+                process.terminate()  # rather than wait for what it imports
             calls.close()
             _see_off(process)
         self._nursery = None
+        self._is_up = False
         self._children.clear()
 
 
 def _nurse(calls: Connection, modules: Sequence[str]) -> None:
-    """What the nursery runs: fork a child for each pipe that comes in, and tell how one ended."""
+    """What the nursery runs: say when it is up, then fork a child for each pipe that comes in, and
+    tell how one ended."""
     for module in modules:
         importlib.import_module(module)
+    calls.send(True)
     children: dict[int, int] = {}
     with contextlib.suppress(EOFError, OSError):  # then nobody calls any more
         while True:

@@ -71,10 +71,9 @@ class Written(Ranking):
 
     def __init__(self, table: bytes, *, quotas: Mapping[Group, int], labels: Iterable[str]) -> None:
         """Raises InputError for a table of another kind."""
-        header, *lines, _ = table.decode().split("\n")
-        if header != ",".join(COLUMNS):
+        if not table.startswith(f"{','.join(COLUMNS)}\n".encode()):
             raise InputError(f"selection.csv has not the header {','.join(COLUMNS)}")
-        self._lines = lines
+        self._table = table
         self.quotas = dict(quotas)
         self.labels = tuple(labels)
 
@@ -84,6 +83,10 @@ class Written(Ranking):
 
     def videos(self, group: Group) -> Iterable[str]:
         return (self._fields(row)[3] for row in self.rows(group))
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        return self._table.decode().split("\n")[1:-1]
 
     @cached_property
     def _ranges(self) -> Mapping[Group, range]:

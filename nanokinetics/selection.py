@@ -20,7 +20,7 @@ from .ranking import COLUMNS, Ranking
 
 _HEADER: Final = f"{','.join(COLUMNS)}\n".encode()
 _NEEDS_QUOTES: Final = re.compile(r'[,"\r\n]')
-_ROWS_AT_ONCE: Final = 50_000  # keeps the text of a whole Kinetics from lying in memory twice
+_ROWS_AT_ONCE: Final = 10_000  # keeps the text of a whole Kinetics from lying in memory twice
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +46,7 @@ class Selection(Ranking):
         return self.frame.iloc[rows.start : rows.stop]
 
     def videos(self, group: Group) -> Iterable[str]:
-        rows = self.rows(group)
-        return self._values[3][rows.start : rows.stop]
+        return iter(self.candidates(group)["youtube_id"])
 
     def clip(self, row: int) -> Clip:
         """The candidate at a row position."""

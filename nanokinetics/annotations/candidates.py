@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -282,8 +282,14 @@ def _seconds(column: str) -> Callable[[str], _Verdict]:
 def _frame(
     split: np.ndarray, label: np.ndarray, ids: np.ndarray, start: np.ndarray, end: np.ndarray
 ) -> pd.DataFrame:
-    columns = (_keys(ids, start, end), split, label, ids, start, end)
-    return pd.DataFrame(dict(zip(COLUMNS, columns, strict=True)), copy=False)
+    texts = (_keys(ids, start, end), split, label, ids)
+    frame = of_texts(dict(zip(COLUMNS[:4], texts, strict=True)))
+    return frame.assign(time_start=start, time_end=end)
+
+
+def of_texts(columns: Mapping[str, Any], index: pd.Index | None = None) -> pd.DataFrame:
+    """A table of texts as they are; by itself pandas would copy each of them into Arrow's."""
+    return pd.DataFrame(dict(columns), index, dtype=object)
 
 
 def _keys(ids: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:

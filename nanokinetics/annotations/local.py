@@ -6,8 +6,8 @@ A file is spoken of by its place in the scan, since a full ImageNet has a millio
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ import pandas as pd
 from nanokinetics.clip import LOCATION
 from nanokinetics.scan import Scan, endings
 
-from .candidates import COLUMNS, normalised_split
+from .candidates import COLUMNS, normalised_split, of_texts
 
 DEFAULT_SPLIT: Final = "train"
 """Of files whose folders name none."""
@@ -81,13 +81,8 @@ def frame_of(rows: Rows, found: Scan) -> pd.DataFrame:
             first.setdefault((key, split, label), place)
         rows = Rows.of((*id_, place) for id_, place in first.items())
     texts = (rows.keys, rows.splits, rows.labels, [""] * len(rows.keys))
-    frame = _of_texts(dict(zip(COLUMNS[:4], texts, strict=True)))
+    frame = of_texts(dict(zip(COLUMNS[:4], texts, strict=True)))
     return with_places(frame.assign(**dict.fromkeys(COLUMNS[4:], math.nan)), rows.places, found)
-
-
-def _of_texts(columns: Mapping[str, Any], index: pd.Index | None = None) -> pd.DataFrame:
-    """A table of texts as they are; by itself pandas would copy each of them into Arrow's."""
-    return pd.DataFrame(dict(columns), index, dtype=object)
 
 
 def with_places(frame: pd.DataFrame, places: Sequence[int], found: Scan) -> pd.DataFrame:
@@ -102,7 +97,7 @@ def with_places(frame: pd.DataFrame, places: Sequence[int], found: Scan) -> pd.D
     at = np.array(places, dtype=np.int64)
     path, name, offset, size = LOCATION
     texts = {path: np.array(paths, dtype=object)[at], name: np.array(names, dtype=object)[at]}
-    return frame.assign(**_of_texts(texts, frame.index), **{offset: offsets[at], size: sizes[at]})
+    return frame.assign(**of_texts(texts, frame.index), **{offset: offsets[at], size: sizes[at]})
 
 
 def locate(frame: pd.DataFrame, found: Scan, suffixes: frozenset[str]) -> pd.DataFrame:
