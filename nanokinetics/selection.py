@@ -95,7 +95,7 @@ class Selection(Ranking):
     @cached_property
     def _ranges(self) -> Mapping[Group, range]:
         starts = np.flatnonzero(self.frame["rank"].to_numpy() == 1).tolist()
-        _, splits, labels, *_ = self._values
+        splits, labels = (self.frame[name].to_numpy() for name in ("split", "label"))
         bounds = pairwise([*starts, len(self.frame)])
         return {Group(splits[start], labels[start]): range(start, stop) for start, stop in bounds}
 

@@ -14,6 +14,7 @@ of a few GB in a temporary folder, and measures, in fresh processes and alternat
 from __future__ import annotations
 
 import argparse
+import importlib
 import io
 import json
 import random
@@ -143,6 +144,7 @@ def picture(scale: int, seed: int = 0) -> bytes:
 def choose(source: Path) -> dict[str, float]:
     from nanokinetics import sample
 
+    importlib.import_module("nanokinetics.choice")  # and pandas
     began = time.perf_counter()
     sample("folder", src=source, n=5)
     return {"seconds": time.perf_counter() - began}
