@@ -96,10 +96,11 @@ def sample(dataset: str, *, reporter: Reporter | None = None, **options: Any) ->
 def build(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> BuildResult:
     """Sample, fetch, trim, check and index; on a folder of an earlier run, go on with it.
 
-    The options are the fields of `BuildConfig`. Worker processes are started afresh, so a script
-    calls this under `if __name__ == "__main__":`.
+    The options are the fields of `BuildConfig`. Other processes import the script that calls this,
+    which does so under `if __name__ == "__main__":`.
 
-    Raises InputError before anything is changed, Blocked when YouTube refuses for longer than
+    Raises InputError before anything is changed (for what yt-dlp cannot use, only when something is
+    to be asked for), Blocked when YouTube refuses for longer than
     `max_wait`, EnvironmentFault when the machine is at fault, KeyboardInterrupt on Ctrl-C. What
     was finished by then is kept, and the same call goes on.
     """
@@ -123,6 +124,7 @@ def build(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> 
                 source = _scan(config, layout)
                 request = request_of(config, version("nanokinetics"))
                 plan = same_again(request, layout)
+                checking = None
                 if plan is None:
                     # Side by side: children import yt-dlp, and this process pandas, which a run
                     # that only goes on has no need of.
@@ -135,7 +137,7 @@ def build(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> 
                     layout = Layout(config.dest, chosen.annotations.class_dirs)
             _warn(plan.selection if plan else chosen.selection, reporter)
             ffmpeg = looking.result()
-            if plan is None:
+            if checking:
                 checking.result()
             _make_folder(config.dest)
             held_open.enter_context(lock)
@@ -146,7 +148,9 @@ def build(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> 
                 save(source, layout.source_index)
             else:
                 plan = plan.light()
-            return _build(config, plan, layout, ffmpeg, source, children, reporter)
+            return _build(
+                config, plan, layout, ffmpeg, source, children, reporter, checked=bool(checking)
+            )
     except Timeout:
         raise InputError(
             f"another run is at work in {config.dest}; wait for it, or name another --dest"
@@ -185,6 +189,8 @@ def _build(
     source: Scan | None,
     children: Processes,
     reporter: Reporter,
+    *,
+    checked: bool,
 ) -> BuildResult:
     """The part that changes the folder, whose lock is held."""
     clock = Clock()
@@ -203,6 +209,8 @@ def _build(
                 retry_failed=config.retry_failed,
                 replace_transient=config.replace_transient,
             )
+        if quotas.waiting and not checked:
+            call(children, check_network, config.source or "", config.network).result()
         if standing.stale:
             reporter.say(
                 f"{len(standing.stale)} clips of {layout.stats} are gone or damaged; "
@@ -263,11 +271,13 @@ def _lost(plan: Plan, standing: Standing) -> dict[ClipId, Reason]:
 @contextmanager
 def _no_collector() -> Iterator[None]:
     """Python's collector of cycles would walk the rows being read again and again, all alive."""
+    was_on = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.enable()
+        if was_on:
+            gc.enable()
 
 
 def _finish(

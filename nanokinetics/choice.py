@@ -19,7 +19,7 @@ from .layout import Layout
 from .manifest import Manifest
 from .plan import Plan
 from .progress import Reporter
-from .scan import IMAGES, VIDEOS, Scan
+from .scan import IMAGES, VIDEOS, Scan, endings
 from .selection import Selection
 
 
@@ -133,9 +133,8 @@ def check_source(config: SampleConfig, source: Scan, found: Annotations) -> None
     and EnvironmentFault when there are images and nothing to open them with."""
     if not source.streams and not (found.frame[LOCATION[0]] != "").any():
         raise InputError(f"--src {config.src}: holds none of the files that the annotations name")
-    endings = tuple({*IMAGES, *map(str.upper, IMAGES)})
     names = itertools.chain(source.files, (member.name for member in source.members))
-    if any(name.endswith(endings) for name in names):
+    if endings(names, IMAGES):
         needed("PIL", "images")
 
 

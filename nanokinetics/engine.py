@@ -252,8 +252,8 @@ class Engine:
             self._others_can_be_made(ticket.at)
 
     def _keep(self, batch: Sequence[Made]) -> None:
-        """Give the files their names, then append their rows: whatever ends this, the rows of all
-        that have their names, and of no others."""
+        """Give the files their names, then append their rows: if one cannot be named, those of the
+        others."""
         root = self._layout.root
         named: dict[str, Made] = {}
         try:

@@ -239,7 +239,7 @@ class _Table:
         """
         text = self._path.read_bytes().decode()
         pattern = ",".join("([^,\n]*+)" if c in names else "[^,\n]*+" for c in self._columns)
-        rows = [] if '"' in text else re.findall(rf"\n{pattern}(?=\n)", text)
+        rows = [] if '"' in text or "\r" in text else re.findall(rf"\n{pattern}(?=\n)", text)
         if len(rows) != text.count("\n") - 1:
             rows = [row for _, row in self.rows(*names)]
         return [[row[place] for row in rows] for place in range(len(names))]
@@ -286,8 +286,8 @@ def _lines(rows: Iterable[Sequence[str]]) -> bytes:
     return text.getvalue().encode(errors="replace")  # a server may send half a surrogate pair
 
 
-def _size_of(path: str) -> str:
+def _size_of(path: str) -> str | None:
     try:
         return str(os.stat(path).st_size)  # noqa: PTH116 - a hundred thousand times
-    except OSError:
-        return ""
+    except (OSError, ValueError):  # a path of an edited table may hold anything
+        return None

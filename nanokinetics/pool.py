@@ -17,7 +17,6 @@ from enum import Enum
 from multiprocessing.connection import Connection, wait
 
 from .clip import Clip, Job, Outcome
-from .errors import NanokineticsError
 from .fetch import modules_of
 from .media import exit_now
 from .placer import Placer, PlacerConfig
@@ -128,10 +127,7 @@ class Pool:
             member.job, member.left = job, list(job.clips)
 
     def wait(self, timeout: float) -> Iterator[Event]:
-        """What has happened, waiting at most `timeout` seconds for something to happen.
-
-        Raises InputError for options that no worker can use.
-        """
+        """What has happened, waiting at most `timeout` seconds for something to happen."""
         by_pipe = {member.pipe: member for member in self._members}
         if not by_pipe:
             time.sleep(min(timeout, 1.0))
@@ -172,8 +168,6 @@ class Pool:
                 job, member.job, member.left = member.job, None, None
                 yield Idle(job)
             member.ready = True
-        elif isinstance(message, NanokineticsError):
-            raise message
         elif isinstance(message, str):
             member.last_words = message
         else:
@@ -207,8 +201,7 @@ def _cause(exit_code: int | None) -> str:
 def work_for(pipe: Connection, config: WorkerConfig | PlacerConfig) -> None:
     """What a worker process runs: jobs in, outcomes and notes out.
 
-    Options that cannot be used end the run, with the exception that says so. One that nobody
-    foresaw ends the process; its traceback is the last message.
+    An exception that nobody foresaw ends the process; its traceback is the last message.
     """
     signal.signal(signal.SIGTERM, exit_now)
     try:
@@ -224,8 +217,6 @@ def work_for(pipe: Connection, config: WorkerConfig | PlacerConfig) -> None:
             pipe.send(_Note.READY)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # the parent is gone
-    except NanokineticsError as error:  # not of a clip: of the options, which are everybody's
-        pipe.send(error)
     except Exception:  # noqa: BLE001 - handed to the parent, which records it
         pipe.send(traceback.format_exc())
         sys.exit(1)

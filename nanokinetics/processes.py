@@ -62,7 +62,9 @@ class Spawned:
         return ours
 
     def exit_code(self, child: Connection) -> int | None:
-        process = self._processes.pop(child)
+        process = self._processes.pop(child, None)
+        if process is None:
+            return None
         process.join()
         return process.exitcode
 
@@ -88,7 +90,7 @@ class Forked:
         ours, theirs = multiprocessing.Pipe()
         try:
             self._have_forked(theirs, function, told)
-        except OSError:  # the nursery was killed
+        except (BrokenPipeError, ConnectionResetError):  # the nursery was killed
             self._leave_nursery()
             self._have_forked(theirs, function, told)
         theirs.close()
@@ -125,13 +127,13 @@ class Forked:
         return self._nursery[0]
 
     def _leave_nursery(self) -> None:
-        if self._nursery:
-            calls, process = self._nursery
+        nursery, self._nursery = self._nursery, None
+        if nursery:
+            calls, process = nursery
             if not self._is_up and not calls.poll():
                 process.terminate()  # rather than wait for what it imports
             calls.close()
             _see_off(process)
-        self._nursery = None
         self._is_up = False
         self._children.clear()
 
@@ -140,8 +142,13 @@ def _nurse(calls: Connection, modules: Sequence[str]) -> None:
     """What the nursery runs: say when it is up, then fork a child for each pipe that comes in, and
     tell how one ended."""
     for module in modules:
-        importlib.import_module(module)
+        try:
+            importlib.import_module(module)
+        except Exception as error:  # noqa: BLE001 - of somebody else's package
+            sys.exit(f"nanokinetics: {module} cannot be imported: {error}")
+    _flush()  # what a child finds in these it would write again
     calls.send(True)
+    nursery = os.getpid()
     children: dict[int, int] = {}
     with contextlib.suppress(EOFError, OSError):  # then nobody calls any more
         while True:
@@ -152,32 +159,49 @@ def _nurse(calls: Connection, modules: Sequence[str]) -> None:
                 continue
             number, function, told = call
             pipe = Connection(reduction.recv_handle(calls))
-            with contextlib.suppress(OSError):  # one process too many: the pipe ends at once
-                children[number] = os.fork()
-                if not children[number]:
-                    calls.close()
-                    _live(pipe, function, told)
+            pid = _fork()
+            if pid == 0:
+                calls.close()
+                _live(pipe, function, told, nursery)
+            if pid:
+                children[number] = pid
             pipe.close()
     for pid in children.values():
         os.kill(pid, signal.SIGKILL)
     for pid in children.values():  # so that their processor time counts for the program
         os.waitpid(pid, 0)
+    os._exit(0)  # without another word of what the program's main file has said when imported here
 
 
-def _live(pipe: Connection, function: Function, told: object) -> NoReturn:
+def _fork() -> int | None:
+    """As `os.fork`; None when there can be no more processes: then the pipe ends at once."""
+    try:
+        return os.fork()
+    except OSError:
+        return None
+
+
+def _live(pipe: Connection, function: Function, told: object, nursery: int) -> NoReturn:
     """A forked child's whole life: at its end nothing of the nursery's is to be done."""
     code = 1
     try:
-        _begin(pipe, function, told)
-        code = 0
+        die_with_parent()
+        if os.getppid() == nursery:  # or it has died before that took effect
+            _begin(pipe, function, told)
+            code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
     except BaseException:  # noqa: BLE001 - told as the interpreter would
         traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        _flush()
         os._exit(code)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # nobody may be reading, or there may be none
+            stream.flush()
 
 
 def _begin(pipe: Connection, function: Function, told: object) -> None:
@@ -226,8 +250,8 @@ class Answer:
         except (EOFError, OSError):
             raise EnvironmentFault("processes cannot start here, or are ended at once") from None
         finally:
-            self.processes.exit_code(self.child)
             self.child.close()
+        self.processes.exit_code(self.child)  # it ends by itself
         if raised:
             raise value
         return value

@@ -316,6 +316,18 @@ DAMAGE = {
 }
 
 
+@pytest.mark.parametrize(("column", "text"), [("path", "a\0b"), ("bytes", ""), ("bytes", "1 ")])
+def test_a_row_that_was_edited_is_not_done(layout: Layout, column: str, text: str) -> None:
+    with closing(Ledger(layout)) as ledger:
+        ledger.made([made(clip())], NOON)
+    with layout.stats.open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    with layout.stats.open("a", newline="") as file:
+        csv.DictWriter(file, row, lineterminator="\n").writerow({**row, column: text})
+    with closing(Ledger(layout)) as ledger:
+        assert set(ledger.standing().stale) == {clip().id}
+
+
 @pytest.mark.parametrize("line", DAMAGE.values(), ids=DAMAGE.keys())
 def test_a_damaged_line_is_named_with_its_number(layout: Layout, line: bytes) -> None:
     ledger = Ledger(layout)

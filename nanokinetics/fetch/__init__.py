@@ -56,5 +56,5 @@ def check_network(source: str, network: NetworkConfig) -> None:
 
     Of those for YouTube yt-dlp alone knows, which takes a while to import.
     """
-    if source in _TAKE_LONG:
+    if source == "youtube":
         open_fetcher(source, network, resolution=0, audio=True)

@@ -252,7 +252,7 @@ def _fixed_params(resolution: int, *, audio: bool) -> dict[str, Any]:
     """
     return {
         # To go through all of yt-dlp's sites takes longer than to find a video.
-        "allowed_extractors": ["youtube"],
+        "allowed_extractors": [r"youtube(\+.*)?"],  # with plugins of it
         # Whatever kind of stream is missing, something is left to take.
         "format": "bv*+ba/b/bv*" if audio else "bv/b/bv*",
         # `res` is the shorter side. Codecs that are cheap to decode, after what can be sought in.
