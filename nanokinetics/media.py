@@ -32,6 +32,17 @@ READ_AHEAD: Final = 1 / 32
 when the window ends or ffmpeg seeks; without a bound that is megabytes on a fast link. A larger
 part would be quicker over a long way, where a connection carries one such buffer a round trip."""
 
+CONTAINERS: Final = (
+    *("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "flv", "asf"),
+    *("mpeg", "mpegts", "mpegvideo", "m4v"),  # the last two are streams without a container
+)
+"""What ffmpeg may take an input for, by its own names. None of them can name another file, as
+playlists, manifests and scripts do, whatever they are called."""
+
+FROM_FILES: Final = "file"
+FROM_SERVERS: Final = "http,https,httpproxy,tls,tcp"
+"""The protocols by which an input may be read."""
+
 SMALLEST_BUFFER: Final = 16 * 1024
 LARGEST_BUFFER: Final = 256 * 1024
 """Bytes, whatever the window holds."""
@@ -186,8 +197,7 @@ def cut(
     start, end = window or (0.0, 0.0)
     span = {"ss": start, "t": end - start} if window else {}
     inputs = [
-        ffmpeg.input(_name(s.url), threads=threads, **span, **_access(program, s, end - start))
-        for s in streams
+        _input(s.url, threads=threads, **span, **_access(program, s, end - start)) for s in streams
     ]
     shown = next(i for i, s in zip(inputs, streams, strict=True) if s.has_video)
     heard = next((i for i, s in zip(inputs, streams, strict=True) if s.has_audio), None)
@@ -226,11 +236,23 @@ def repack(program: Ffmpeg, source: Path, target: Path, *, timeout: float) -> Co
 
     MPEG-TS, which HLS is made of, has no index: seeking in it misses its keyframes.
     """
-    whole = ffmpeg.input(_name(source))
+    whole = _input(source)
     output = ffmpeg.output(whole["v:0?"], whole["a:0?"], _name(target), format="mp4", codec="copy")
     flags = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "verbose"]
     argv = ffmpeg.compile(output.global_args(*flags), cmd=program.path, overwrite_output=True)
     return run(argv, timeout)
+
+
+def _input(place: str | Path, **options: Any) -> Any:
+    """An input of ffmpeg, which opens that one place and nothing that its content may name."""
+    name = _name(place)
+    protocols = FROM_FILES if name.startswith("file:") else FROM_SERVERS
+    return ffmpeg.input(
+        name,
+        format_whitelist=",".join(CONTAINERS),
+        protocol_whitelist=protocols,
+        **options,
+    )
 
 
 def _name(place: str | Path) -> str:
@@ -272,8 +294,8 @@ def picture(
     program: Ffmpeg, source: Path, at: float, box: tuple[int, int], target: Path, *, timeout: float
 ) -> bool:
     """Make a small JPEG of the frame at so many seconds, within a box of (width, height) pixels;
-    whether there is one. Nothing but local files is opened, whatever the source may name."""
-    shown = ffmpeg.input(_name(source), ss=at, threads=1, protocol_whitelist="file")["v:0"]
+    whether there is one."""
+    shown = _input(source, ss=at, threads=1)["v:0"]
     small = shown.filter("scale", *box, force_original_aspect_ratio="decrease")
     output = ffmpeg.output(small, _name(target), **{"frames:v": 1, "q:v": 5}, f="image2", update=1)
     flags = ["-hide_banner", "-nostdin", "-loglevel", "error"]
@@ -288,7 +310,7 @@ def measure(
 
     With `decode`, every frame is decoded too, which finds damage inside the packets.
     """
-    source = ffmpeg.input(_name(path))
+    source = _input(path)
     how = {} if decode else {"codec": "copy"}
     output = ffmpeg.output(source["v:0"], source["a:0?"], "pipe:", format="framecrc", **how)
     flags = ["-hide_banner", "-nostdin", "-loglevel", "error", *(["-xerror"] if decode else [])]

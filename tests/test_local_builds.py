@@ -17,6 +17,7 @@ import pytest
 import trees
 from helpers import (
     FAST,
+    FFMPEGS,
     WHEEL,
     Done,
     Row,
@@ -192,6 +193,26 @@ def test_files_are_placed_as_asked_and_the_source_stays_as_it_was(tmp_path, run,
         assert (made.stat().st_ino == origin.stat().st_ino) == (place != "copy")
         if place == "symlink":
             assert made.readlink() == origin.resolve()
+
+
+@pytest.mark.parametrize("kind", trees.PLAYLISTS)
+@pytest.mark.parametrize("place", ["copy", "transcode", "symlink"])
+@pytest.mark.parametrize("ffmpeg", FFMPEGS)
+def test_a_playlist_is_no_video_and_brings_nothing_in(tmp_path, run, films, ffmpeg, place, kind):
+    secret = tmp_path / "private" / "secret.ts"
+    secret.parent.mkdir()
+    argv = [WHEEL, "-v", "error", "-i", trees.film(films), "-c", "copy", secret]
+    subprocess.run(list(map(str, argv)), check=True)
+    text = trees.playlist(kind, str(secret), "near.bin")
+    tree = {"yoga/evil.mp4": text.encode(), "yoga/near.bin": secret.read_bytes()}
+    source = lay(tmp_path / "source", tree | {"yoga/good.mp4": trees.clip(films, 0)})
+    how = ("--place", place, "--ffmpeg", ffmpeg)
+    assert run("build", "folder", "--src", source, "--n", "2", *how).code == 3
+    (failed,) = read_table(tmp_path / "dest/failed.csv")
+    assert (failed["key"], failed["reason"]) == ("yoga/evil", "undecodable")
+    (made,) = read_table(tmp_path / "dest/stats.csv")
+    assert made["key"] == "yoga/good"
+    assert [path.name for path in (tmp_path / "dest").rglob("*.mp4")] == ["good.mp4"]
 
 
 def test_hard_links_across_file_systems_end_with_one_clear_line(tmp_path, run):

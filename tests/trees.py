@@ -63,6 +63,25 @@ def clip(films: Path, number: int, kind: str = "mp4") -> bytes:
     return film(films, kind).read_bytes() + void
 
 
+PLAYLISTS = ("hls", "concat", "dash", "sdp")
+"""Texts that ffmpeg takes for videos, and that lead it to others."""
+
+
+def playlist(kind: str, far: str, near: str) -> str:
+    """A text of that kind. `far` may be anywhere; a concat script follows a plain name, `near`."""
+    return {
+        "hls": "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n#EXTINF:1.0,\n"
+        f"{far}\n#EXT-X-ENDLIST\n",
+        "concat": f"ffconcat version 1.0\nfile {near}\n",
+        "dash": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" '
+        'mediaPresentationDuration="PT1S" profiles="urn:mpeg:dash:profile:isoff-main:2011">'
+        '<Period><AdaptationSet mimeType="video/mp4"><Representation id="1" bandwidth="1000">'
+        f"<BaseURL>{far}</BaseURL></Representation></AdaptationSet></Period></MPD>",
+        "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\n"
+        "m=video 50041 RTP/AVP 33\n",
+    }[kind]
+
+
 # -- folders and archives
 
 
