@@ -6,7 +6,6 @@ import gc
 import itertools
 import os
 import platform
-import shutil
 import signal
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -29,7 +28,7 @@ from .failed_logs import FailedLogs
 from .fetch import check_network
 from .files import Home, clear_leftovers
 from .indexes.contents import contents
-from .layout import Layout
+from .layout import OWN, TEMPORARY, Layout, is_inside
 from .ledger import Ledger, Standing
 from .media import Ffmpeg, find_ffmpeg
 from .pacing import HOUR, Pacer, PacingPolicy
@@ -118,7 +117,11 @@ def build(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> 
         with ExitStack() as held_open, ThreadPoolExecutor(1) as aside:
             looking = aside.submit(find_ffmpeg, config.ffmpeg)
             children = held_open.enter_context(closing(processes_for(config.source or "")))
-            if read_record(layout):  # refuses somebody else's folder before a lock is put into it
+            record = read_record(
+                layout
+            )  # refuses somebody else's folder before a lock is put there
+            Home(layout.root).refuse_links(OWN)
+            if record:
                 held_open.enter_context(lock)
             with _no_collector():
                 source = _scan(config, layout)
@@ -196,7 +199,8 @@ def _build(
     clock = Clock()
     workers = _workers(config, source, layout, ffmpeg)
     home = Home(layout.root)
-    shutil.rmtree(layout.temporary, ignore_errors=True)  # what a killed run has left
+    home.refuse_links(f"{g.split}/{layout.class_dir(g.label)}" for g in plan.selection.quotas)
+    home.clear(TEMPORARY)  # what a killed run has left
     clear_leftovers(*layout.index_folders)
     with closing(Ledger(layout)) as ledger:
         with _no_collector():
@@ -216,10 +220,10 @@ def _build(
                 f"{len(standing.stale)} clips of {layout.stats} are gone or damaged; "
                 "they are asked for again"
             )
-            _unlink(standing.stale.values(), layout)
+            _unlink(standing.stale.values(), home)
             ledger.drop(standing.stale)
         before = quotas.made
-        layout.temporary.mkdir()
+        home.make(TEMPORARY)
         engine = Engine(
             source=plan.record["source"],
             together=_together(workers),
@@ -240,7 +244,9 @@ def _build(
                 engine.close()
                 reporter.close()
                 done = {**standing.done, **engine.paths}
-                displaced = _finish(plan, quotas, done, ledger, layout) if home.is_there else 0
+                displaced = 0
+                if home.is_there:
+                    displaced = _finish(plan, quotas, done, ledger, layout, home)
         lost = _lost(plan, ledger.standing()) if "from" in plan.record else {}
     return BuildResult(
         made=quotas.made,
@@ -281,14 +287,19 @@ def _no_collector() -> Iterator[None]:
 
 
 def _finish(
-    plan: Plan, quotas: Quotas, done: Mapping[ClipId, str], ledger: Ledger, layout: Layout
+    plan: Plan,
+    quotas: Quotas,
+    done: Mapping[ClipId, str],
+    ledger: Ledger,
+    layout: Layout,
+    home: Home,
 ) -> int:
     """Bring everything that is derived from the ledger up to date; how many stand-ins went."""
-    shutil.rmtree(layout.temporary, ignore_errors=True)
+    home.clear(TEMPORARY)
     surplus = quotas.surplus()  # stood in for better-ranked clips which have now been made
     if surplus:
         # The files first: a row without its file is mended, a file without its row is not.
-        _unlink((done[id_] for id_ in surplus), layout)
+        _unlink((done[id_] for id_ in surplus), home)
         ledger.drop(surplus)
     kept = {id_: path for id_, path in done.items() if id_ not in surplus}
     if not indexes.are_fresh(layout):
@@ -296,10 +307,9 @@ def _finish(
     return len(surplus)
 
 
-def _unlink(paths: Iterable[str], layout: Layout) -> None:
-    for place in map(layout.within, paths):
-        if place is not None:
-            place.unlink(missing_ok=True)
+def _unlink(paths: Iterable[str], home: Home) -> None:
+    for path in filter(is_inside, paths):  # a table may have been edited
+        home.remove(path)
 
 
 def _workers(

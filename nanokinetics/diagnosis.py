@@ -187,7 +187,15 @@ def of_os_error(error: OSError, ffmpeg: str) -> Failure | None:
 _GONE_OR_CLOSED: Final = frozenset(
     {
         *(errno.EROFS, errno.EACCES, errno.EPERM),
-        *(errno.ENOENT, errno.ENOTDIR, errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO),
+        *(
+            errno.ENOENT,
+            errno.ENOTDIR,
+            errno.ELOOP,
+            errno.EIO,
+            errno.ESTALE,
+            errno.ENODEV,
+            errno.ENXIO,
+        ),
     }
 )
 """A folder that must not be written to, or that went away: unmounted, unplugged, removed."""

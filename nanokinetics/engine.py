@@ -6,12 +6,10 @@ that gives a file its final name or appends a row.
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
 from .clip import ADOPTED, Clip, ClipId, Failed, Job, Made
@@ -237,7 +235,7 @@ class Engine:
             self._control.back()
             for made in asked:
                 if made.temporary is not None:
-                    Path(made.temporary).unlink(missing_ok=True)
+                    self._home.remove(made.temporary)
             self._others_can_be_made(ticket.at)
             return
         self._home.check()
@@ -254,13 +252,12 @@ class Engine:
     def _keep(self, batch: Sequence[Made]) -> None:
         """Give the files their names, then append their rows: if one cannot be named, those of the
         others."""
-        root = self._layout.root
         named: dict[str, Made] = {}
         try:
             for made in batch:
                 path = self._layout.clip_path(made.clip, made.suffix)
                 if made.temporary is not None:
-                    _move(made.temporary, f"{root}/{path}")
+                    self._home.commit(made.temporary, path)
                 named[path] = made
         finally:
             self._ledger.made(named.values(), self._clock.wall())
@@ -311,7 +308,7 @@ class Engine:
             place = failed.clip.location
             suffixes = {MP4, place.suffix} if place else {MP4}
             for suffix in suffixes:
-                self._layout.clip(failed.clip, suffix).unlink(missing_ok=True)
+                self._home.remove(self._layout.clip_path(failed.clip, suffix))
             self._quotas.out(failed.clip)
         else:
             self._quotas.hold(failed.clip)
@@ -477,14 +474,6 @@ _WHY_WAITING: Final = {
     Reason.NO_FORMATS: "YouTube offers this address no formats any more",
 }
 """How a person is told why a run waits; all else is a lost connection."""
-
-
-def _move(temporary: str, final: str) -> None:
-    try:
-        os.replace(temporary, final)  # noqa: PTH105 - paths that came as text
-    except FileNotFoundError:  # the first clip of its class
-        Path(final).parent.mkdir(parents=True, exist_ok=True)
-        os.replace(temporary, final)  # noqa: PTH105
 
 
 def _masked(failure: Failure) -> Failure:

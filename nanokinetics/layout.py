@@ -30,6 +30,12 @@ LOCK: Final = ".nanokinetics.lock"
 TEMPORARY: Final = ".tmp"
 STRAYS: Final = "strays"
 
+OWN: Final = (
+    *(RUN, SELECTION, STATS, FAILED, WAITS, CLASSES, CLASS_NAMES, *(f"{s}.csv" for s in SPLITS)),
+    *(SOURCE_INDEX, WITNESS, LOCK, TEMPORARY, ANNOTATIONS, STRAYS, *SPLITS),
+)
+"""What is written to, or into, in a dataset's folder: none of it may be a link."""
+
 
 MP4: Final = ".mp4"
 """What a clip's file is called unless it is taken over as it was."""

@@ -20,7 +20,7 @@ from typing import Final
 
 from .clip import ADOPTED, Clip, ClipId, Failed, Made, seconds
 from .errors import InputError, Reason
-from .files import replace_file
+from .files import Home, replace_file
 from .layout import Layout
 
 ABOUT: Final = ("key", "split", "label", "youtube_id", "time_start", "time_end")
@@ -75,8 +75,9 @@ class Ledger:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-        self._stats = _Table(layout.stats, STATS_COLUMNS)
-        self._failed = _Table(layout.failed, FAILED_COLUMNS)
+        self._home = Home(layout.root)
+        self._stats = _Table(self._home, layout.stats, STATS_COLUMNS)
+        self._failed = _Table(self._home, layout.failed, FAILED_COLUMNS)
 
     def made(self, made: Iterable[Made], at: float) -> None:
         """Append the rows of finished clips, whose files have their names by now, in one piece."""
@@ -124,7 +125,7 @@ class Ledger:
 
         Not needed to go on; it is kept for people, who cannot tell a refusal from a slow night.
         """
-        with closing(_Table(self._layout.waits, WAITS_COLUMNS)) as table:
+        with closing(_Table(self._home, self._layout.waits, WAITS_COLUMNS)) as table:
             table.append([{"since": utc(since), "until": utc(until), "why": why}])
 
     def standing(self, since: float = 0.0) -> Standing:
@@ -192,11 +193,12 @@ def _about(clip: Clip) -> dict[str, str]:
 class _Table:
     """One append-only CSV file: RFC 4180 but for LF line ends, UTF-8, with a header."""
 
-    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+    def __init__(self, home: Home, path: Path, columns: Sequence[str]) -> None:
+        self._home = home
         self._path = path
         self._columns = tuple(columns)
         self._mend()
-        self._file = os.open(path, _APPEND)
+        self._file = home.open(path.name, _APPEND)
 
     def _mend(self) -> None:
         """Make the table if there is none, and cut off a last line that a crash has torn."""
@@ -216,8 +218,11 @@ class _Table:
         except UnicodeDecodeError as error:
             raise self.damage(whole.count(b"\n", 0, error.start) + 1, "not UTF-8") from None
         if whole != data:
-            with self._path.open("rb+") as file:
-                file.truncate(len(whole))
+            file = self._home.open(self._path.name, os.O_RDWR)
+            try:
+                os.ftruncate(file, len(whole))
+            finally:
+                os.close(file)
 
     def append(self, rows: Iterable[Row]) -> None:
         """Write rows in one piece, all of them or none. Raises OSError."""
@@ -265,7 +270,7 @@ class _Table:
     def rewrite(self, rows: Iterable[Sequence[str]]) -> None:
         replace_file(self._path, _lines([self._columns, *rows]))
         os.close(self._file)
-        self._file = os.open(self._path, _APPEND)
+        self._file = self._home.open(self._path.name, _APPEND)
 
     def close(self) -> None:
         os.fsync(self._file)

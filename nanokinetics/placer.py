@@ -23,9 +23,9 @@ from .clip import Clip, ClipId, Failed, Job, Location, Made, Media, Outcome, Str
 from .config import HARDLINK, SYMLINK, TRANSCODE, VideoConfig
 from .errors import Failure, Reason
 from .fetch.local import LocalFetcher, copy_bytes
-from .files import digest_of, flush_folder
+from .files import Home, digest_of, flush_folder
 from .images import look_at_image
-from .layout import MP4, Layout
+from .layout import MP4, TEMPORARY, Layout
 from .media import Ffmpeg
 from .scan import IMAGES, VIDEOS
 
@@ -109,7 +109,7 @@ class Placer:
 
     def _outcomes(self, job: Job) -> Iterator[Outcome]:
         try:
-            self._folder.mkdir(exist_ok=True)
+            Home(self._config.layout.root).make(f"{TEMPORARY}/{self._folder.name}")
         except OSError as error:
             fault = self._fault(error)
             yield from (Failed(clip, fault) for clip in job.clips)

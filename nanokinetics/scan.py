@@ -23,6 +23,7 @@ from .archives import PACKED, TAR, SeveralFilesError, beginning, kind_of
 from .archives import members as members_of
 from .clip import Location
 from .errors import InputError
+from .files import begun
 from .layout import LOCK
 
 _ARCHIVE_NAME: Final = re.compile(
@@ -173,9 +174,8 @@ def save(found: Scan, index: Path) -> None:
     """Keep what the archives hold, if that was read anew, for the next `scan`. Raises OSError."""
     if not found.members or found.is_kept:
         return
-    partial = index.with_name(f".{index.name}.tmp")
     with (
-        partial.open("wb") as raw,
+        begun(index) as raw,
         gzip.GzipFile("", "wb", compresslevel=3, fileobj=raw, mtime=0) as packed,
         io.TextIOWrapper(packed, "utf-8", errors="surrogateescape", newline="") as file,
     ):
@@ -184,7 +184,6 @@ def save(found: Scan, index: Path) -> None:
             table.writerow((name, stamp))
         table.writerow(())
         table.writerows((m.path, m.name, m.offset, m.size) for m in found.members)
-    partial.replace(index)
 
 
 def _load(index: Path, stamps: Mapping[str, str]) -> dict[str, list[Location]]:

@@ -17,7 +17,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import partial
+from functools import cached_property, partial
 from itertools import count, zip_longest
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -28,9 +28,10 @@ from . import indexes, reading
 from .clip import Clip, ClipId, Group
 from .errors import EnvironmentFault, ExitCode, InputError
 from .extras import needed
+from .files import Home
 from .indexes.contents import Contents, Label, contents
 from .inspection import Recorded, in_child, inspect
-from .layout import METADATA, SPLITS, STRAYS, Layout, class_dir
+from .layout import METADATA, OWN, SPLITS, STRAYS, Layout, class_dir, is_inside
 from .ledger import STATS_COLUMNS, Ledger, Row
 from .manifest import record_of
 from .media import find_ffmpeg
@@ -52,6 +53,7 @@ class Kind(StrEnum):
     ROW = "--repair keeps the last of the rows"
     STRAY = "move it away, or let the next build take it up; --repair moves it to strays/"
     LIST = "--repair, or the next build, writes it anew"
+    LINK = "put what it points to in its place; nothing is repaired through it"
     SHORT = "run the build again; failed.csv tells why"
 
 
@@ -114,6 +116,7 @@ def repair(dest: Path, how: Look) -> Verdict:
     layout = Layout(dest)
     record_of(layout)  # refuses somebody else's folder before a lock is put into it
     try:
+        Home(dest).refuse_links(OWN)
         with FileLock(layout.lock, timeout=0):
             dataset = _read(layout)
             if not dataset.rows:
@@ -144,11 +147,30 @@ class _Dataset:
     def paths(self) -> dict[ClipId, str]:
         return {id_: row["path"] for id_, row in self.rows.items()}
 
+    @cached_property
+    def links(self) -> frozenset[str]:
+        """The dataset's own files, splits and class folders that are links to elsewhere."""
+        folders = {path.rpartition("/")[0] for path in self.paths.values() if is_inside(path)}
+        folders |= {
+            f"{group.split}/{self.layout.class_dir(group.label)}" for group in self.selection.quotas
+        }
+        above = {part for folder in folders for part in _with_parents(folder)}
+        return frozenset(p for p in (*OWN, *above) if (self.layout.root / p).is_symlink())
+
+    def is_behind_a_link(self, path: str) -> bool:
+        return any(folder in self.links for folder in _with_parents(path.rpartition("/")[0]))
+
     def contents(self, without: Iterable[ClipId] = ()) -> Contents:
         done = self.paths
         for id_ in without:
             del done[id_]
         return contents(self.selection, done, self.layout, self.names)
+
+
+def _with_parents(folder: str) -> list[str]:
+    """`train`, `train/a_class`."""
+    parts = folder.split("/")
+    return ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]
 
 
 def _read(layout: Layout) -> _Dataset:
@@ -207,6 +229,7 @@ def _judged(dataset: _Dataset, at_work: bool, how: Look) -> Verdict:
     problems = list(_clips(dataset, how))
     bad = {id_: problem.path for id_, problem in problems}
     told = [problem for _, problem in problems]
+    told += [Problem(Kind.LINK, path, "is a link to elsewhere") for path in sorted(dataset.links)]
     for id_, times in dataset.repeated.items():
         if times > 1:
             path = dataset.rows[id_]["path"]
@@ -226,6 +249,8 @@ def _clips(dataset: _Dataset, how: Look) -> Iterator[tuple[ClipId, Problem]]:
     recorded: list[Recorded] = []
     for id_, row in dataset.rows.items():
         path = row["path"]
+        if dataset.links and dataset.is_behind_a_link(path):
+            continue  # whatever is there is not the dataset's
         file = dataset.layout.within(path)
         suffix = PurePosixPath(path).suffix
         right = dataset.layout.clip_path(Clip(id_.key, id_.split, id_.label), suffix)
@@ -271,7 +296,7 @@ def _strays(dataset: _Dataset) -> Iterator[str]:
     """What loaders would take for clips, or for classes: files below the splits that have no row,
     pictures and videos elsewhere, links to folders, and folders that hold nothing."""
     root, known = dataset.layout.root, set(dataset.paths.values())
-    known |= {f"{split}/{METADATA}" for split in SPLITS}
+    known |= {f"{split}/{METADATA}" for split in SPLITS} | dataset.links
     for folder, folders, names in os.walk(root):
         inside = Path(folder).relative_to(root).as_posix()
         if inside == ".":
@@ -318,24 +343,19 @@ def _short(dataset: _Dataset) -> Iterator[Problem]:
 
 
 def _take_out(dataset: _Dataset, verdict: Verdict) -> None:
-    layout = dataset.layout
+    layout, home = dataset.layout, Home(dataset.layout.root)
     for id_, path in verdict.bad.items():
-        place = layout.within(path)
-        if place is not None and path.startswith(f"{id_.split}/"):
-            place.unlink(missing_ok=True)
+        if is_inside(path) and path.startswith(f"{id_.split}/"):
+            home.remove(path)
     for path in verdict.strays:
-        target = layout.root / STRAYS / path
-        target.parent.mkdir(parents=True, exist_ok=True)
+        target = f"{STRAYS}/{path}"
         for number in count(2):  # what was put aside before stays
-            if not os.path.lexists(target):
+            if not os.path.lexists(layout.root / target):
                 break
-            target = target.with_name(f"{PurePosixPath(path).name}.{number}")
-        (layout.root / path).replace(target)
-    for folder in {
-        (layout.root / path).parent for path in (*verdict.bad.values(), *verdict.strays)
-    }:
-        if folder != layout.root and folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()  # a folder without files is a class to some loaders
+            target = f"{STRAYS}/{path}.{number}"
+        home.commit(path, target)
+    for path in (*verdict.bad.values(), *verdict.strays):
+        home.prune(path)  # a folder without files is a class to some loaders
     with closing(Ledger(layout)) as ledger:
         ledger.drop(verdict.bad)
     indexes.write_all(dataset.contents(without=verdict.bad), layout)

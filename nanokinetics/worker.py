@@ -23,8 +23,8 @@ from .clip import ADOPTED, Clip, Failed, Job, Made, Media, Outcome, Source
 from .config import NetworkConfig, VideoConfig
 from .errors import Failure, Kind, Reason
 from .fetch import Fetcher, open_fetcher
-from .files import flush
-from .layout import Layout
+from .files import Home, flush
+from .layout import TEMPORARY, Layout
 from .media import Completed, Ffmpeg
 
 ATTEMPTS: Final = 3
@@ -90,7 +90,8 @@ class Worker:
         began = time.monotonic()
         number = 0
         try:
-            self._folder.mkdir(exist_ok=True)  # its parent is there, or the destination is gone
+            # Its parent is there, or the destination is gone.
+            Home(self._layout.root).make(f"{TEMPORARY}/{self._folder.name}")
             there = None if anew else self._adopt(clip)
             result: Made | Failure | None = there or visit.refused
             if result is None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nanokinetics.errors import EnvironmentFault
-from nanokinetics.files import Home, clear_leftovers, replace_file
+from nanokinetics.files import Home, begun, clear_leftovers, replace_file
 
 
 @pytest.fixture
@@ -142,3 +142,127 @@ def test_what_a_killed_process_had_begun_is_cleared_and_nothing_else(tmp_path: P
     clear_leftovers(tmp_path, tmp_path / "missing")
     left = sorted(each.name for each in tmp_path.iterdir())
     assert left == [".folder.tmp", ".hidden", "mine.tmp", "run.json"]
+
+
+# -- links that somebody has planted
+
+
+def plant(folder: Path, path: str, target: Path) -> Path:
+    link = folder / path
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(target)
+    return link
+
+
+def test_a_new_file_has_the_usual_rights(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        replace_file(tmp_path / "run.json", b"{}")
+        with begun(tmp_path / "report.html") as file:
+            file.write(b"x")
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o640}
+
+
+def test_a_temporary_file_is_a_new_one_whatever_its_place_was_given(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.write_bytes(b"mine")
+    plant(tmp_path, "nano/.run.json.tmp", mine)
+    replace_file(tmp_path / "nano" / "run.json", b"{}")
+    assert mine.read_bytes() == b"mine"
+    names: set[str] = set()
+    for _ in range(2):
+        with begun(tmp_path / "nano" / "run.json"):
+            names |= {path.name for path in (tmp_path / "nano").iterdir()}
+    assert len(names) == len({"run.json", ".run.json.tmp", "one", "another"})
+
+
+def test_the_name_of_a_temporary_file_is_not_too_long(tmp_path: Path) -> None:
+    name = "é" * 125 + ".jpg"
+    replace_file(tmp_path / name, b"x")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_file_that_is_a_link_is_replaced_and_what_it_points_to_is_not(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.write_bytes(b"mine")
+    replace_file(plant(tmp_path, "nano/run.json", mine), b"{}")
+    assert (mine.read_bytes(), (tmp_path / "nano/run.json").read_bytes()) == (b"mine", b"{}")
+
+
+def test_leftovers_are_cleared_but_nothing_that_links_point_to(tmp_path: Path) -> None:
+    nano, mine = tmp_path / "nano", tmp_path / "mine"
+    mine.mkdir()
+    (mine / ".run.json.tmp").write_bytes(b"mine")
+    plant(nano, ".run.json.0123456789abcdef.tmp", mine / ".run.json.tmp")
+    plant(nano, ".stats.csv.tmp", mine)
+    plant(nano, "annotations", mine)
+    clear_leftovers(nano, nano / "annotations")
+    assert [path.name for path in nano.iterdir()] == ["annotations"]
+    assert [path.read_bytes() for path in mine.iterdir()] == [b"mine"]
+
+
+CHANGES: dict[str, Callable[[Home, str], object]] = {
+    "commit": lambda home, path: home.commit(".tmp/1.mp4", path),
+    "commit from there": lambda home, path: home.commit(path, "train/2.mp4"),
+    "remove": lambda home, path: home.remove(path),
+    "make": lambda home, path: home.make(path),
+    "open": lambda home, path: home.open(path, os.O_WRONLY | os.O_APPEND),
+    "begin": lambda home, path: home.begun(path).__enter__(),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+@pytest.mark.parametrize("path", ["link/1.mp4", "train/link/1.mp4", "train/link/deep/1.mp4"])
+def test_nothing_is_changed_through_a_link(tmp_path: Path, folder: Path, path: str, what) -> None:
+    mine = tmp_path / "mine"
+    for name in (mine / "1.mp4", mine / "deep/1.mp4", folder / ".tmp/1.mp4"):
+        name.parent.mkdir(parents=True, exist_ok=True)
+        name.write_bytes(b"mine")
+    home = Home(folder)
+    link = plant(folder, path[: path.index("link") + 4], mine)
+    before = sorted(mine.rglob("*"))
+    with pytest.raises(OSError, match="a link stands here") as caught:
+        CHANGES[what](home, path)
+    assert caught.value.filename == str(link)
+    assert sorted(mine.rglob("*")) == before
+    assert (mine / "1.mp4").read_bytes() == b"mine"
+    home.prune(path)
+    home.clear(path.rpartition("/")[0])
+    home.sweep(path.rpartition("/")[0])
+    assert sorted(mine.rglob("*")) == before
+
+
+def test_a_link_that_comes_in_between_leads_nowhere(tmp_path: Path, folder: Path) -> None:
+    home, mine, kept = Home(folder), tmp_path / "mine", tmp_path / "kept"
+    mine.mkdir()
+    with home.begun("train/metadata.csv") as file:
+        file.write(b"ours")
+        (folder / "train").rename(kept)
+        plant(folder, "train", mine)
+    assert list(mine.iterdir()) == []
+    assert (kept / "metadata.csv").read_bytes() == b"ours"
+
+
+@pytest.mark.parametrize("path", ["../mine", "/etc/mine", "train/../../mine", "", ".", ".."])
+def test_nothing_is_changed_outside(tmp_path: Path, folder: Path, path: str) -> None:
+    (tmp_path / "mine").write_bytes(b"mine")
+    (folder / ".tmp").mkdir()
+    (folder / ".tmp" / "1.mp4").touch()
+    for change in CHANGES.values():
+        with pytest.raises(OSError, match="outside"):
+            change(Home(folder), path)
+    assert (tmp_path / "mine").read_bytes() == b"mine"
+
+
+def test_the_folder_itself_may_be_a_link(tmp_path: Path, folder: Path) -> None:
+    home = Home(plant(tmp_path, "link", folder))
+    home.make(".tmp")
+    (folder / ".tmp" / "1.mp4").write_bytes(b"x")
+    home.commit(f"{tmp_path}/link/.tmp/1.mp4", "train/yoga/1.mp4")
+    assert (folder / "train/yoga/1.mp4").read_bytes() == b"x"
+    home.remove("train/yoga/1.mp4")
+    home.prune("train/yoga/1.mp4")
+    home.clear(".tmp")
+    assert list(folder.iterdir()) == []

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import os
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ExitCode, NanokineticsError
 from ..extras import needed
+from ..files import begun
 from .options import add_command, add_quiet
 
 if TYPE_CHECKING:
@@ -87,18 +86,10 @@ def _write(tables: Tables, summary: Summary, options: dict[str, Any]) -> None:
 
 def _put(path: Path, pieces: Iterable[bytes], *, quiet: bool) -> None:
     """Write a file that may be large, and give it its name once it is whole."""
-    temporary = path.with_name(f".{path.name}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
+        with begun(path) as file:
             file.writelines(pieces)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
     except OSError as error:
         raise NanokineticsError(f"{path}: {error.strerror or error}") from None
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
     if not quiet:
         print(f"wrote {path}", file=sys.stderr)

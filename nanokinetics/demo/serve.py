@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from nanokinetics.demo.scenario import Scenario
 from nanokinetics.demo.site import DemoSite
 from nanokinetics.errors import EnvironmentFault
+from nanokinetics.files import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,9 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         ready = {"port": site.port, "proxy_url": site.proxy_url, "ca_file": str(site.ca_file)}
         line = json.dumps(ready) + "\n"
         if options.ready_file:
-            partial = options.ready_file.with_name(f".{options.ready_file.name}.partial")
-            partial.write_text(line, encoding="utf-8")
-            partial.replace(options.ready_file)
+            replace_file(options.ready_file, line.encode())
         sys.stdout.write(line)
         sys.stdout.flush()
         if stat.S_ISFIFO(os.fstat(0).st_mode):

@@ -8,12 +8,13 @@ import errno
 import io
 import os
 import shutil
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Final
 
 from ..errors import InputError
-from ..files import SUFFIX
+from ..files import Home, new_file, replace_file
 from ..layout import LOCK, is_inside
 
 JOURNAL: Final = ".nanokinetics-export"
@@ -25,6 +26,8 @@ HARDLINK: Final = "hardlink"
 COPY: Final = "copy"
 FILES: Final = (SYMLINK, HARDLINK, COPY)
 
+CHUNK: Final = 1 << 20
+
 
 class Output:
     """Writes below one folder. `tick` is called for each sample that is done."""
@@ -34,8 +37,8 @@ class Output:
         self.tick = tick
         self._earlier: set[str] = set()
         self._names: set[str] = set()
-        self._made: set[Path] = set()
         self._journal: IO[str]
+        self._home: Home
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[Output]:
@@ -47,6 +50,8 @@ class Output:
 
         _refuse_strangers(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._home = Home(self.folder)
+        self._home.refuse_links((LOCK, JOURNAL))
         try:
             # The lock's name also tells `build --src` that there is nothing to take here.
             with FileLock(self.folder / LOCK, timeout=0):
@@ -54,10 +59,12 @@ class Output:
                 if journal.exists():
                     self._earlier = {*journal.read_text("utf-8", "replace").split("\n")}
                 self._clear_leftovers()
-                with journal.open("a", encoding="utf-8") as self._journal:
+                appending = self._home.open(JOURNAL, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+                with open(appending, "a", encoding="utf-8") as self._journal:  # noqa: PTH123
                     yield self
                 self._remove(self._earlier - self._names)
-                _write(journal, "".join(f"{name}\n" for name in sorted(self._names)).encode())
+                names = "".join(f"{name}\n" for name in sorted(self._names))
+                replace_file(journal, names.encode())
         except Timeout:
             raise InputError(
                 f"another export is at work in {self.folder}; wait for it, or name another --output"
@@ -66,10 +73,9 @@ class Output:
     @contextlib.contextmanager
     def file(self, name: str) -> Iterator[IO[bytes]]:
         """A file to write into. It gets its name when the block has ended well."""
-        with self._begun(name) as temporary, temporary.open("w+b") as file:
+        self._note(name)
+        with self._home.begun(name) as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
 
     def text(self, name: str, text: str) -> None:
         with self.file(name) as file:
@@ -83,55 +89,56 @@ class Output:
 
     def place(self, name: str, target: Path, how: str = SYMLINK) -> None:
         """Give a file, or by a link a folder, of the dataset a name here."""
-        with self._begun(name) as temporary:
+        self._note(name)
+        with self._home.instead(name) as (folder, temporary):
             if how == COPY:
-                shutil.copyfile(target, temporary)
+                with target.open("rb") as source, new_file(folder, temporary) as copy:
+                    shutil.copyfileobj(source, copy, CHUNK)
             elif how == SYMLINK:
-                temporary.symlink_to(target)
+                os.symlink(target, temporary, dir_fd=folder)
             else:
-                _hardlink(target, temporary)
+                self._hardlink(target, folder, temporary)
                 # Renaming one link to a file over another does nothing: it would stay.
-                (self.folder / name).unlink(missing_ok=True)
+                self._home.remove(name)
 
     def withdraw(self, name: str) -> None:
         """Remove a file that says of others what is about to become untrue."""
         self._remove({name} & self._earlier)
 
-    @contextlib.contextmanager
-    def _begun(self, name: str) -> Iterator[Path]:
+    def _note(self, name: str) -> None:
+        """Write down what is about to be begun."""
         if not is_inside(name):  # a table may have been edited
             raise InputError(f"'{name}' would lie outside {self.folder}; mend the dataset's tables")
-        path = self.folder / name
-        if path.parent not in self._made:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._made.add(path.parent)
         self._names.add(name)
         self._journal.write(f"{name}\n")
         self._journal.flush()
-        temporary = _temporary(path)
-        try:
-            yield temporary
-            temporary.replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise
 
     def _clear_leftovers(self) -> None:
-        for name in self._earlier:
-            if is_inside(name):
-                _temporary(self.folder / name).unlink(missing_ok=True)
+        """Of an export that was killed: what it had begun stands in the journal."""
+        begun: defaultdict[str, set[str]] = defaultdict(set)
+        for path in filter(is_inside, (JOURNAL, *self._earlier)):
+            folder, _, name = path.rpartition("/")
+            begun[folder].add(name)
+        for folder, names in begun.items():
+            self._home.sweep(folder, names)
 
     def _remove(self, names: Iterable[str]) -> None:
         for name in names:
             if not is_inside(name):  # the journal may have been edited
                 continue
-            path = self.folder / name
-            path.unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # until one holds something else
-                for parent in path.relative_to(self.folder).parents:
-                    if parent.parts:
-                        (self.folder / parent).rmdir()
+            self._home.remove(name)
+            self._home.prune(name)
+
+    def _hardlink(self, target: Path, folder: int, name: str) -> None:
+        try:
+            os.link(target, name, dst_dir_fd=folder, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK):
+                raise
+            raise InputError(
+                f"--files {HARDLINK}: {self.folder} cannot link to {target} ({error.strerror}); "
+                f"use {SYMLINK} or {COPY}"
+            ) from None
 
 
 def _refuse_strangers(folder: Path) -> None:
@@ -144,25 +151,3 @@ def _refuse_strangers(folder: Path) -> None:
                 f"--output {folder} holds '{names[0]}' and is no export of ours; "
                 "name a new or empty folder"
             )
-
-
-def _temporary(path: Path) -> Path:
-    return path.with_name(f".{path.name}{SUFFIX}")
-
-
-def _write(path: Path, data: bytes) -> None:
-    temporary = _temporary(path)
-    temporary.write_bytes(data)
-    temporary.replace(path)
-
-
-def _hardlink(target: Path, path: Path) -> None:
-    try:
-        path.hardlink_to(target)
-    except OSError as error:
-        if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK):
-            raise
-        raise InputError(
-            f"--files {HARDLINK}: {path.parent} cannot link to {target} ({error.strerror}); "
-            f"use {SYMLINK} or {COPY}"
-        ) from None

@@ -10,4 +10,6 @@ from .contents import Contents, Label, write_csv
 
 def write(contents: Contents, layout: Layout) -> None:
     header = [field.name for field in fields(Label)]
-    write_csv(layout.classes, [header, *(astuple(label) for label in contents.labels.values())])
+    write_csv(
+        layout, layout.classes, [header, *(astuple(label) for label in contents.labels.values())]
+    )

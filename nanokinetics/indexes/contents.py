@@ -89,8 +89,8 @@ def _first(selection: Ranking, group: Group, done: Mapping[ClipId, str]) -> list
     return clips
 
 
-def write_csv(path: Path, rows: Iterable[Iterable[object]]) -> None:
-    """An RFC 4180 table with LF line ends, written whole."""
+def write_csv(layout: Layout, path: Path, rows: Iterable[Iterable[object]]) -> None:
+    """An RFC 4180 table of a dataset, with LF line ends, written whole. Raises OSError."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
-    replace_file(path, text.getvalue().encode())
+    replace_file(path, text.getvalue().encode(), layout.root)

@@ -15,4 +15,4 @@ def write(contents: Contents, layout: Layout) -> None:
             (c.label, c.youtube_id, seconds(c.time_start), seconds(c.time_end), split)
             for c in (kept.clip for kept in clips)
         )
-        write_csv(layout.annotations_of(split), [HEADER, *rows])
+        write_csv(layout, layout.annotations_of(split), [HEADER, *rows])

@@ -22,4 +22,4 @@ def write(contents: Contents, layout: Layout) -> None:
             )
             for kept in clips
         )
-        write_csv(layout.metadata_of(split), [HEADER, *rows])
+        write_csv(layout, layout.metadata_of(split), [HEADER, *rows])

@@ -11,4 +11,4 @@ HEADER = ("label", "name")
 def write(contents: Contents, layout: Layout) -> None:
     if contents.names:
         rows = ((label, contents.names.get(label, "")) for label in contents.labels)
-        write_csv(layout.class_names, [HEADER, *rows])
+        write_csv(layout, layout.class_names, [HEADER, *rows])
