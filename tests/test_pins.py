@@ -491,10 +491,14 @@ ENCODED = (
     "-pix_fmt yuv420p -preset veryfast -threads T -vcodec libx264 file:dest/.tmp/PID/TARGET "
     "-hide_banner -nostdin -nostats -benchmark -loglevel verbose -y"
 )
+OPENED = (
+    "-format_whitelist mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,asf,mpeg,mpegts,mpegvideo,m4v "
+    "-protocol_whitelist file"
+)
 WORDS = {
-    "wholevideo1": "FFMPEG -ss 500.0 -t 10.0 -threads T -i file:SOURCE/wholevideo1.mp4 "
+    "wholevideo1": f"FFMPEG {OPENED} -ss 500.0 -t 10.0 -threads T -i file:SOURCE/wholevideo1.mp4 "
     f"-filter_complex {ENCODED.replace('TARGET', '1.mp4')}",
-    "brokenclip1": "FFMPEG -threads T -i file:SOURCE/brokenclip1_000001_000011.mp4 "
+    "brokenclip1": f"FFMPEG {OPENED} -threads T -i file:SOURCE/brokenclip1_000001_000011.mp4 "
     f"-filter_complex {ENCODED.replace('TARGET', '2.mp4')}",
 }
 """What ffmpeg is called with for a window of a whole video, and for a whole clip."""
