@@ -8,7 +8,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import BuildResult, build, sample
+    from nanokinetics.api import BuildResult, build, sample
 
 __all__ = ["BuildResult", "build", "sample"]
 
@@ -16,7 +16,7 @@ __all__ = ["BuildResult", "build", "sample"]
 def __getattr__(name: str) -> Any:
     """Import on first use: a worker process has no need of pandas."""
     if name in __all__:
-        from . import api
+        from nanokinetics import api
 
         return getattr(api, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,7 +6,7 @@ import sys
 def main() -> int:
     """Run the command; its exit code. What is run is imported here, and not above: a process that
     is started from this one imports this file again."""
-    from .cli import main
+    from nanokinetics.cli import main
 
     return main()
 

@@ -19,31 +19,33 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 from tenacity.wait import wait_none
 
-from . import indexes
-from .clip import ClipId, Group
-from .config import COPY, HARDLINK, LOCAL, SYMLINK, TRANSCODE, BuildConfig, SampleConfig
-from .engine import Clock, Engine
-from .errors import EnvironmentFault, ExitCode, InputError, Reason
-from .failed_logs import FailedLogs
-from .fetch import check_network
-from .files import Home, clear_leftovers
-from .indexes.contents import contents
-from .layout import OWN, TEMPORARY, Layout, is_inside
-from .ledger import Ledger, Standing
-from .media import Ffmpeg, find_ffmpeg
-from .pacing import HOUR, Pacer, PacingPolicy
-from .placer import FLUSHED_AT_ONCE, PlacerConfig
-from .plan import Plan, read_record, request_of, same_again
-from .pool import Pool, processes_for
-from .processes import Processes, call, held
-from .progress import Reporter, Silent
-from .quotas import Quotas
-from .ranking import Ranking, warnings
-from .scan import Scan, save, scan
-from .worker import WorkerConfig
+from nanokinetics import indexes
+from nanokinetics.clip import ClipId, Group
+from nanokinetics.common.files import clear_leftovers
+from nanokinetics.common.folder import Home
+from nanokinetics.common.names import is_inside
+from nanokinetics.config import COPY, HARDLINK, LOCAL, SYMLINK, TRANSCODE, BuildConfig, SampleConfig
+from nanokinetics.engine import Clock, Engine
+from nanokinetics.errors import EnvironmentFault, ExitCode, InputError, Reason
+from nanokinetics.failed_logs import FailedLogs
+from nanokinetics.fetch import check_network
+from nanokinetics.indexes.contents import contents
+from nanokinetics.layout import OWN, TEMPORARY, Layout
+from nanokinetics.ledger import Ledger, Standing
+from nanokinetics.media import Ffmpeg, find_ffmpeg
+from nanokinetics.pacing import HOUR, Pacer, PacingPolicy
+from nanokinetics.placer import FLUSHED_AT_ONCE, PlacerConfig
+from nanokinetics.plan import Plan, read_record, request_of, same_again
+from nanokinetics.pool import Pool, processes_for
+from nanokinetics.processes import Processes, call, held
+from nanokinetics.progress import Reporter, Silent
+from nanokinetics.quotas import Quotas
+from nanokinetics.ranking import Ranking, warnings
+from nanokinetics.scan import Scan, save, scan
+from nanokinetics.worker import WorkerConfig
 
 if TYPE_CHECKING:
-    from .selection import Selection
+    from nanokinetics.selection import Selection
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def sample(dataset: str, *, reporter: Reporter | None = None, **options: Any) ->
 
     Raises InputError for anything that cannot be used.
     """
-    from . import choice
+    from nanokinetics import choice
 
     config = SampleConfig(dataset=dataset, **options)
     reporter = reporter or Silent()
@@ -107,7 +109,7 @@ def build(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> 
     reporter = reporter or Silent()
     origin = None
     if config.from_:
-        from . import choice
+        from nanokinetics import choice
 
         origin = choice.origin_of(config)
         config = choice.made_alike(config, origin)
@@ -132,7 +134,7 @@ def build(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> 
                     # Side by side: children import yt-dlp, and this process pandas, which a run
                     # that only goes on has no need of.
                     checking = call(children, check_network, config.source or "", config.network)
-                    from . import choice
+                    from nanokinetics import choice
 
                     chosen = choice.choose(config, source, origin, reporter)
                     if source:

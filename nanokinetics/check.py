@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from .clip import Media
-from .errors import Failure, Reason
+from nanokinetics.clip import Media
+from nanokinetics.errors import Failure, Reason
 
 SHORTEST: Final = 1.0
 """Seconds below which the rest of a video that ends inside its window is no clip."""

@@ -6,21 +6,21 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from . import manifest, presets, sampling
-from .annotations import Annotations, local
-from .annotations import read as read_annotations
-from .annotations.candidates import normalised_split
-from .clip import LOCATION
-from .config import COPY, TRANSCODE, VIDEO, BuildConfig, SampleConfig
-from .errors import InputError
-from .extras import needed
-from .growth import located, make_plan
-from .layout import Layout
-from .manifest import Manifest
-from .plan import Plan
-from .progress import Reporter
-from .scan import IMAGES, VIDEOS, Scan, endings
-from .selection import Selection
+from nanokinetics import manifest, presets, sampling
+from nanokinetics.annotations import Annotations, local
+from nanokinetics.annotations import read as read_annotations
+from nanokinetics.clip import LOCATION
+from nanokinetics.common.extras import needed
+from nanokinetics.common.names import normalised_split
+from nanokinetics.config import COPY, TRANSCODE, VIDEO, BuildConfig, SampleConfig
+from nanokinetics.errors import InputError
+from nanokinetics.growth import located, make_plan
+from nanokinetics.layout import Layout
+from nanokinetics.manifest import Manifest
+from nanokinetics.plan import Plan
+from nanokinetics.progress import Reporter
+from nanokinetics.scan import IMAGES, VIDEOS, Scan, endings
+from nanokinetics.selection import Selection
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from posixpath import splitext
 from typing import Final, NamedTuple, TypeVar
 
-from .errors import Failure
+from nanokinetics.errors import Failure
 
 T = TypeVar("T")
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .clip import ClipId
-from .config import VIDEO
-from .manifest import Manifest
+from nanokinetics.clip import ClipId
+from nanokinetics.config import VIDEO
+from nanokinetics.manifest import Manifest
 
 SETTINGS: Final = ("dataset", "source", "seed", "n", "annotations", *VIDEO, "place")
 """What may make two choices differ, of `run.json`."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from .errors import InputError
+from nanokinetics.errors import InputError
 
 DATASETS: Final = ("kinetics", "imagenet", "ssv2", "folder")
 YOUTUBE: Final = "youtube"

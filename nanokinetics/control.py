@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
-from .clip import Clip, Job
+from nanokinetics.clip import Clip, Job
 
 KEPT: Final = 3
 """Clips of this run that are remembered, the latest first; one may be gone when it is needed."""

@@ -15,7 +15,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from .errors import Failure, Reason
+from nanokinetics.errors import Failure, Reason
 
 YT_DLP_TEXTS: Final[tuple[tuple[str, Reason], ...]] = (
     # Blocks come first: some of them begin with "Video unavailable".

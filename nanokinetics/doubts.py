@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from .clip import Failed
-from .errors import EnvironmentFault, Failure, Kind, Reason
+from nanokinetics.clip import Failed
+from nanokinetics.errors import EnvironmentFault, Failure, Kind, Reason
 
 IN_A_ROW: Final = 5
 """Different videos that fail so, none in between being made, before that is found out."""

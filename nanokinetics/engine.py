@@ -12,19 +12,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from .clip import ADOPTED, Clip, ClipId, Failed, Job, Made
-from .config import YOUTUBE
-from .control import Control
-from .doubts import Doubts, ending, is_doubtful, is_refusal, is_worth_waiting
-from .errors import Blocked, EnvironmentFault, Failure, Kind, Reason
-from .failed_logs import FailedLogs, mask
-from .files import Home
-from .layout import MP4, Layout
-from .ledger import Ledger, utc
-from .pacing import Pacer, Ticket
-from .pool import Died, Event, Finished, Found, Idle, NeverStarted, Pool
-from .progress import Progress, Reporter
-from .quotas import Quotas
+from nanokinetics.clip import ADOPTED, Clip, ClipId, Failed, Job, Made
+from nanokinetics.common.folder import Home
+from nanokinetics.common.secrets import mask
+from nanokinetics.config import YOUTUBE
+from nanokinetics.control import Control
+from nanokinetics.doubts import Doubts, ending, is_doubtful, is_refusal, is_worth_waiting
+from nanokinetics.errors import Blocked, EnvironmentFault, Failure, Kind, Reason
+from nanokinetics.failed_logs import FailedLogs
+from nanokinetics.layout import MP4, Layout
+from nanokinetics.ledger import Ledger, utc
+from nanokinetics.pacing import Pacer, Ticket
+from nanokinetics.pool import Died, Event, Finished, Found, Idle, NeverStarted, Pool
+from nanokinetics.progress import Progress, Reporter
+from nanokinetics.quotas import Quotas
 
 TICK: Final = 0.5
 """Seconds between two looks at the clock while nothing happens."""

@@ -16,11 +16,11 @@ from typing import Final
 
 import pandas as pd
 
-from .clip import ADOPTED, ClipId, Group
-from .config import LOCAL
-from .errors import InputError, Reason
-from .layout import FAILED, STATS
-from .selection import Selection
+from nanokinetics.clip import ADOPTED, ClipId, Group
+from nanokinetics.config import LOCAL
+from nanokinetics.errors import InputError, Reason
+from nanokinetics.layout import FAILED, STATS
+from nanokinetics.selection import Selection
 
 HOUR: Final = 3600.0
 

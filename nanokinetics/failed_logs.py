@@ -4,33 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import stat
 from pathlib import Path
 from typing import Final
 
-from .clip import Failed
-
-_SECRETS: Final = (
-    # Signed addresses: whoever has one can use it, and it holds the asker's IP address.
-    (re.compile(r"(?<=[?&/])(sig|lsig|signature|ip|n|pot|spc)([=/])[^&\s/\"']+"), r"\1\2***"),
-    # Cookies, headers and proxies on ffmpeg's command line; headers in yt-dlp's words.
-    (
-        re.compile(r"( -(?:cookies|headers|http_proxy)) (\"(?:[^\"\\]|\\.)*\"|\S+)", re.DOTALL),
-        r"\1 ***",
-    ),
-    (re.compile(r"((?:Set-)?Cookie|Authorization):[^\n]+", re.IGNORECASE), r"\1: ***"),
-    # Credentials within an address, such as a proxy's.
-    (re.compile(r"\b(\w+://)[^/\s]+@"), r"\1***@"),
-)
-
-
-def mask(text: str) -> str:
-    """The text without cookies, passwords, and the signed parts of addresses."""
-    for pattern, instead in _SECRETS:
-        text = pattern.sub(instead, text)
-    return text
-
+from nanokinetics.clip import Failed
+from nanokinetics.common.secrets import mask
 
 LARGEST_FOLDER: Final = 256 * 2**20
 """Bytes that the folder may hold: a failure of three attempts leaves some 20 kB, so about 10,000 of

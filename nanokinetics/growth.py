@@ -13,13 +13,13 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from .annotations import Annotations
-from .clip import LOCATION, Group
-from .config import LOCAL, VIDEO, BuildConfig
-from .errors import InputError
-from .layout import SELECTION, SPLITS, Layout
-from .plan import MUST_AGREE, REQUEST, Plan, is_as_written, quotas_of, read_record
-from .selection import Selection
+from nanokinetics.annotations import Annotations
+from nanokinetics.clip import LOCATION, Group
+from nanokinetics.config import LOCAL, VIDEO, BuildConfig
+from nanokinetics.errors import InputError
+from nanokinetics.layout import SELECTION, SPLITS, Layout
+from nanokinetics.plan import MUST_AGREE, REQUEST, Plan, is_as_written, quotas_of, read_record
+from nanokinetics.selection import Selection
 
 MAY_BE_MISSING: Final = ("place",)
 """What must agree too, where it was asked at all."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 
-from .clip import Media
-from .errors import Failure, Reason
+from nanokinetics.clip import Media
+from nanokinetics.errors import Failure, Reason
 
 
 def look_at_image(data: bytes) -> Media | Failure:

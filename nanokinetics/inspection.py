@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from . import media
-from .clip import ClipId
-from .errors import Failure
-from .files import digest_of
-from .images import look_at_image
-from .media import Ffmpeg
-from .scan import IMAGES
+from nanokinetics import media
+from nanokinetics.clip import ClipId
+from nanokinetics.common.files import digest_of
+from nanokinetics.common.system import die_with_parent
+from nanokinetics.errors import Failure
+from nanokinetics.images import look_at_image
+from nanokinetics.media import Ffmpeg
+from nanokinetics.scan import IMAGES
 
 SLOWEST: Final = 100_000
 """Bytes a second that decoding is granted at least, beyond two minutes."""
@@ -85,5 +86,5 @@ def _video(recorded: Recorded, ffmpeg: Ffmpeg | None, size: int) -> str:
 
 def in_child() -> None:
     """What a process that inspects does first: it ends with its parent, and not by itself."""
-    media.die_with_parent()
+    die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it reaches every process of a terminal

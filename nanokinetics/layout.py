@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from .clip import Clip
+from nanokinetics.clip import Clip
+from nanokinetics.common.names import class_dir, file_name, is_inside
 
 SPLITS: Final = ("train", "val", "test")
 
@@ -39,26 +40,6 @@ OWN: Final = (
 
 MP4: Final = ".mp4"
 """What a clip's file is called unless it is taken over as it was."""
-
-
-def class_dir(label: str) -> str:
-    """The folder of a class, unless the dataset numbers them: each space becomes `_`."""
-    return label.replace(" ", "_")
-
-
-def file_name(key: str, folder: str) -> str:
-    """The name of a clip's file, without extension, in its class folder.
-
-    A local file's key is a path, which may begin with a folder of the same name; what is left of
-    it becomes one name without blanks.
-    """
-    return key.removeprefix(f"{folder}/").replace("/", "_").replace(" ", "_")
-
-
-def is_inside(path: str) -> bool:
-    """Whether a path of a table, which may be anybody's, can be one of something in its folder."""
-    stays = not path.startswith("/") and ".." not in path.split("/")
-    return stays and path.strip("./") != "" and "\0" not in path
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,11 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
-from .clip import ADOPTED, Clip, ClipId, Failed, Made, seconds
-from .errors import InputError, Reason
-from .files import Home, replace_file
-from .layout import Layout
+from nanokinetics.clip import ADOPTED, Clip, ClipId, Failed, Made, seconds
+from nanokinetics.common.files import replace_file
+from nanokinetics.common.folder import Home
+from nanokinetics.errors import InputError, Reason
+from nanokinetics.layout import Layout
 
 ABOUT: Final = ("key", "split", "label", "youtube_id", "time_start", "time_end")
 # fmt: off

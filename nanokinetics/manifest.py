@@ -20,16 +20,17 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from . import reading
-from .annotations.candidates import candidates, key_fault, label_fault
-from .clip import ClipId, Group, seconds
-from .config import VIDEO, VideoConfig
-from .errors import EnvironmentFault, InputError
-from .layout import SPLITS, Layout, class_dir
-from .ledger import FAILED_COLUMNS, STATS_COLUMNS, Row
-from .plan import RECORDED, quotas_of, read_record
-from .ranking import COLUMNS as RANKED
-from .selection import Selection
+from nanokinetics import reading
+from nanokinetics.annotations.candidates import candidates
+from nanokinetics.clip import ClipId, Group, seconds
+from nanokinetics.common.names import class_dir, key_fault, label_fault
+from nanokinetics.config import VIDEO, VideoConfig
+from nanokinetics.errors import EnvironmentFault, InputError
+from nanokinetics.layout import SPLITS, Layout
+from nanokinetics.ledger import FAILED_COLUMNS, STATS_COLUMNS, Row
+from nanokinetics.plan import RECORDED, quotas_of, read_record
+from nanokinetics.ranking import COLUMNS as RANKED
+from nanokinetics.selection import Selection
 
 COLUMNS: Final = RANKED[:-1]
 MAGIC: Final = "# nanokinetics manifest 1\n"

@@ -6,11 +6,9 @@ ffmpeg's words mean is in `diagnosis`.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -23,9 +21,10 @@ from typing import Any, Final
 import ffmpeg
 import imageio_ffmpeg
 
-from .clip import Media, Stream
-from .config import VideoConfig
-from .errors import EnvironmentFault
+from nanokinetics.clip import Media, Stream
+from nanokinetics.common.system import die_with_parent
+from nanokinetics.config import VideoConfig
+from nanokinetics.errors import EnvironmentFault
 
 READ_AHEAD: Final = 1 / 32
 """The part of a window that a connection may hold unread in the kernel. All of it is thrown away
@@ -353,7 +352,7 @@ def run(argv: Sequence[str], timeout: float) -> Completed:
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        preexec_fn=die_with_parent if _LIBC else None,  # noqa: PLW1509 - a worker has one thread
+        preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - a worker has one thread
     )
     _running.append(process)
     try:
@@ -383,17 +382,3 @@ def exit_now(*_: object) -> None:
     for process in _running:
         process.kill()
     os._exit(0)
-
-
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
-_PR_SET_PDEATHSIG: Final = 1
-
-
-def die_with_parent() -> None:
-    """On Linux, have the kernel end this process with the one that started it, however that died.
-
-    Elsewhere it does nothing: there an ffmpeg outlives a worker that was killed, until its clip is
-    done.
-    """
-    if _LIBC:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

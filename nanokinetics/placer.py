@@ -17,17 +17,19 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from . import diagnosis, media
-from .check import judge
-from .clip import Clip, ClipId, Failed, Job, Location, Made, Media, Outcome, Stream
-from .config import HARDLINK, SYMLINK, TRANSCODE, VideoConfig
-from .errors import Failure, Reason
-from .fetch.local import LocalFetcher, copy_bytes
-from .files import Home, digest_of, flush_folder
-from .images import look_at_image
-from .layout import MP4, TEMPORARY, Layout
-from .media import Ffmpeg
-from .scan import IMAGES, VIDEOS
+from nanokinetics import diagnosis, media
+from nanokinetics.check import judge
+from nanokinetics.clip import Clip, ClipId, Failed, Job, Location, Made, Media, Outcome, Stream
+from nanokinetics.common.files import digest_of
+from nanokinetics.common.folder import Home
+from nanokinetics.common.system import flush_folder
+from nanokinetics.config import HARDLINK, SYMLINK, TRANSCODE, VideoConfig
+from nanokinetics.errors import Failure, Reason
+from nanokinetics.fetch.local import LocalFetcher, copy_bytes
+from nanokinetics.images import look_at_image
+from nanokinetics.layout import MP4, TEMPORARY, Layout
+from nanokinetics.media import Ffmpeg
+from nanokinetics.scan import IMAGES, VIDEOS
 
 SLOWEST_COPY: Final = 1e6
 """Bytes a second at which even a slow disk and a slow decoder get through a video."""

@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from .clip import Group
-from .config import LOCAL, VIDEO, BuildConfig
-from .errors import EnvironmentFault, InputError
-from .files import replace_file
-from .layout import FAILED, RUN, SELECTION, SPLITS, STATS, Layout
-from .ranking import Ranking, Written
+from nanokinetics.clip import Group
+from nanokinetics.common.files import replace_file
+from nanokinetics.config import LOCAL, VIDEO, BuildConfig
+from nanokinetics.errors import EnvironmentFault, InputError
+from nanokinetics.layout import FAILED, RUN, SELECTION, SPLITS, STATS, Layout
+from nanokinetics.ranking import Ranking, Written
 
 MUST_AGREE: Final = ("dataset", "source", "seed", *VIDEO)
 

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from enum import Enum
 from multiprocessing.connection import Connection, wait
 
-from .clip import Clip, Job, Outcome
-from .fetch import modules_of
-from .media import exit_now
-from .placer import Placer, PlacerConfig
-from .processes import Processes, processes
-from .worker import Worker, WorkerConfig
+from nanokinetics.clip import Clip, Job, Outcome
+from nanokinetics.fetch import modules_of
+from nanokinetics.media import exit_now
+from nanokinetics.placer import Placer, PlacerConfig
+from nanokinetics.processes import Processes, processes
+from nanokinetics.worker import Worker, WorkerConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any, Final, NoReturn, Protocol
 
-from .errors import EnvironmentFault
-from .media import die_with_parent
+from nanokinetics.common.system import die_with_parent
+from nanokinetics.errors import EnvironmentFault
 
 GRACE: Final = 2.0
 """Seconds that processes get to end by themselves before they are killed."""

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol, TextIO
 
 from tqdm import tqdm
 
-from .words import duration
+from nanokinetics.common.text import duration
 
 LINE_EVERY: Final = 30.0
 """Seconds between the lines of a log."""

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from operator import itemgetter
 
-from .clip import Clip, ClipId, Group
-from .errors import Kind, Reason
-from .ledger import Standing
-from .ranking import Ranking
+from nanokinetics.clip import Clip, ClipId, Group
+from nanokinetics.errors import Kind, Reason
+from nanokinetics.ledger import Standing
+from nanokinetics.ranking import Ranking
 
 
 @dataclass(slots=True)

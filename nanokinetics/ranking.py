@@ -13,9 +13,9 @@ from functools import cached_property
 from itertools import pairwise, repeat
 from typing import Final
 
-from .clip import Clip, ClipId, Group
-from .errors import InputError
-from .layout import SPLITS
+from nanokinetics.clip import Clip, ClipId, Group
+from nanokinetics.errors import InputError
+from nanokinetics.layout import SPLITS
 
 COLUMNS: Final = ("key", "split", "label", "youtube_id", "time_start", "time_end", "rank")
 """Those of `selection.csv`."""

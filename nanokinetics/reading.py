@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from .clip import ClipId
-from .errors import InputError
-from .ledger import Row
+from nanokinetics.clip import ClipId
+from nanokinetics.errors import InputError
+from nanokinetics.ledger import Row
 
 DAMAGED: Final = "mend or remove the line"
 

@@ -18,11 +18,11 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from .clip import LOCATION, Group
-from .errors import InputError
-from .layout import SPLITS
-from .ranking import COLUMNS
-from .selection import Selection
+from nanokinetics.clip import LOCATION, Group
+from nanokinetics.errors import InputError
+from nanokinetics.layout import SPLITS
+from nanokinetics.ranking import COLUMNS
+from nanokinetics.selection import Selection
 
 _KEYS_AT_ONCE: Final = 4_096
 

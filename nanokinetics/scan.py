@@ -19,12 +19,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final, cast
 
-from .archives import PACKED, TAR, SeveralFilesError, beginning, kind_of
-from .archives import members as members_of
-from .clip import Location
-from .errors import InputError
-from .files import begun
-from .layout import LOCK
+from nanokinetics.archives import PACKED, TAR, SeveralFilesError, beginning, kind_of
+from nanokinetics.archives import members as members_of
+from nanokinetics.clip import Location
+from nanokinetics.common.files import begun
+from nanokinetics.errors import InputError
+from nanokinetics.layout import LOCK
 
 _ARCHIVE_NAME: Final = re.compile(
     r"\.(tar|tgz|tbz2?|txz|tar\.(gz|bz2|xz))$"

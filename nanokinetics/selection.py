@@ -14,9 +14,9 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from .clip import LOCATION, Clip, Group, Location, seconds
-from .errors import InputError
-from .ranking import COLUMNS, Ranking
+from nanokinetics.clip import LOCATION, Clip, Group, Location, seconds
+from nanokinetics.errors import InputError
+from nanokinetics.ranking import COLUMNS, Ranking
 
 _HEADER: Final = f"{','.join(COLUMNS)}\n".encode()
 _NEEDS_QUOTES: Final = re.compile(r'[,"\r\n]')

@@ -24,20 +24,21 @@ from typing import Final
 
 from filelock import FileLock, Timeout
 
-from . import indexes, reading
-from .clip import Clip, ClipId, Group
-from .errors import EnvironmentFault, ExitCode, InputError
-from .extras import needed
-from .files import Home
-from .indexes.contents import Contents, Label, contents
-from .inspection import Recorded, in_child, inspect
-from .layout import METADATA, OWN, SPLITS, STRAYS, Layout, class_dir, is_inside
-from .ledger import STATS_COLUMNS, Ledger, Row
-from .manifest import record_of
-from .media import find_ffmpeg
-from .plan import is_as_written, quotas_of
-from .scan import IMAGES, VIDEOS
-from .selection import Selection
+from nanokinetics import indexes, reading
+from nanokinetics.clip import Clip, ClipId, Group
+from nanokinetics.common.extras import needed
+from nanokinetics.common.folder import Home
+from nanokinetics.common.names import class_dir, is_inside
+from nanokinetics.errors import EnvironmentFault, ExitCode, InputError
+from nanokinetics.indexes.contents import Contents, Label, contents
+from nanokinetics.inspection import Recorded, in_child, inspect
+from nanokinetics.layout import METADATA, OWN, SPLITS, STRAYS, Layout
+from nanokinetics.ledger import STATS_COLUMNS, Ledger, Row
+from nanokinetics.manifest import record_of
+from nanokinetics.media import find_ffmpeg
+from nanokinetics.plan import is_as_written, quotas_of
+from nanokinetics.scan import IMAGES, VIDEOS
+from nanokinetics.selection import Selection
 
 FILES_AT_ONCE: Final = 16
 """Files handed to a process at a time, where there are many."""

@@ -17,15 +17,16 @@ from typing import Final
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
-from . import diagnosis, media
-from .check import judge
-from .clip import ADOPTED, Clip, Failed, Job, Made, Media, Outcome, Source
-from .config import NetworkConfig, VideoConfig
-from .errors import Failure, Kind, Reason
-from .fetch import Fetcher, open_fetcher
-from .files import Home, flush
-from .layout import TEMPORARY, Layout
-from .media import Completed, Ffmpeg
+from nanokinetics import diagnosis, media
+from nanokinetics.check import judge
+from nanokinetics.clip import ADOPTED, Clip, Failed, Job, Made, Media, Outcome, Source
+from nanokinetics.common.files import flush
+from nanokinetics.common.folder import Home
+from nanokinetics.config import NetworkConfig, VideoConfig
+from nanokinetics.errors import Failure, Kind, Reason
+from nanokinetics.fetch import Fetcher, open_fetcher
+from nanokinetics.layout import TEMPORARY, Layout
+from nanokinetics.media import Completed, Ffmpeg
 
 ATTEMPTS: Final = 3
 """Tries that a clip gets in one run while what stops it may pass."""

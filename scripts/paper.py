@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, NoReturn
 try:
     from nanokinetics.cli.guard import guarded
     from nanokinetics.cli.options import Parser as OurParser
+    from nanokinetics.common.files import replace_file
     from nanokinetics.errors import ExitCode
-    from nanokinetics.files import replace_file
     from nanokinetics.layout import Layout
 except ModuleNotFoundError as error:
     sys.exit(

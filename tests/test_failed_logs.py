@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nanokinetics.clip import Clip, Failed
+from nanokinetics.common.secrets import mask
 from nanokinetics.errors import Failure, Reason
-from nanokinetics.failed_logs import LARGEST_ENTRY, FailedLogs, mask
+from nanokinetics.failed_logs import LARGEST_ENTRY, FailedLogs
 
 SECRET = "S3cr3t"  # noqa: S105 - a stand-in for one
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from nanokinetics.common.files import begun, clear_leftovers, replace_file
+from nanokinetics.common.folder import Home
 from nanokinetics.errors import EnvironmentFault
-from nanokinetics.files import Home, begun, clear_leftovers, replace_file
 
 
 @pytest.fixture

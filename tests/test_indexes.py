@@ -11,8 +11,9 @@ import pytest
 
 from nanokinetics import indexes
 from nanokinetics.clip import ClipId, Group
+from nanokinetics.common.names import class_dir
 from nanokinetics.indexes.contents import contents
-from nanokinetics.layout import Layout, class_dir
+from nanokinetics.layout import Layout
 from nanokinetics.ranking import COLUMNS
 from nanokinetics.selection import Selection
 

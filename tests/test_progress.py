@@ -18,6 +18,7 @@ from typing import TextIO
 
 import pytest
 
+from nanokinetics.common.text import duration, size
 from nanokinetics.progress import (
     LINE_EVERY,
     OBJECT_EVERY,
@@ -30,7 +31,6 @@ from nanokinetics.progress import (
     Silent,
     reporter,
 )
-from nanokinetics.words import duration, size
 
 
 @pytest.fixture(autouse=True)

@@ -34,6 +34,7 @@ from helpers import (
 from PIL import Image
 
 from nanokinetics.cli import main
+from nanokinetics.common.text import size
 from nanokinetics.demo.scenario import Scenario, Video
 from nanokinetics.demo.site import DemoSite
 from nanokinetics.errors import InputError
@@ -42,7 +43,6 @@ from nanokinetics.report.summary import summarise
 from nanokinetics.report.tables import read
 from nanokinetics.report.terminal import lines
 from nanokinetics.report.words import plain
-from nanokinetics.words import size
 
 CLASSES = ("abseiling", "massaging person's head", "hurling (sport)")
 HOSTILE = (

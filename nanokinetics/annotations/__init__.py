@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from nanokinetics.annotations import folder, imagenet, kinetics, local, ssv2
+from nanokinetics.annotations.candidates import Annotations
 from nanokinetics.config import DATASETS
 from nanokinetics.errors import InputError
 from nanokinetics.scan import VIDEOS, Scan
-
-from . import folder, imagenet, kinetics, local, ssv2
-from .candidates import Annotations
 
 __all__ = ["Annotations", "read"]
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
@@ -18,35 +17,17 @@ import numpy as np
 import pandas as pd
 
 from nanokinetics.clip import LOCATION
+from nanokinetics.common.names import class_dir, file_name, label_fault, normalised_split, shown
 from nanokinetics.errors import BadRow, InputError
-from nanokinetics.layout import class_dir, file_name
 
 COLUMNS: Final = ("key", "split", "label", "youtube_id", "time_start", "time_end")
 NEEDED: Final = ("label", "youtube_id", "time_start", "time_end", "split")
 """What a row of annotations says, in the order of DeepMind's files."""
 
-_SPLITS: Final = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "validate": "val",
-    "validation": "val",
-    "test": "test",
-    "testing": "test",
-    "holdout_test": "test",
-}
 _YOUTUBE_ID: Final = re.compile(r"[A-Za-z0-9_-]{11}")
 _ID_BYTES: Final = np.array([bool(re.fullmatch(r"[A-Za-z0-9_-]", chr(i))) for i in range(256)])
 _NUMBER: Final = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", re.ASCII | re.IGNORECASE)
 _LATEST: Final = 999_999  # seconds; a key has six digits for each time
-_LABEL_BYTES: Final = 200  # of the 255 that a file system grants a name, to leave room for suffixes
-_NAME_BYTES: Final = 255
-_RESERVED: Final = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
-_FORBIDDEN: Final = frozenset('/\\<>:"|?*')
-_INVISIBLE: Final = frozenset(
-    "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
-)
-"""Marks that make a name look like another one: Unicode's bidi controls, and the BOM."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,66 +126,6 @@ def clean_candidates(raw: pd.DataFrame) -> pd.DataFrame | None:
     return _frame(split, label, texts, start, end)
 
 
-def normalised_split(text: str) -> str | None:
-    """`train`, `val` or `test` for any spelling that the Kinetics files use, otherwise None."""
-    return _SPLITS.get(text.strip().casefold())
-
-
-def label_fault(label: str) -> str | None:
-    """Why a label cannot be a class folder on the usual file systems, or None.
-
-    White space other than the plain blank is refused too: it would survive into a path, and the
-    loaders' lists are separated by white space. Reserved names and characters are those of
-    https://learn.microsoft.com/windows/win32/fileio/naming-a-file.
-    """
-    if not label:
-        return "the label is empty"
-    for character in label:
-        if character in _FORBIDDEN:
-            return f"the label {_shown(label)} holds {character!r}, which some file systems refuse"
-        if _unprintable(character):
-            return f"the label {_shown(label)} {_holding(character)}"
-    if label != label.strip():
-        return f"the label {_shown(label)} begins or ends with a blank"
-    if label.endswith("."):
-        return f"the label {_shown(label)} ends with a dot"
-    if _RESERVED.fullmatch(label):
-        return f"the label {_shown(label)} is a reserved file name"
-    if len(label.encode()) > _LABEL_BYTES:
-        return f"the label {_shown(label)} is longer than {_LABEL_BYTES} bytes"
-    return None
-
-
-def key_fault(path: str, folder: str) -> str | None:
-    """Why a local file cannot be called by its key within the folder of its class, or None.
-
-    path: the key, with the file's extension. The loaders' lists, and the tables, hold it a line.
-    """
-    if not path.isprintable():  # asked first, since there may be a million of them
-        for character in filter(_unprintable, path):
-            return f"the name {_shown(path)} {_holding(character)}"
-    if len(path) > _NAME_BYTES // 4 and len(file_name(path, folder).encode()) > _NAME_BYTES:
-        return f"the name {_shown(path)}, as one name, is longer than {_NAME_BYTES} bytes"
-    return None
-
-
-def are_plain(names: Sequence[str]) -> bool:
-    """Whether none of the names can be at fault, so that `key_fault` need not look at each."""
-    return "".join(names).isprintable() and max(map(len, names)) < _NAME_BYTES // 8
-
-
-def _holding(character: str) -> str:
-    if unicodedata.category(character) == "Cs":
-        return "is not UTF-8"
-    return f"holds the control character or odd space U+{ord(character):04X}"
-
-
-def _unprintable(character: str) -> bool:
-    if character in _INVISIBLE:
-        return True
-    return character != " " and unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp", "Zs"}
-
-
 _Verdict = tuple[object, str | None]
 """A value read from its text, and why it is none."""
 
@@ -255,12 +176,12 @@ def _label(text: str) -> _Verdict:
 def _youtube_id(text: str) -> _Verdict:
     if _YOUTUBE_ID.fullmatch(text):
         return text, None
-    return text, f"youtube_id {_shown(text)} is not 11 characters of A-Z, a-z, 0-9, - and _"
+    return text, f"youtube_id {shown(text)} is not 11 characters of A-Z, a-z, 0-9, - and _"
 
 
 def _split(text: str) -> _Verdict:
     split = normalised_split(text)
-    return split, None if split else f"split {_shown(text)} is none of train, val and test"
+    return split, None if split else f"split {shown(text)} is none of train, val and test"
 
 
 def _seconds(column: str) -> Callable[[str], _Verdict]:
@@ -268,12 +189,12 @@ def _seconds(column: str) -> Callable[[str], _Verdict]:
         if not text.strip():
             return math.nan, f"{column} is missing"
         if not _NUMBER.fullmatch(text):
-            return math.nan, f"{column} {_shown(text)} is not a number of seconds"
+            return math.nan, f"{column} {shown(text)} is not a number of seconds"
         seconds = float(text) + 0.0  # turns -0.0 into 0.0
         if seconds < 0:
-            return math.nan, f"{column} {_shown(text)} is negative"
+            return math.nan, f"{column} {shown(text)} is negative"
         if seconds >= _LATEST + 1:
-            return math.nan, f"{column} {_shown(text)} is more than {_LATEST} seconds"
+            return math.nan, f"{column} {shown(text)} is more than {_LATEST} seconds"
         return seconds, None
 
     return judge
@@ -299,11 +220,6 @@ def _keys(ids: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
     suffixes = [f"_{window // scale:06d}_{window % scale:06d}" for window in windows.tolist()]
     keys: np.ndarray = ids + np.array(suffixes, dtype=object)[codes]
     return keys
-
-
-def _shown(text: str) -> str:
-    """A value for a message: one line, what cannot be printed as escapes, not too long."""
-    return repr(text) if len(text) <= 60 else f"{text[:57]!r}…"
 
 
 def digests_by_name(digests: Iterable[tuple[str, str, str]]) -> dict[str, str]:

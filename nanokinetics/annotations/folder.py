@@ -9,20 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path, PurePosixPath
 
+from nanokinetics.annotations.candidates import Annotations, digests_by_name
+from nanokinetics.annotations.files import Source, load
+from nanokinetics.annotations.local import DEFAULT_SPLIT, NOWHERE, Rows, frame_of, named
+from nanokinetics.common.names import are_plain, class_dir, key_fault, label_fault, normalised_split
 from nanokinetics.errors import BadRow, BadRows, InputError
-from nanokinetics.layout import class_dir
 from nanokinetics.scan import IMAGES, VIDEOS, Scan
-
-from .candidates import (
-    Annotations,
-    are_plain,
-    digests_by_name,
-    key_fault,
-    label_fault,
-    normalised_split,
-)
-from .files import Source, load
-from .local import DEFAULT_SPLIT, NOWHERE, Rows, frame_of, named
 
 
 def read(

@@ -13,12 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from nanokinetics.annotations.candidates import Annotations, digests_by_name
+from nanokinetics.annotations.files import Source, load
+from nanokinetics.annotations.local import Rows, frame_of, named, parted, split_of
+from nanokinetics.common.names import key_fault
 from nanokinetics.errors import BadRow, BadRows, InputError
 from nanokinetics.scan import IMAGES, Scan
-
-from .candidates import Annotations, digests_by_name, key_fault
-from .files import Source, load
-from .local import Rows, frame_of, named, parted, split_of
 
 _WNID: Final = re.compile(r"n\d{8}")
 _ARCHIVE: Final = re.compile(r"ILSVRC2012_img_(train|val)")

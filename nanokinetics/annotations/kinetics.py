@@ -13,11 +13,10 @@ from typing import Any, Final
 
 import pandas as pd
 
+from nanokinetics.annotations.candidates import NEEDED, Annotations, candidates, digests_by_name
+from nanokinetics.annotations.files import Source, load
+from nanokinetics.annotations.tables import USE_LABELLED, read_table
 from nanokinetics.errors import BadRow, BadRows, InputError
-
-from .candidates import NEEDED, Annotations, candidates, digests_by_name
-from .files import Source, load
-from .tables import USE_LABELLED, read_table
 
 _JSON: Final = re.compile(rb"\s*[{\[]\s*([\"{}\[\]]|$)")
 

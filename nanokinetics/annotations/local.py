@@ -12,10 +12,10 @@ from typing import Final, NamedTuple
 import numpy as np
 import pandas as pd
 
+from nanokinetics.annotations.candidates import COLUMNS, of_texts
 from nanokinetics.clip import LOCATION
+from nanokinetics.common.names import normalised_split
 from nanokinetics.scan import Scan, endings
-
-from .candidates import COLUMNS, normalised_split, of_texts
 
 DEFAULT_SPLIT: Final = "train"
 """Of files whose folders name none."""

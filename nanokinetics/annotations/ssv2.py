@@ -12,13 +12,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from nanokinetics.annotations.candidates import Annotations, digests_by_name
+from nanokinetics.annotations.files import Source, load
+from nanokinetics.annotations.local import NOWHERE, Rows, frame_of, named, parted
+from nanokinetics.common.names import class_dir, label_fault
 from nanokinetics.errors import BadRow, BadRows, InputError
-from nanokinetics.layout import class_dir
 from nanokinetics.scan import VIDEOS, Scan
-
-from .candidates import Annotations, digests_by_name, label_fault
-from .files import Source, load
-from .local import NOWHERE, Rows, frame_of, named, parted
 
 _FILE: Final = re.compile(
     r"(?:something-something-v2-)?(?P<split>train|validation|test|labels)\.json"

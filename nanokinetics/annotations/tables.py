@@ -17,10 +17,10 @@ from typing import Any, Final
 
 import pandas as pd
 
+from nanokinetics.annotations.candidates import NEEDED, candidates, clean_candidates
+from nanokinetics.annotations.files import Source
+from nanokinetics.common.names import normalised_split
 from nanokinetics.errors import BadRow, InputError
-
-from .candidates import NEEDED, candidates, clean_candidates, normalised_split
-from .files import Source
 
 USE_LABELLED: Final = (
     "without labels clips cannot be sampled by class; "

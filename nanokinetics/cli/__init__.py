@@ -10,9 +10,20 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from . import build, demo, diff, doctor, export, manifest, presets, report, sample, verify
-from .guard import guarded
-from .options import Parser
+from nanokinetics.cli import (
+    build,
+    demo,
+    diff,
+    doctor,
+    export,
+    manifest,
+    presets,
+    report,
+    sample,
+    verify,
+)
+from nanokinetics.cli.guard import guarded
+from nanokinetics.cli.options import Parser
 
 COMMANDS = (build, sample, report, verify, export, manifest, diff, presets, doctor, demo)
 """In the order of the help. Each has `add`, which gives it a parser, and `run`."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from .. import config
-from ..errors import ExitCode
-from .options import Parser, add_choice, add_command, as_json, typed
+from nanokinetics import config
+from nanokinetics.cli.options import Parser, add_choice, add_command, as_json, typed
+from nanokinetics.errors import ExitCode
 
 if TYPE_CHECKING:
-    from ..api import BuildResult
+    from nanokinetics.api import BuildResult
 
 
 def add(commands: Any) -> None:
@@ -130,8 +130,8 @@ def _add_making(parser: Parser) -> None:
 
 
 def run(options: dict[str, Any]) -> ExitCode:
-    from ..api import build
-    from ..progress import reporter
+    from nanokinetics.api import build
+    from nanokinetics.progress import reporter
 
     quiet, json = options.pop("quiet"), options.pop("json")
     result = build(options.pop("dataset"), reporter=reporter(quiet=quiet, objects=json), **options)

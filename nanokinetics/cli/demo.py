@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..errors import ExitCode
-from .options import add_command, add_quiet
+from nanokinetics.cli.options import add_command, add_quiet
+from nanokinetics.errors import ExitCode
 
 
 def add(commands: Any) -> None:
@@ -24,6 +24,6 @@ def add(commands: Any) -> None:
 
 
 def run(options: dict[str, Any]) -> ExitCode:
-    from ..demo.command import demo
+    from nanokinetics.demo.command import demo
 
     return demo(Path(options["dest"]), quiet=options["quiet"])

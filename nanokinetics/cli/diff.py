@@ -9,13 +9,13 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import ExitCode
-from .options import add_command
+from nanokinetics.cli.options import add_command
+from nanokinetics.errors import ExitCode
 
 if TYPE_CHECKING:
-    from ..clip import ClipId
-    from ..comparison import Difference
-    from ..manifest import Manifest
+    from nanokinetics.clip import ClipId
+    from nanokinetics.comparison import Difference
+    from nanokinetics.manifest import Manifest
 
 SHOWN: Final = 20
 """Clips of each side that are named."""
@@ -34,7 +34,7 @@ def add(commands: Any) -> None:
 
 
 def run(options: dict[str, Any]) -> ExitCode:
-    from .. import comparison, manifest
+    from nanokinetics import comparison, manifest
 
     a, b = (manifest.read(Path(options[name])) for name in ("a", "b"))
     found = comparison.compare(a, b)

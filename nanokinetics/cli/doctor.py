@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ..config import NetworkConfig
-from ..errors import ExitCode, InputError
-from .options import add_command, typed
+from nanokinetics.cli.options import add_command, typed
+from nanokinetics.config import NetworkConfig
+from nanokinetics.errors import ExitCode, InputError
 
 
 def add(commands: Any) -> None:
@@ -46,8 +46,8 @@ def run(options: dict[str, Any]) -> ExitCode:
     from dataclasses import asdict
     from datetime import UTC, datetime
 
-    from ..doctor import Level, examine
-    from ..fetch import check_network
+    from nanokinetics.doctor import Level, examine
+    from nanokinetics.fetch import check_network
 
     as_json = options.pop("json")
     network = NetworkConfig(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ..errors import ExitCode
-from .options import add_command, add_quiet, typed
+from nanokinetics.cli.options import add_command, add_quiet, typed
+from nanokinetics.errors import ExitCode
 
 NAMES: Final = (
     *("vjepa", "slowfast", "mmaction2", "torchvision", "hf", "fiftyone"),
@@ -46,7 +46,7 @@ def add(commands: Any) -> None:
 def run(options: dict[str, Any]) -> ExitCode:
     from tqdm import tqdm
 
-    from ..export import export
+    from nanokinetics.export import export
 
     quiet = options.pop("quiet")
     asked = {name: value for name, value in options.items() if value is not None}
@@ -60,6 +60,6 @@ def run(options: dict[str, Any]) -> ExitCode:
 
 
 def _bytes(text: str) -> int:
-    from ..export.options import parse_bytes
+    from nanokinetics.export.options import parse_bytes
 
     return parse_bytes(text)

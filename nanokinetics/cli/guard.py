@@ -9,7 +9,7 @@ import tempfile
 import traceback
 from collections.abc import Callable
 
-from ..errors import ExitCode, NanokineticsError
+from nanokinetics.errors import ExitCode, NanokineticsError
 
 
 def guarded(run: Callable[[], int], name: str = "nanokinetics") -> int:

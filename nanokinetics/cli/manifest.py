@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..errors import EnvironmentFault, ExitCode
-from .options import add_command
+from nanokinetics.cli.options import add_command
+from nanokinetics.errors import EnvironmentFault, ExitCode
 
 
 def add(commands: Any) -> None:
@@ -23,8 +23,8 @@ def add(commands: Any) -> None:
 
 
 def run(options: dict[str, Any]) -> ExitCode:
-    from .. import manifest
-    from ..files import replace_file
+    from nanokinetics import manifest
+    from nanokinetics.common.files import replace_file
 
     text, output = manifest.read(Path(options["dest"])).to_text(), options["output"]
     if output is None:

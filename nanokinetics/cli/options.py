@@ -7,12 +7,12 @@ import json
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .. import config
-from ..errors import InputError
+from nanokinetics import config
+from nanokinetics.errors import InputError
 
 if TYPE_CHECKING:
-    from ..api import BuildResult
-    from ..estimate import Estimate
+    from nanokinetics.api import BuildResult
+    from nanokinetics.estimate import Estimate
 
 
 class Parser(argparse.ArgumentParser):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import presets
-from ..errors import ExitCode
-from .options import add_command
+from nanokinetics import presets
+from nanokinetics.cli.options import add_command
+from nanokinetics.errors import ExitCode
 
 
 def add(commands: Any) -> None:

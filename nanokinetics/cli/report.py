@@ -10,14 +10,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ExitCode, NanokineticsError
-from ..extras import needed
-from ..files import begun
-from .options import add_command, add_quiet
+from nanokinetics.cli.options import add_command, add_quiet
+from nanokinetics.common.extras import needed
+from nanokinetics.common.files import begun
+from nanokinetics.errors import ExitCode, NanokineticsError
 
 if TYPE_CHECKING:
-    from ..report.figures import Summary
-    from ..report.tables import Tables
+    from nanokinetics.report.figures import Summary
+    from nanokinetics.report.tables import Tables
 
 
 def add(commands: Any) -> None:
@@ -51,8 +51,8 @@ def _count(text: str) -> int:
 
 
 def run(options: dict[str, Any]) -> ExitCode:
-    from ..report.summary import summarise
-    from ..report.tables import read
+    from nanokinetics.report.summary import summarise
+    from nanokinetics.report.tables import read
 
     tables = read(options["dest"])
     summary = summarise(tables)
@@ -61,7 +61,7 @@ def run(options: dict[str, Any]) -> ExitCode:
     if options["json"]:
         print(json.dumps(asdict(summary), indent=2))
     elif not options["quiet"]:
-        from ..report.terminal import lines
+        from nanokinetics.report.terminal import lines
 
         text = "\n".join(lines(summary))
         encoding = sys.stdout.encoding or "utf-8"  # a terminal may not know every letter
@@ -73,7 +73,7 @@ def _write(tables: Tables, summary: Summary, options: dict[str, Any]) -> None:
     """The page and the pictures."""
     for package in ("jinja2", "matplotlib", "PIL"):
         needed(package, "report")
-    from ..report import charts, montage, page, thumbnails
+    from nanokinetics.report import charts, montage, page, thumbnails
 
     html, folder, quiet = options["html"], options["png"], options["quiet"]
     seen = thumbnails.of(tables, options["thumbnails"], options["ffmpeg"], quiet=quiet)

@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from .. import config
-from ..errors import ExitCode, InputError, NanokineticsError
-from ..words import duration, size
-from .options import add_choice, add_command, as_json
+from nanokinetics import config
+from nanokinetics.cli.options import add_choice, add_command, as_json
+from nanokinetics.common.text import duration, size
+from nanokinetics.errors import ExitCode, InputError, NanokineticsError
 
 if TYPE_CHECKING:
-    from ..estimate import Estimate
+    from nanokinetics.estimate import Estimate
 
 STDOUT: Final = "-"
 """As --output: print the selection, whatever standard output is."""
@@ -56,10 +56,10 @@ def add(commands: Any) -> None:
 
 
 def run(options: dict[str, Any]) -> ExitCode:
-    from .. import estimate
-    from ..api import sample
-    from ..files import replace_file
-    from ..progress import reporter
+    from nanokinetics import estimate
+    from nanokinetics.api import sample
+    from nanokinetics.common.files import replace_file
+    from nanokinetics.progress import reporter
 
     output, quiet, json = (options.pop(name) for name in ("output", "quiet", "json"))
     if json and output == STDOUT:

@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import ExitCode, InputError
-from ..report.words import plain
-from .options import add_command, add_quiet
+from nanokinetics.cli.options import add_command, add_quiet
+from nanokinetics.errors import ExitCode, InputError
+from nanokinetics.report.words import plain
 
 if TYPE_CHECKING:
-    from ..verify import Verdict
+    from nanokinetics.verify import Verdict
 
 SHOWN: Final = 20
 """Problems of one kind that are named."""
@@ -43,7 +43,7 @@ def add(commands: Any) -> None:
 def run(options: dict[str, Any]) -> ExitCode:
     from tqdm import tqdm
 
-    from ..verify import Look, repair, verify
+    from nanokinetics.verify import Look, repair, verify
 
     dest, quiet = Path(options.pop("dest")), options.pop("quiet")
     as_json = options.pop("json")

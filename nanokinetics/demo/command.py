@@ -16,13 +16,13 @@ from itertools import cycle
 from pathlib import Path
 from typing import Final
 
-from ..api import BuildResult, build
-from ..errors import ExitCode, InputError
-from ..files import replace_file
-from ..progress import reporter
-from .films import read_frame_numbers
-from .scenario import Fault, Film, Form, Scenario, Throttle, Video
-from .site import DemoSite
+from nanokinetics.api import BuildResult, build
+from nanokinetics.common.files import replace_file
+from nanokinetics.demo.films import read_frame_numbers
+from nanokinetics.demo.scenario import Fault, Film, Form, Scenario, Throttle, Video
+from nanokinetics.demo.site import DemoSite
+from nanokinetics.errors import ExitCode, InputError
+from nanokinetics.progress import reporter
 
 CLASSES: Final = (
     "abseiling",

@@ -17,10 +17,10 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nanokinetics.common.files import replace_file
 from nanokinetics.demo.scenario import Scenario
 from nanokinetics.demo.site import DemoSite
 from nanokinetics.errors import EnvironmentFault
-from nanokinetics.files import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,13 +15,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from nanokinetics.common.extras import needed
 from nanokinetics.demo.answers import HOSTS, Stage, as_json
 from nanokinetics.demo.films import FilmStore, Stream
 from nanokinetics.demo.log import Log, Request
 from nanokinetics.demo.scenario import Scenario
 from nanokinetics.demo.script import Script
 from nanokinetics.demo.wire import Answer, Asked, Server
-from nanokinetics.extras import needed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

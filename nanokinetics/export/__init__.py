@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ..errors import EnvironmentFault, InputError
-from . import folders, huggingface, lists, mmaction2, video2dataset, webdataset
-from .dataset import Dataset, read
-from .options import SOURCE, Options
-from .output import Output
+from nanokinetics.errors import EnvironmentFault, InputError
+from nanokinetics.export import folders, huggingface, lists, mmaction2, video2dataset, webdataset
+from nanokinetics.export.dataset import Dataset, read
+from nanokinetics.export.options import SOURCE, Options
+from nanokinetics.export.output import Output
 
 __all__ = ["FORMATS", "Exported", "Format", "export"]
 

@@ -10,11 +10,11 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import InputError
-from ..layout import SPLITS, Layout
+from nanokinetics.errors import InputError
+from nanokinetics.layout import SPLITS, Layout
 
 if TYPE_CHECKING:
-    from ..ledger import Row
+    from nanokinetics.ledger import Row
 
 AGAIN: Final = "run the same build again"
 
@@ -90,7 +90,7 @@ def read(dest: Path, *, source_ids: bool = False) -> Dataset:
     Raises InputError for a folder that is no dataset, is damaged, holds no clip, or lacks a file
     that its ledger has.
     """
-    from ..manifest import record_of  # pandas, which worker processes shall not load
+    from nanokinetics.manifest import record_of  # pandas, which worker processes shall not load
 
     layout = Layout(Path(os.path.abspath(dest)))  # noqa: PTH100 - links stay: they may avoid a blank
     record = record_of(layout)
@@ -149,8 +149,8 @@ def _classes(layout: Layout, column: str) -> dict[str, tuple[int, str]]:
 
 def _rows(layout: Layout) -> Iterator[Row]:
     """The whole rows of `stats.csv`; a last line that is torn or being written is left out."""
-    from ..ledger import STATS_COLUMNS
-    from ..reading import DAMAGED, rows
+    from nanokinetics.ledger import STATS_COLUMNS
+    from nanokinetics.reading import DAMAGED, rows
 
     for line, row in enumerate(rows(layout.stats, STATS_COLUMNS), start=2):
         try:

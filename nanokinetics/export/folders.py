@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..errors import InputError
-from .dataset import Dataset
-from .options import Options
-from .output import Output
+from nanokinetics.errors import InputError
+from nanokinetics.export.dataset import Dataset
+from nanokinetics.export.options import Options
+from nanokinetics.export.output import Output
 
 
 def torchvision(dataset: Dataset, out: Output, options: Options) -> None:

@@ -9,12 +9,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from ..errors import InputError
-from ..extras import needed
-from ..scan import IMAGES
-from .dataset import Dataset, Sample
-from .options import CSV, PARQUET, Options
-from .output import Output
+from nanokinetics.common.extras import needed
+from nanokinetics.errors import InputError
+from nanokinetics.export.dataset import Dataset, Sample
+from nanokinetics.export.options import CSV, PARQUET, Options
+from nanokinetics.export.output import Output
+from nanokinetics.scan import IMAGES
 
 COLUMNS: Final = {
     "file_name": "string",

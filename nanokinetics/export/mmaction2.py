@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from .dataset import Dataset
-from .lists import line
-from .options import Options
-from .output import Output
+from nanokinetics.export.dataset import Dataset
+from nanokinetics.export.lists import line
+from nanokinetics.export.options import Options
+from nanokinetics.export.output import Output
 
 HEADER: Final = ("label", "youtube_id", "time_start", "time_end", "split")
 

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from ..errors import InputError
-from .output import FILES, SYMLINK
+from nanokinetics.errors import InputError
+from nanokinetics.export.output import FILES, SYMLINK
 
 LOCAL: Final = "local"
 SOURCE: Final = "source"

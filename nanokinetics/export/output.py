@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Final
 
-from ..errors import InputError
-from ..files import Home, new_file, replace_file
-from ..layout import LOCK, is_inside
+from nanokinetics.common.files import replace_file
+from nanokinetics.common.folder import Home, new_file
+from nanokinetics.common.names import is_inside
+from nanokinetics.errors import InputError
+from nanokinetics.layout import LOCK
 
 JOURNAL: Final = ".nanokinetics-export"
 """The names of all files that exports have begun to write here, one a line; it marks the folder as

@@ -17,12 +17,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..errors import InputError
-from ..extras import needed
-from ..files import digest_of
-from .dataset import Dataset, Sample
-from .options import Options
-from .output import Output
+from nanokinetics.common.extras import needed
+from nanokinetics.common.files import digest_of
+from nanokinetics.errors import InputError
+from nanokinetics.export.dataset import Dataset, Sample
+from nanokinetics.export.options import Options
+from nanokinetics.export.output import Output
 
 _BLOCK: Final = 512
 _RECORD: Final = 10_240

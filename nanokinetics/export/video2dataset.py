@@ -11,11 +11,19 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from ..extras import needed
-from .dataset import Dataset, Sample
-from .options import Options
-from .output import Output
-from .shards import Members, cut, json_of, mixed, sample_bytes, seed_of, write_shard
+from nanokinetics.common.extras import needed
+from nanokinetics.export.dataset import Dataset, Sample
+from nanokinetics.export.options import Options
+from nanokinetics.export.output import Output
+from nanokinetics.export.shards import (
+    Members,
+    cut,
+    json_of,
+    mixed,
+    sample_bytes,
+    seed_of,
+    write_shard,
+)
 
 MOST: Final = 10_000
 """Samples that four digits can number."""

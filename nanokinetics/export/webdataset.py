@@ -14,11 +14,20 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Final
 
-from ..extras import needed
-from .dataset import Dataset, Sample
-from .options import Options
-from .output import Output
-from .shards import Members, Shard, cut, json_of, mixed, sample_bytes, seed_of, write_shard
+from nanokinetics.common.extras import needed
+from nanokinetics.export.dataset import Dataset, Sample
+from nanokinetics.export.options import Options
+from nanokinetics.export.output import Output
+from nanokinetics.export.shards import (
+    Members,
+    Shard,
+    cut,
+    json_of,
+    mixed,
+    sample_bytes,
+    seed_of,
+    write_shard,
+)
 
 INDEX: Final = "shards.json"
 

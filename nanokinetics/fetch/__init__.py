@@ -10,9 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, Protocol
 
-from ..clip import Source
-from ..config import NetworkConfig
-from ..errors import Failure
+from nanokinetics.clip import Source
+from nanokinetics.config import NetworkConfig
+from nanokinetics.errors import Failure
 
 _TAKE_LONG: Final = {
     "youtube": [f"{__name__}.youtube", "yt_dlp.extractor.extractors", "yt_dlp.extractor.youtube"]
@@ -40,7 +40,7 @@ def open_fetcher(source: str, network: NetworkConfig, *, resolution: int, audio:
     resolution: the most pixels of a video's shorter side that are of use.
     """
     if source == "youtube":
-        from .youtube import YouTubeFetcher
+        from nanokinetics.fetch.youtube import YouTubeFetcher
 
         return YouTubeFetcher(network, resolution=resolution, audio=audio)
     raise LookupError(source)

@@ -24,11 +24,11 @@ from yt_dlp.networking.exceptions import HTTPError, RequestError
 from yt_dlp.utils import DownloadError, YoutubeDLError
 from yt_dlp.utils.networking import select_proxy
 
-from .. import diagnosis
-from ..clip import Source, Stream
-from ..config import NetworkConfig
-from ..diagnosis import HttpProblem
-from ..errors import Failure, InputError, Reason
+from nanokinetics import diagnosis
+from nanokinetics.clip import Source, Stream
+from nanokinetics.config import NetworkConfig
+from nanokinetics.diagnosis import HttpProblem
+from nanokinetics.errors import Failure, InputError, Reason
 
 SOCKET_TIMEOUT: Final = 15.0
 """Seconds of silence after which a connection is given up, unless yt-dlp's options say other."""

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from ..files import replace_file
-from ..layout import Layout
-from . import classes, deepmind, huggingface, lists, names
-from .contents import Contents
+from nanokinetics.common.files import replace_file
+from nanokinetics.indexes import classes, deepmind, huggingface, lists, names
+from nanokinetics.indexes.contents import Contents
+from nanokinetics.layout import Layout
 
 WRITERS: Final[tuple[Callable[[Contents, Layout], None], ...]] = (
     classes.write,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import astuple, fields
 
-from ..layout import Layout
-from .contents import Contents, Label, write_csv
+from nanokinetics.indexes.contents import Contents, Label, write_csv
+from nanokinetics.layout import Layout
 
 
 def write(contents: Contents, layout: Layout) -> None:

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..clip import Clip, ClipId, Group
-from ..files import replace_file
-from ..layout import Layout
-from ..ranking import Ranking
+from nanokinetics.clip import Clip, ClipId, Group
+from nanokinetics.common.files import replace_file
+from nanokinetics.layout import Layout
+from nanokinetics.ranking import Ranking
 
 
 @dataclass(frozen=True, slots=True)

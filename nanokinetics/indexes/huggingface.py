@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..clip import seconds
-from ..layout import Layout
-from .contents import Contents, write_csv
+from nanokinetics.clip import seconds
+from nanokinetics.indexes.contents import Contents, write_csv
+from nanokinetics.layout import Layout
 
 HEADER = ("file_name", "label", "label_id", "youtube_id", "time_start", "time_end")
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..files import replace_file
-from ..layout import Layout
-from .contents import Contents
+from nanokinetics.common.files import replace_file
+from nanokinetics.indexes.contents import Contents
+from nanokinetics.layout import Layout
 
 
 def write(contents: Contents, layout: Layout) -> None:

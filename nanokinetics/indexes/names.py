@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..layout import Layout
-from .contents import Contents, write_csv
+from nanokinetics.indexes.contents import Contents, write_csv
+from nanokinetics.layout import Layout
 
 HEADER = ("label", "name")
 

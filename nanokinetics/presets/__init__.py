@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources import files
 
-from ..errors import InputError
+from nanokinetics.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-from ..errors import Reason
-from .figures import Effort, Failures, Summary, Timeline
-from .summary import SHORTEST_SPAN
-from .terminal import steps
-from .words import moment
+from nanokinetics.errors import Reason
+from nanokinetics.report.figures import Effort, Failures, Summary, Timeline
+from nanokinetics.report.summary import SHORTEST_SPAN
+from nanokinetics.report.terminal import steps
+from nanokinetics.report.words import moment
 
 PALETTE: Final = {
     "ink": ("#1b1f24", "#e6e8eb"),

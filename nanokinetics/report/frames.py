@@ -10,8 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from ..media import Ffmpeg, picture
-from ..scan import IMAGES
+from nanokinetics.media import Ffmpeg, picture
+from nanokinetics.scan import IMAGES
 
 BOX: Final = (240, 180)
 """Pixels: width and height that a picture fits into."""

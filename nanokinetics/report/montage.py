@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from PIL import Image, ImageDraw, ImageFont
 
-from .tables import IDENTITY, Tables
-from .thumbnails import Thumbnails
-from .words import name_and_window, plain
+from nanokinetics.report.tables import IDENTITY, Tables
+from nanokinetics.report.thumbnails import Thumbnails
+from nanokinetics.report.words import name_and_window, plain
 
 COLUMNS: Final = 8
 ROWS: Final = 8

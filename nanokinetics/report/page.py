@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ..clip import Group
-from ..words import size
-from . import words
-from .charts import PALETTE, svg
-from .figures import Class, Summary
-from .tables import IDENTITY, Tables
-from .terminal import dominates, steps
-from .thumbnails import Thumbnails
+from nanokinetics.clip import Group
+from nanokinetics.common.text import size
+from nanokinetics.report import words
+from nanokinetics.report.charts import PALETTE, svg
+from nanokinetics.report.figures import Class, Summary
+from nanokinetics.report.tables import IDENTITY, Tables
+from nanokinetics.report.terminal import dominates, steps
+from nanokinetics.report.thumbnails import Thumbnails
 
 
 @dataclass(frozen=True, slots=True)

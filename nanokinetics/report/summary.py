@@ -10,11 +10,11 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from ..clip import ADOPTED, Group
-from ..config import GUEST_PER_HOUR, YOUTUBE
-from ..errors import Kind, Reason
-from ..estimate import paced
-from .figures import (
+from nanokinetics.clip import ADOPTED, Group
+from nanokinetics.config import GUEST_PER_HOUR, YOUTUBE
+from nanokinetics.errors import Kind, Reason
+from nanokinetics.estimate import paced
+from nanokinetics.report.figures import (
     Class,
     Counts,
     Effort,
@@ -28,7 +28,7 @@ from .figures import (
     Volume,
     Waited,
 )
-from .tables import IDENTITY, Tables
+from nanokinetics.report.tables import IDENTITY, Tables
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 

@@ -14,12 +14,13 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from ..clip import Group
-from ..config import LONGEST_DURATION
-from ..errors import InputError
-from ..layout import RUN, SELECTION, STATS, Layout, is_inside
-from ..ledger import FAILED_COLUMNS, STATS_COLUMNS
-from ..plan import quotas_of, read_record
+from nanokinetics.clip import Group
+from nanokinetics.common.names import is_inside
+from nanokinetics.config import LONGEST_DURATION
+from nanokinetics.errors import InputError
+from nanokinetics.layout import RUN, SELECTION, STATS, Layout
+from nanokinetics.ledger import FAILED_COLUMNS, STATS_COLUMNS
+from nanokinetics.plan import quotas_of, read_record
 
 IDENTITY: Final = ["split", "label", "key"]
 """The columns that tell clips apart."""

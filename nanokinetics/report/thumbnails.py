@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from ..media import die_with_parent, find_ffmpeg
-from ..processes import held
-from .frames import is_image, thumbnail
-from .tables import Tables
+from nanokinetics.common.system import die_with_parent
+from nanokinetics.media import find_ffmpeg
+from nanokinetics.processes import held
+from nanokinetics.report.frames import is_image, thumbnail
+from nanokinetics.report.tables import Tables
 
 SHOWN: Final = 1000
 """Clips that are shown unless told otherwise: a page of more is too large to be opened or sent."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from .errors import EnvironmentFault
+from nanokinetics.errors import EnvironmentFault
 
 
 def needed(package: str, extra: str) -> Any:

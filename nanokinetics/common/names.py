@@ -1,0 +1,125 @@
+"""What may be a name: splits, labels, keys, and the paths that a table may hold.
+
+Names come from strangers, and become folders and files on any file system.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import Final
+
+_SPLITS: Final = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "validate": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+    "holdout_test": "test",
+}
+
+
+_LABEL_BYTES: Final = 200  # of the 255 that a file system grants a name, to leave room for suffixes
+
+
+_NAME_BYTES: Final = 255
+
+
+_RESERVED: Final = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
+
+
+_FORBIDDEN: Final = frozenset('/\\<>:"|?*')
+
+
+_INVISIBLE: Final = frozenset(
+    "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
+)
+"""Marks that make a name look like another one: Unicode's bidi controls, and the BOM."""
+
+
+def normalised_split(text: str) -> str | None:
+    """`train`, `val` or `test` for any spelling that the Kinetics files use, otherwise None."""
+    return _SPLITS.get(text.strip().casefold())
+
+
+def label_fault(label: str) -> str | None:
+    """Why a label cannot be a class folder on the usual file systems, or None.
+
+    White space other than the plain blank is refused too: it would survive into a path, and the
+    loaders' lists are separated by white space. Reserved names and characters are those of
+    https://learn.microsoft.com/windows/win32/fileio/naming-a-file.
+    """
+    if not label:
+        return "the label is empty"
+    for character in label:
+        if character in _FORBIDDEN:
+            return f"the label {shown(label)} holds {character!r}, which some file systems refuse"
+        if _unprintable(character):
+            return f"the label {shown(label)} {_holding(character)}"
+    if label != label.strip():
+        return f"the label {shown(label)} begins or ends with a blank"
+    if label.endswith("."):
+        return f"the label {shown(label)} ends with a dot"
+    if _RESERVED.fullmatch(label):
+        return f"the label {shown(label)} is a reserved file name"
+    if len(label.encode()) > _LABEL_BYTES:
+        return f"the label {shown(label)} is longer than {_LABEL_BYTES} bytes"
+    return None
+
+
+def key_fault(path: str, folder: str) -> str | None:
+    """Why a local file cannot be called by its key within the folder of its class, or None.
+
+    path: the key, with the file's extension. The loaders' lists, and the tables, hold it a line.
+    """
+    if not path.isprintable():  # asked first, since there may be a million of them
+        for character in filter(_unprintable, path):
+            return f"the name {shown(path)} {_holding(character)}"
+    if len(path) > _NAME_BYTES // 4 and len(file_name(path, folder).encode()) > _NAME_BYTES:
+        return f"the name {shown(path)}, as one name, is longer than {_NAME_BYTES} bytes"
+    return None
+
+
+def are_plain(names: Sequence[str]) -> bool:
+    """Whether none of the names can be at fault, so that `key_fault` need not look at each."""
+    return "".join(names).isprintable() and max(map(len, names)) < _NAME_BYTES // 8
+
+
+def _holding(character: str) -> str:
+    if unicodedata.category(character) == "Cs":
+        return "is not UTF-8"
+    return f"holds the control character or odd space U+{ord(character):04X}"
+
+
+def _unprintable(character: str) -> bool:
+    if character in _INVISIBLE:
+        return True
+    return character != " " and unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp", "Zs"}
+
+
+def shown(text: str) -> str:
+    """A value for a message: one line, what cannot be printed as escapes, not too long."""
+    return repr(text) if len(text) <= 60 else f"{text[:57]!r}…"
+
+
+def class_dir(label: str) -> str:
+    """The folder of a class, unless the dataset numbers them: each space becomes `_`."""
+    return label.replace(" ", "_")
+
+
+def file_name(key: str, folder: str) -> str:
+    """The name of a clip's file, without extension, in its class folder.
+
+    A local file's key is a path, which may begin with a folder of the same name; what is left of
+    it becomes one name without blanks.
+    """
+    return key.removeprefix(f"{folder}/").replace("/", "_").replace(" ", "_")
+
+
+def is_inside(path: str) -> bool:
+    """Whether a path of a table, which may be anybody's, can be one of something in its folder."""
+    stays = not path.startswith("/") and ".." not in path.split("/")
+    return stays and path.strip("./") != "" and "\0" not in path
