@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from nanokinetics import manifest, presets, sampling
-from nanokinetics.annotations import Annotations, local
+from nanokinetics.annotations import Annotations, located
 from nanokinetics.annotations import read as read_annotations
 from nanokinetics.clip import LOCATION
 from nanokinetics.common.extras import needed
 from nanokinetics.common.names import normalised_split
 from nanokinetics.config import COPY, TRANSCODE, VIDEO, BuildConfig, SampleConfig
 from nanokinetics.errors import InputError
-from nanokinetics.growth import located, make_plan
+from nanokinetics.growth import make_plan, with_locations
 from nanokinetics.layout import Layout
 from nanokinetics.manifest import Manifest
 from nanokinetics.plan import Plan
@@ -98,10 +98,10 @@ def _listed(config: SampleConfig, source: Scan | None, origin: Manifest) -> Choi
     if source is None:
         return Choice(Annotations(selection.frame, digests), selection, origin)
     if config.dataset == "kinetics":
-        found = Annotations(local.locate(selection.frame, source, VIDEOS), digests)
+        found = Annotations(located.locate(selection.frame, source, VIDEOS), digests)
     else:
         found = replace(_annotations(config, source), digests=digests)
-    return Choice(found, located(selection, found.frame), origin)
+    return Choice(found, with_locations(selection, found.frame), origin)
 
 
 def _with_preset(config: SampleConfig) -> SampleConfig:

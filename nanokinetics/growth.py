@@ -90,7 +90,7 @@ def make_plan(
     if "names" in earlier:
         merged["names"] = earlier["names"] | merged.get("names", {})
     whole, table = _merge(selection, merged, earlier, layout)
-    return Plan(located(whole, annotations.frame), merged, table)
+    return Plan(with_locations(whole, annotations.frame), merged, table)
 
 
 def _merge(
@@ -133,7 +133,7 @@ def _merge(
     return merged, merged.to_csv()
 
 
-def located(selection: Selection, frame: pd.DataFrame) -> Selection:
+def with_locations(selection: Selection, frame: pd.DataFrame) -> Selection:
     """The selection with the places of local files also in the splits that this run leaves out."""
     path = LOCATION[0]
     if path not in frame.columns:
@@ -145,8 +145,8 @@ def located(selection: Selection, frame: pd.DataFrame) -> Selection:
     bare = selection.frame.drop(columns=list(LOCATION), errors="ignore")
     found = bare.merge(places, on=identity, how="left")
     filled = found.fillna({path: "", "name": "", "offset": -1, "size": -1})
-    located = filled.astype({"offset": np.int64, "size": np.int64})
-    return Selection(located, selection.quotas, selection.labels)
+    placed = filled.astype({"offset": np.int64, "size": np.int64})
+    return Selection(placed, selection.quotas, selection.labels)
 
 
 def _same(before: pd.DataFrame, now: pd.DataFrame) -> bool:

@@ -18,7 +18,7 @@ import pytest
 import trees
 from trees import lay, member, nested, packed, parts, picture, zipped
 
-from nanokinetics.annotations.local import named
+from nanokinetics.annotations.located import named
 from nanokinetics.archives import opened
 from nanokinetics.clip import Location
 from nanokinetics.errors import InputError

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from nanokinetics.annotations import folder, imagenet, kinetics, local, ssv2
+from nanokinetics.annotations import folder, imagenet, kinetics, located, ssv2
 from nanokinetics.annotations.candidates import Annotations
 from nanokinetics.config import DATASETS
 from nanokinetics.errors import InputError
@@ -37,7 +37,7 @@ def read(
         annotations = kinetics.read(files, skip_bad_rows=skip_bad_rows)
         if found is None:
             return annotations
-        frame = local.locate(annotations.frame, found, VIDEOS)
+        frame = located.locate(annotations.frame, found, VIDEOS)
         return Annotations(frame, annotations.digests, annotations.bad_rows)
     if dataset not in DATASETS:
         raise InputError(f"no dataset {dataset!r}; there are {', '.join(DATASETS)}")

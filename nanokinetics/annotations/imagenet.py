@@ -15,7 +15,7 @@ from typing import Final
 
 from nanokinetics.annotations.candidates import Annotations, digests_by_name
 from nanokinetics.annotations.files import Source, load
-from nanokinetics.annotations.local import Rows, frame_of, named, parted, split_of
+from nanokinetics.annotations.located import Rows, frame_of, named, parted, split_of
 from nanokinetics.common.names import key_fault
 from nanokinetics.errors import BadRow, BadRows, InputError
 from nanokinetics.scan import IMAGES, Scan

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from nanokinetics.annotations.candidates import Annotations, digests_by_name
 from nanokinetics.annotations.files import Source, load
-from nanokinetics.annotations.local import NOWHERE, Rows, frame_of, named, parted
+from nanokinetics.annotations.located import NOWHERE, Rows, frame_of, named, parted
 from nanokinetics.common.names import class_dir, label_fault
 from nanokinetics.errors import BadRow, BadRows, InputError
 from nanokinetics.scan import VIDEOS, Scan
