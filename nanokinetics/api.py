@@ -19,28 +19,29 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 from tenacity.wait import wait_none
 
-from nanokinetics import indexes
 from nanokinetics.clip import ClipId, Group
 from nanokinetics.common.files import clear_leftovers
-from nanokinetics.common.folder import Home
 from nanokinetics.common.names import is_inside
 from nanokinetics.config import COPY, HARDLINK, LOCAL, SYMLINK, TRANSCODE, BuildConfig, SampleConfig
+from nanokinetics.dataset import indexes
+from nanokinetics.dataset.home import Home
+from nanokinetics.dataset.indexes.contents import contents
+from nanokinetics.dataset.ledger import Ledger, Standing
+from nanokinetics.dataset.ranking import Ranking, warnings
+from nanokinetics.dataset.record import read_record
 from nanokinetics.engine import Clock, Engine
 from nanokinetics.errors import EnvironmentFault, ExitCode, InputError, Reason
 from nanokinetics.failed_logs import FailedLogs
 from nanokinetics.fetch import check_network
-from nanokinetics.indexes.contents import contents
 from nanokinetics.layout import OWN, TEMPORARY, Layout
-from nanokinetics.ledger import Ledger, Standing
 from nanokinetics.media import Ffmpeg, find_ffmpeg
 from nanokinetics.pacing import HOUR, Pacer, PacingPolicy
 from nanokinetics.placer import FLUSHED_AT_ONCE, PlacerConfig
-from nanokinetics.plan import Plan, read_record, request_of, same_again
+from nanokinetics.plan import Plan, request_of, same_again
 from nanokinetics.pool import Pool, processes_for
 from nanokinetics.processes import Processes, call, held
 from nanokinetics.progress import Reporter, Silent
 from nanokinetics.quotas import Quotas
-from nanokinetics.ranking import Ranking, warnings
 from nanokinetics.scan import Scan, save, scan
 from nanokinetics.worker import WorkerConfig
 

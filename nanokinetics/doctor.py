@@ -28,11 +28,11 @@ from nanokinetics import diagnosis
 from nanokinetics.common.secrets import mask
 from nanokinetics.common.text import size
 from nanokinetics.config import NetworkConfig, VideoConfig
+from nanokinetics.dataset.record import read_record
 from nanokinetics.doubts import remedy
 from nanokinetics.errors import EnvironmentFault, Failure, Kind, NanokineticsError, Reason
 from nanokinetics.layout import Layout
 from nanokinetics.media import cut, find_ffmpeg, inputs_of
-from nanokinetics.plan import read_record
 
 OLD: Final = 90
 """Days from which on yt-dlp's own command line warns of its age."""

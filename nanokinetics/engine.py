@@ -13,15 +13,15 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from nanokinetics.clip import ADOPTED, Clip, ClipId, Failed, Job, Made
-from nanokinetics.common.folder import Home
 from nanokinetics.common.secrets import mask
 from nanokinetics.config import YOUTUBE
 from nanokinetics.control import Control
+from nanokinetics.dataset.home import Home
+from nanokinetics.dataset.ledger import Ledger, utc
 from nanokinetics.doubts import Doubts, ending, is_doubtful, is_refusal, is_worth_waiting
 from nanokinetics.errors import Blocked, EnvironmentFault, Failure, Kind, Reason
 from nanokinetics.failed_logs import FailedLogs
 from nanokinetics.layout import MP4, Layout
-from nanokinetics.ledger import Ledger, utc
 from nanokinetics.pacing import Pacer, Ticket
 from nanokinetics.pool import Died, Event, Finished, Found, Idle, NeverStarted, Pool
 from nanokinetics.progress import Progress, Reporter

@@ -16,9 +16,10 @@ import pandas as pd
 from nanokinetics.annotations import Annotations
 from nanokinetics.clip import LOCATION, Group
 from nanokinetics.config import LOCAL, VIDEO, BuildConfig
+from nanokinetics.dataset.record import MUST_AGREE, REQUEST, is_as_written, quotas_of, read_record
 from nanokinetics.errors import InputError
 from nanokinetics.layout import SELECTION, SPLITS, Layout
-from nanokinetics.plan import MUST_AGREE, REQUEST, Plan, is_as_written, quotas_of, read_record
+from nanokinetics.plan import Plan
 from nanokinetics.selection import Selection
 
 MAY_BE_MISSING: Final = ("place",)

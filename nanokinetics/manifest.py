@@ -20,16 +20,17 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from nanokinetics import reading
 from nanokinetics.annotations.candidates import candidates
 from nanokinetics.clip import ClipId, Group, seconds
-from nanokinetics.common.names import class_dir, key_fault, label_fault
-from nanokinetics.config import VIDEO, VideoConfig
+from nanokinetics.common.names import class_dir, key_fault
+from nanokinetics.config import VIDEO
+from nanokinetics.dataset import reading
+from nanokinetics.dataset.ledger import FAILED_COLUMNS, STATS_COLUMNS
+from nanokinetics.dataset.ranking import COLUMNS as RANKED
+from nanokinetics.dataset.record import check_record, quotas_of, record_of
+from nanokinetics.dataset.tables import Row
 from nanokinetics.errors import EnvironmentFault, InputError
 from nanokinetics.layout import SPLITS, Layout
-from nanokinetics.ledger import FAILED_COLUMNS, STATS_COLUMNS, Row
-from nanokinetics.plan import RECORDED, quotas_of, read_record
-from nanokinetics.ranking import COLUMNS as RANKED
 from nanokinetics.selection import Selection
 
 COLUMNS: Final = RANKED[:-1]
@@ -48,8 +49,6 @@ HEADER: Final = (
     "labels",
 )
 """What of `run.json` stands above the clips."""
-
-_MOST: Final = 10**9
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,19 +144,6 @@ def read(place: Path) -> Manifest:
     return _of_text(text.replace("\r\n", "\n"), str(place))
 
 
-def record_of(layout: Layout) -> dict[str, Any]:
-    """What `run.json` says of a built folder. Raises InputError for one that is none."""
-    has_both = layout.run.is_file() and layout.selection.is_file()
-    record = read_record(layout) if has_both else None
-    if record is None:
-        raise InputError(
-            f"{layout.root} is no built dataset: it has no run.json and selection.csv; "
-            "name the folder of a build"
-        )
-    _check_record(record, str(layout.run))
-    return record
-
-
 def _of_folder(layout: Layout) -> Manifest:
     record = record_of(layout)
     table = reading.rows(layout.selection, RANKED)
@@ -195,7 +181,7 @@ def _of_text(text: str, where: str) -> Manifest:
             json.dumps(record[name], ensure_ascii=False).encode()  # no half of a surrogate pair
         except (ValueError, RecursionError):
             raise InputError(f"{where}, line {number}: not of the form '# name: JSON'") from None
-    _check_record(record, where)
+    check_record(record, where)
     table = list(reading.parsed(lines[head:], COLUMNS, where, head))
     found = Manifest(record, _frame(table, record, where))
     name = record.get("name", found.name)
@@ -205,43 +191,6 @@ def _of_text(text: str, where: str) -> Manifest:
             f"{found.name}; get it again, or take its line '# name' out"
         )
     return found
-
-
-def _check_record(record: Mapping[str, Any], where: str) -> None:
-    """Raises InputError unless the header of a manifest, or a `run.json`, can be relied on."""
-    for name, kinds in RECORDED.items():
-        if type(record.get(name, ...)) not in kinds or "\n" in str(record[name]):
-            raise InputError(f"{where}: its {name} is missing or is not what it should be")
-    try:
-        VideoConfig(**{name: record[name] for name in VIDEO})
-    except (TypeError, InputError) as error:
-        raise InputError(f"{where}: its encoding cannot be used: {error}") from None
-    n, classes, labels = (record[name] for name in ("n", "classes", "labels"))
-    if not labels or not all(isinstance(label, str) for label in labels):
-        raise InputError(f"{where}: its labels are not a list of texts")
-    if not n or n.keys() != classes.keys() or not n.keys() <= set(SPLITS):
-        raise InputError(f"{where}: its n and its classes do not name the same splits")
-    listed = record.get("listed") or {}
-    if not _are_counts(n, 1):
-        raise InputError(f"{where}: its n are not whole numbers from 1")
-    if not isinstance(listed, dict) or not all(_are_counts(part, 0) for part in listed.values()):
-        raise InputError(f"{where}: its listed are not whole numbers for each class")
-    if not isinstance(record.get("names", {}), dict):
-        raise InputError(f"{where}: its names are not those of classes")
-    known = set(labels)
-    for chosen in classes.values():
-        if not isinstance(chosen, list) or not all(isinstance(label, str) for label in chosen):
-            raise InputError(f"{where}: its classes are not lists of texts")
-        for label in chosen:
-            fault = label_fault(label) or (None if label in known else f"'{label}' is no label")
-            if fault:
-                raise InputError(f"{where}: its classes: {fault}")
-
-
-def _are_counts(value: object, least: int) -> bool:
-    return isinstance(value, dict) and all(
-        type(count) is int and least <= count <= _MOST for count in value.values()
-    )
 
 
 def _frame(table: Sequence[Row], record: Mapping[str, Any], where: str) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from nanokinetics import diagnosis, media
 from nanokinetics.check import judge
 from nanokinetics.clip import Clip, ClipId, Failed, Job, Location, Made, Media, Outcome, Stream
 from nanokinetics.common.files import digest_of
-from nanokinetics.common.folder import Home
+from nanokinetics.common.folder import Folder
 from nanokinetics.common.system import flush_folder
 from nanokinetics.config import HARDLINK, SYMLINK, TRANSCODE, VideoConfig
 from nanokinetics.errors import Failure, Reason
@@ -111,7 +111,7 @@ class Placer:
 
     def _outcomes(self, job: Job) -> Iterator[Outcome]:
         try:
-            Home(self._config.layout.root).make(f"{TEMPORARY}/{self._folder.name}")
+            Folder(self._config.layout.root).make(f"{TEMPORARY}/{self._folder.name}")
         except OSError as error:
             fault = self._fault(error)
             yield from (Failed(clip, fault) for clip in job.clips)

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 
 from nanokinetics.clip import Clip, ClipId, Group
+from nanokinetics.dataset.ledger import Standing
+from nanokinetics.dataset.ranking import Ranking
 from nanokinetics.errors import Kind, Reason
-from nanokinetics.ledger import Standing
-from nanokinetics.ranking import Ranking
 
 
 @dataclass(slots=True)

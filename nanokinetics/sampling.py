@@ -19,9 +19,9 @@ import numpy as np
 import pandas as pd
 
 from nanokinetics.clip import LOCATION, Group
+from nanokinetics.dataset.ranking import COLUMNS
 from nanokinetics.errors import InputError
 from nanokinetics.layout import SPLITS
-from nanokinetics.ranking import COLUMNS
 from nanokinetics.selection import Selection
 
 _KEYS_AT_ONCE: Final = 4_096

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from nanokinetics.clip import LOCATION, Clip, Group, Location, seconds
+from nanokinetics.dataset.ranking import COLUMNS, Ranking
 from nanokinetics.errors import InputError
-from nanokinetics.ranking import COLUMNS, Ranking
 
 _HEADER: Final = f"{','.join(COLUMNS)}\n".encode()
 _NEEDS_QUOTES: Final = re.compile(r'[,"\r\n]')

@@ -24,19 +24,19 @@ from typing import Final
 
 from filelock import FileLock, Timeout
 
-from nanokinetics import indexes, reading
 from nanokinetics.clip import Clip, ClipId, Group
 from nanokinetics.common.extras import needed
-from nanokinetics.common.folder import Home
+from nanokinetics.common.folder import Folder
 from nanokinetics.common.names import class_dir, is_inside
+from nanokinetics.dataset import indexes, reading
+from nanokinetics.dataset.indexes.contents import Contents, Label, contents
+from nanokinetics.dataset.ledger import STATS_COLUMNS, Ledger
+from nanokinetics.dataset.record import is_as_written, quotas_of, record_of
+from nanokinetics.dataset.tables import Row
 from nanokinetics.errors import EnvironmentFault, ExitCode, InputError
-from nanokinetics.indexes.contents import Contents, Label, contents
 from nanokinetics.inspection import Recorded, in_child, inspect
 from nanokinetics.layout import METADATA, OWN, SPLITS, STRAYS, Layout
-from nanokinetics.ledger import STATS_COLUMNS, Ledger, Row
-from nanokinetics.manifest import record_of
 from nanokinetics.media import find_ffmpeg
-from nanokinetics.plan import is_as_written, quotas_of
 from nanokinetics.scan import IMAGES, VIDEOS
 from nanokinetics.selection import Selection
 
@@ -117,7 +117,7 @@ def repair(dest: Path, how: Look) -> Verdict:
     layout = Layout(dest)
     record_of(layout)  # refuses somebody else's folder before a lock is put into it
     try:
-        Home(dest).refuse_links(OWN)
+        Folder(dest).refuse_links(OWN)
         with FileLock(layout.lock, timeout=0):
             dataset = _read(layout)
             if not dataset.rows:
@@ -344,7 +344,7 @@ def _short(dataset: _Dataset) -> Iterator[Problem]:
 
 
 def _take_out(dataset: _Dataset, verdict: Verdict) -> None:
-    layout, home = dataset.layout, Home(dataset.layout.root)
+    layout, home = dataset.layout, Folder(dataset.layout.root)
     for id_, path in verdict.bad.items():
         if is_inside(path) and path.startswith(f"{id_.split}/"):
             home.remove(path)

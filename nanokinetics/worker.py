@@ -21,7 +21,7 @@ from nanokinetics import diagnosis, media
 from nanokinetics.check import judge
 from nanokinetics.clip import ADOPTED, Clip, Failed, Job, Made, Media, Outcome, Source
 from nanokinetics.common.files import flush
-from nanokinetics.common.folder import Home
+from nanokinetics.common.folder import Folder
 from nanokinetics.config import NetworkConfig, VideoConfig
 from nanokinetics.errors import Failure, Kind, Reason
 from nanokinetics.fetch import Fetcher, open_fetcher
@@ -92,7 +92,7 @@ class Worker:
         number = 0
         try:
             # Its parent is there, or the destination is gone.
-            Home(self._layout.root).make(f"{TEMPORARY}/{self._folder.name}")
+            Folder(self._layout.root).make(f"{TEMPORARY}/{self._folder.name}")
             there = None if anew else self._adopt(clip)
             result: Made | Failure | None = there or visit.refused
             if result is None:

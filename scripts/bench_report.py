@@ -20,9 +20,9 @@ from contextlib import closing
 from pathlib import Path
 
 from nanokinetics.clip import Clip, Failed, Made, Media
+from nanokinetics.dataset.ledger import Ledger
 from nanokinetics.errors import Failure, Reason
 from nanokinetics.layout import Layout
-from nanokinetics.ledger import Ledger
 
 REASONS = (Reason.PRIVATE, Reason.UNAVAILABLE, Reason.GEO_BLOCKED, Reason.NETWORK)
 BEGIN = 1.77e9

@@ -27,9 +27,9 @@ from nanokinetics import sampling
 from nanokinetics.annotations import read as read_annotations
 from nanokinetics.clip import Made, Media
 from nanokinetics.config import BuildConfig
+from nanokinetics.dataset.ledger import Ledger
 from nanokinetics.growth import make_plan
 from nanokinetics.layout import Layout
-from nanokinetics.ledger import Ledger
 
 YARDSTICK = """
 import os, sys, time

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nanokinetics.dataset.ledger import utc
 from nanokinetics.diagnosis import HttpProblem, of_ffmpeg, of_yt_dlp, retry_after
 from nanokinetics.errors import Kind, Reason
-from nanokinetics.ledger import utc
 
 CURLY = "\N{RIGHT SINGLE QUOTATION MARK}"
 

@@ -19,9 +19,9 @@ from helpers import WHEEL, Row, commands, nanokinetics, read_table, snapshot, wa
 
 from nanokinetics import build
 from nanokinetics.cli import main
+from nanokinetics.dataset.built import Sample, read
 from nanokinetics.errors import EnvironmentFault, InputError
 from nanokinetics.export import FORMATS, export, mmaction2
-from nanokinetics.export.dataset import Sample, read
 from nanokinetics.export.options import LABEL_IDS, METADATA, Options, parse_bytes
 from nanokinetics.export.output import FILES, JOURNAL
 from nanokinetics.export.shards import cut, mixed

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nanokinetics.common.files import begun, clear_leftovers, replace_file
-from nanokinetics.common.folder import Home
+from nanokinetics.common.folder import Folder
 from nanokinetics.errors import EnvironmentFault
 
 
@@ -62,7 +62,7 @@ def test_a_folder_that_is_not_the_one_it_was_is_told(
     folder: Path, change: Callable[[Path], None]
 ) -> None:
     (folder / "stats.csv").touch()
-    home = Home(folder)
+    home = Folder(folder)
     change(folder)
     assert not home.is_there
     with pytest.raises(EnvironmentFault, match=r"nano is not the folder it was") as caught:
@@ -75,7 +75,7 @@ def test_a_link_that_points_elsewhere_meanwhile_is_told(folder: Path) -> None:
     other, link = folder.with_name("other"), folder.with_name("link")
     other.mkdir()
     link.symlink_to(folder)
-    home = Home(link)
+    home = Folder(link)
     home.check()
     link.unlink()
     link.symlink_to(other)
@@ -83,7 +83,7 @@ def test_a_link_that_points_elsewhere_meanwhile_is_told(folder: Path) -> None:
 
 
 def test_what_happens_within_the_folder_does_not_matter(folder: Path) -> None:
-    home = Home(folder)
+    home = Folder(folder)
     (folder / "train").mkdir()
     (folder / "stats.csv").touch()
     folder.chmod(0o500)
@@ -95,7 +95,7 @@ def test_what_happens_within_the_folder_does_not_matter(folder: Path) -> None:
 
 
 def test_a_folder_that_comes_back_is_the_same_again(folder: Path) -> None:
-    home = Home(folder)
+    home = Folder(folder)
     move_away(folder)
     assert not home.is_there
     folder.with_name("elsewhere").rename(folder)
@@ -204,7 +204,7 @@ def test_leftovers_are_cleared_but_nothing_that_links_point_to(tmp_path: Path) -
     assert [path.read_bytes() for path in mine.iterdir()] == [b"mine"]
 
 
-CHANGES: dict[str, Callable[[Home, str], object]] = {
+CHANGES: dict[str, Callable[[Folder, str], object]] = {
     "commit": lambda home, path: home.commit(".tmp/1.mp4", path),
     "commit from there": lambda home, path: home.commit(path, "train/2.mp4"),
     "remove": lambda home, path: home.remove(path),
@@ -221,7 +221,7 @@ def test_nothing_is_changed_through_a_link(tmp_path: Path, folder: Path, path: s
     for name in (mine / "1.mp4", mine / "deep/1.mp4", folder / ".tmp/1.mp4"):
         name.parent.mkdir(parents=True, exist_ok=True)
         name.write_bytes(b"mine")
-    home = Home(folder)
+    home = Folder(folder)
     link = plant(folder, path[: path.index("link") + 4], mine)
     before = sorted(mine.rglob("*"))
     with pytest.raises(OSError, match="a link stands here") as caught:
@@ -236,7 +236,7 @@ def test_nothing_is_changed_through_a_link(tmp_path: Path, folder: Path, path: s
 
 
 def test_a_link_that_comes_in_between_leads_nowhere(tmp_path: Path, folder: Path) -> None:
-    home, mine, kept = Home(folder), tmp_path / "mine", tmp_path / "kept"
+    home, mine, kept = Folder(folder), tmp_path / "mine", tmp_path / "kept"
     mine.mkdir()
     with home.begun("train/metadata.csv") as file:
         file.write(b"ours")
@@ -253,12 +253,12 @@ def test_nothing_is_changed_outside(tmp_path: Path, folder: Path, path: str) -> 
     (folder / ".tmp" / "1.mp4").touch()
     for change in CHANGES.values():
         with pytest.raises(OSError, match="outside"):
-            change(Home(folder), path)
+            change(Folder(folder), path)
     assert (tmp_path / "mine").read_bytes() == b"mine"
 
 
 def test_the_folder_itself_may_be_a_link(tmp_path: Path, folder: Path) -> None:
-    home = Home(plant(tmp_path, "link", folder))
+    home = Folder(plant(tmp_path, "link", folder))
     home.make(".tmp")
     (folder / ".tmp" / "1.mp4").write_bytes(b"x")
     home.commit(f"{tmp_path}/link/.tmp/1.mp4", "train/yoga/1.mp4")

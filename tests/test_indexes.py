@@ -9,12 +9,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from nanokinetics import indexes
 from nanokinetics.clip import ClipId, Group
 from nanokinetics.common.names import class_dir
-from nanokinetics.indexes.contents import contents
+from nanokinetics.dataset import indexes
+from nanokinetics.dataset.indexes.contents import contents
+from nanokinetics.dataset.ranking import COLUMNS
 from nanokinetics.layout import Layout
-from nanokinetics.ranking import COLUMNS
 from nanokinetics.selection import Selection
 
 HEAD = "massaging person's head"

@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nanokinetics.clip import ADOPTED, Clip, ClipId, Failed, Made, Media, seconds
+from nanokinetics.dataset.ledger import Ledger, epoch, utc
 from nanokinetics.errors import Failure, InputError, Reason
 from nanokinetics.layout import Layout
-from nanokinetics.ledger import Ledger, epoch, utc
 
 STATS = (
     "key,split,label,youtube_id,time_start,time_end,path,source,width,height,fps,frames,duration,"

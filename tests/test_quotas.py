@@ -17,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nanokinetics.clip import Clip, ClipId, Group
+from nanokinetics.dataset.ledger import Standing
+from nanokinetics.dataset.ranking import COLUMNS
 from nanokinetics.errors import Reason
-from nanokinetics.ledger import Standing
 from nanokinetics.quotas import Quotas
-from nanokinetics.ranking import COLUMNS
 from nanokinetics.selection import Selection
 
 OK, GONE, LATER, GEO = "ok", "gone", "later", "geo"

@@ -19,13 +19,13 @@ from helpers import WHEEL, commands
 from nanokinetics.api import BuildResult
 from nanokinetics.cli import parser
 from nanokinetics.config import BuildConfig, SampleConfig
+from nanokinetics.dataset.indexes import deepmind, huggingface
+from nanokinetics.dataset.ledger import FAILED_COLUMNS, STATS_COLUMNS
+from nanokinetics.dataset.ranking import COLUMNS
 from nanokinetics.doctor import Finding, examine
 from nanokinetics.errors import ExitCode, Reason
 from nanokinetics.estimate import Estimate
-from nanokinetics.indexes import deepmind, huggingface
-from nanokinetics.ledger import FAILED_COLUMNS, STATS_COLUMNS
 from nanokinetics.progress import Progress
-from nanokinetics.ranking import COLUMNS
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]

@@ -35,10 +35,10 @@ from PIL import Image
 
 from nanokinetics.cli import main
 from nanokinetics.common.text import size
+from nanokinetics.dataset.ledger import FAILED_COLUMNS, STATS_COLUMNS
 from nanokinetics.demo.scenario import Scenario, Video
 from nanokinetics.demo.site import DemoSite
 from nanokinetics.errors import InputError
-from nanokinetics.ledger import FAILED_COLUMNS, STATS_COLUMNS
 from nanokinetics.report.summary import summarise
 from nanokinetics.report.tables import read
 from nanokinetics.report.terminal import lines

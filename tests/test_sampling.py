@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from nanokinetics.annotations import read
 from nanokinetics.clip import Clip, Group
+from nanokinetics.dataset.ranking import COLUMNS, warnings
 from nanokinetics.errors import InputError
-from nanokinetics.ranking import COLUMNS, warnings
 from nanokinetics.sampling import select
 from nanokinetics.selection import Selection
 

@@ -14,7 +14,7 @@ from io import BufferedRandom, BufferedReader
 from pathlib import Path
 from typing import IO
 
-from nanokinetics.common.folder import Home
+from nanokinetics.common.folder import Folder
 
 
 @contextlib.contextmanager
@@ -24,7 +24,7 @@ def begun(path: Path) -> Iterator[IO[bytes]]:
     Its temporary file beside it is a new one that nobody can have put there before.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with Home(path.parent).begun(path.name) as file:
+    with Folder(path.parent).begun(path.name) as file:
         yield file
 
 
@@ -39,7 +39,7 @@ def replace_file(path: Path, data: bytes, root: Path | None = None) -> None:
         return
     root = root or path.parent
     root.mkdir(parents=True, exist_ok=True)
-    with Home(root).begun(str(path.relative_to(root))) as file:
+    with Folder(root).begun(str(path.relative_to(root))) as file:
         file.write(data)
 
 
@@ -52,7 +52,7 @@ def _holds(path: Path, data: bytes) -> bool:
 
 def clear_leftovers(root: Path, *below: Path) -> None:
     """Remove what was begun in a folder, and in others below it, by processes that were killed."""
-    home = Home(root)
+    home = Folder(root)
     for folder in (root, *below):
         home.sweep(str(folder.relative_to(root)))
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import IO, Final
 
 from nanokinetics.common.names import is_inside
-from nanokinetics.errors import EnvironmentFault
 
 SUFFIX: Final = ".tmp"
 
@@ -31,31 +30,16 @@ _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY
 LINK: Final = "a link stands here, and none is followed; put what it points to in its place"
 
 
-class Home:
-    """A folder that is to be the same one throughout: not unmounted, moved or removed meanwhile.
+class Folder:
+    """A folder. What is done by its methods stays within it.
 
-    Without a look, what is mounted over a folder could vanish and the files go to the disk below.
-
-    What is done by its methods stays within it. Paths are relative to it, with `/`, and none of the
+    Paths are relative to it, with `/`, and none of the
     folders on the way may be a link, since it may be anybody's. They raise OSError, which says so.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._root = os.fspath(folder)
-        self._at_first = _identity(folder)
-
-    @property
-    def is_there(self) -> bool:
-        return self._at_first is not None and _identity(self._folder) == self._at_first
-
-    def check(self) -> None:
-        """Raises EnvironmentFault if it is another folder than at first."""
-        if not self.is_there:
-            raise EnvironmentFault(
-                f"{self._folder} is not the folder it was at the start; was it unmounted or moved? "
-                "See to that and run the same command again"
-            )
 
     def refuse_links(self, paths: Iterable[str]) -> None:
         """Raises OSError for the first of these files and folders that is a link."""
@@ -200,11 +184,3 @@ def new_file(folder: int, name: str) -> IO[bytes]:
     """A file that was not there before, to be written and read. Raises OSError."""
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     return os.fdopen(os.open(name, flags, 0o666, dir_fd=folder), "w+b")
-
-
-def _identity(folder: Path) -> tuple[int, int] | None:
-    try:
-        found = folder.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from nanokinetics.dataset.built import Dataset, read
 from nanokinetics.errors import EnvironmentFault, InputError
 from nanokinetics.export import folders, huggingface, lists, mmaction2, video2dataset, webdataset
-from nanokinetics.export.dataset import Dataset, read
 from nanokinetics.export.options import SOURCE, Options
 from nanokinetics.export.output import Output
 

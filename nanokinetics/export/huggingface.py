@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from nanokinetics.common.extras import needed
+from nanokinetics.dataset.built import Dataset, Sample
 from nanokinetics.errors import InputError
-from nanokinetics.export.dataset import Dataset, Sample
 from nanokinetics.export.options import CSV, PARQUET, Options
 from nanokinetics.export.output import Output
 from nanokinetics.scan import IMAGES

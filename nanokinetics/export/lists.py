@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from nanokinetics.dataset.built import Dataset
 from nanokinetics.errors import InputError
-from nanokinetics.export.dataset import Dataset
 from nanokinetics.export.options import Options
 from nanokinetics.export.output import Output
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from nanokinetics.export.dataset import Dataset
+from nanokinetics.dataset.built import Dataset
 from nanokinetics.export.lists import line
 from nanokinetics.export.options import Options
 from nanokinetics.export.output import Output

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from nanokinetics.common.files import replace_file
-from nanokinetics.common.folder import Home, new_file
+from nanokinetics.common.folder import Folder, new_file
 from nanokinetics.common.names import is_inside
 from nanokinetics.errors import InputError
 from nanokinetics.layout import LOCK
@@ -40,7 +40,7 @@ class Output:
         self._earlier: set[str] = set()
         self._names: set[str] = set()
         self._journal: IO[str]
-        self._home: Home
+        self._home: Folder
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[Output]:
@@ -52,7 +52,7 @@ class Output:
 
         _refuse_strangers(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._home = Home(self.folder)
+        self._home = Folder(self.folder)
         self._home.refuse_links((LOCK, JOURNAL))
         try:
             # The lock's name also tells `build --src` that there is nothing to take here.

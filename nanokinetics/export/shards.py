@@ -19,8 +19,8 @@ from typing import Any, Final
 
 from nanokinetics.common.extras import needed
 from nanokinetics.common.files import digest_of
+from nanokinetics.dataset.built import Dataset, Sample
 from nanokinetics.errors import InputError
-from nanokinetics.export.dataset import Dataset, Sample
 from nanokinetics.export.options import Options
 from nanokinetics.export.output import Output
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from nanokinetics.common.extras import needed
-from nanokinetics.export.dataset import Dataset, Sample
+from nanokinetics.dataset.built import Dataset, Sample
 from nanokinetics.export.options import Options
 from nanokinetics.export.output import Output
 from nanokinetics.export.shards import (

@@ -17,10 +17,10 @@ import pandas as pd
 from nanokinetics.clip import Group
 from nanokinetics.common.names import is_inside
 from nanokinetics.config import LONGEST_DURATION
+from nanokinetics.dataset.ledger import FAILED_COLUMNS, STATS_COLUMNS
+from nanokinetics.dataset.record import quotas_of, read_record
 from nanokinetics.errors import InputError
 from nanokinetics.layout import RUN, SELECTION, STATS, Layout
-from nanokinetics.ledger import FAILED_COLUMNS, STATS_COLUMNS
-from nanokinetics.plan import quotas_of, read_record
 
 IDENTITY: Final = ["split", "label", "key"]
 """The columns that tell clips apart."""

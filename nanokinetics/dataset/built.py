@@ -14,7 +14,7 @@ from nanokinetics.errors import InputError
 from nanokinetics.layout import SPLITS, Layout
 
 if TYPE_CHECKING:
-    from nanokinetics.ledger import Row
+    from nanokinetics.dataset.tables import Row
 
 AGAIN: Final = "run the same build again"
 
@@ -90,7 +90,9 @@ def read(dest: Path, *, source_ids: bool = False) -> Dataset:
     Raises InputError for a folder that is no dataset, is damaged, holds no clip, or lacks a file
     that its ledger has.
     """
-    from nanokinetics.manifest import record_of  # pandas, which worker processes shall not load
+    from nanokinetics.dataset.record import (
+        record_of,  # pandas, which worker processes shall not load
+    )
 
     layout = Layout(Path(os.path.abspath(dest)))  # noqa: PTH100 - links stay: they may avoid a blank
     record = record_of(layout)
@@ -149,8 +151,8 @@ def _classes(layout: Layout, column: str) -> dict[str, tuple[int, str]]:
 
 def _rows(layout: Layout) -> Iterator[Row]:
     """The whole rows of `stats.csv`; a last line that is torn or being written is left out."""
-    from nanokinetics.ledger import STATS_COLUMNS
-    from nanokinetics.reading import DAMAGED, rows
+    from nanokinetics.dataset.ledger import STATS_COLUMNS
+    from nanokinetics.dataset.reading import DAMAGED, rows
 
     for line, row in enumerate(rows(layout.stats, STATS_COLUMNS), start=2):
         try:

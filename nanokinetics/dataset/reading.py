@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from nanokinetics.clip import ClipId
+from nanokinetics.dataset.tables import Row
 from nanokinetics.errors import InputError
-from nanokinetics.ledger import Row
 
 DAMAGED: Final = "mend or remove the line"
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import astuple, fields
 
-from nanokinetics.indexes.contents import Contents, Label, write_csv
+from nanokinetics.dataset.indexes.contents import Contents, Label
+from nanokinetics.dataset.tables import write_csv
 from nanokinetics.layout import Layout
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from nanokinetics.clip import seconds
-from nanokinetics.indexes.contents import Contents, write_csv
+from nanokinetics.dataset.indexes.contents import Contents
+from nanokinetics.dataset.tables import write_csv
 from nanokinetics.layout import Layout
 
 HEADER = ("file_name", "label", "label_id", "youtube_id", "time_start", "time_end")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from nanokinetics.indexes.contents import Contents, write_csv
+from nanokinetics.dataset.indexes.contents import Contents
+from nanokinetics.dataset.tables import write_csv
 from nanokinetics.layout import Layout
 
 HEADER = ("label", "name")

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from nanokinetics.common.files import replace_file
-from nanokinetics.indexes import classes, deepmind, huggingface, lists, names
-from nanokinetics.indexes.contents import Contents
+from nanokinetics.dataset.indexes import classes, deepmind, huggingface, lists, names
+from nanokinetics.dataset.indexes.contents import Contents
 from nanokinetics.layout import Layout
 
 WRITERS: Final[tuple[Callable[[Contents, Layout], None], ...]] = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nanokinetics.common.files import replace_file
-from nanokinetics.indexes.contents import Contents
+from nanokinetics.dataset.indexes.contents import Contents
 from nanokinetics.layout import Layout
 
 

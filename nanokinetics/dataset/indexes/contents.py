@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from nanokinetics.clip import Clip, ClipId, Group
-from nanokinetics.common.files import replace_file
+from nanokinetics.dataset.ranking import Ranking
 from nanokinetics.layout import Layout
-from nanokinetics.ranking import Ranking
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +83,3 @@ def _first(selection: Ranking, group: Group, done: Mapping[ClipId, str]) -> list
         if id_ in done:
             clips.append(Kept(selection.clip(row), done[id_]))
     return clips
-
-
-def write_csv(layout: Layout, path: Path, rows: Iterable[Iterable[object]]) -> None:
-    """An RFC 4180 table of a dataset, with LF line ends, written whole. Raises OSError."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    replace_file(path, text.getvalue().encode(), layout.root)

@@ -1,0 +1,1 @@
+"""A dataset on disk: its place, its tables, its record, and what is derived from them."""

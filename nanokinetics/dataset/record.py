@@ -1,0 +1,146 @@
+"""`run.json`: what a folder was asked to hold, read back and checked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from nanokinetics.clip import Group
+from nanokinetics.common.names import label_fault
+from nanokinetics.config import VIDEO, VideoConfig
+from nanokinetics.errors import EnvironmentFault, InputError
+from nanokinetics.layout import FAILED, RUN, SELECTION, SPLITS, STATS, Layout
+
+_MOST: Final = 10**9
+
+
+def record_of(layout: Layout) -> dict[str, Any]:
+    """What `run.json` says of a built folder. Raises InputError for one that is none."""
+    has_both = layout.run.is_file() and layout.selection.is_file()
+    record = read_record(layout) if has_both else None
+    if record is None:
+        raise InputError(
+            f"{layout.root} is no built dataset: it has no run.json and selection.csv; "
+            "name the folder of a build"
+        )
+    check_record(record, str(layout.run))
+    return record
+
+
+def check_record(record: Mapping[str, Any], where: str) -> None:
+    """Raises InputError unless the header of a manifest, or a `run.json`, can be relied on."""
+    for name, kinds in RECORDED.items():
+        if type(record.get(name, ...)) not in kinds or "\n" in str(record[name]):
+            raise InputError(f"{where}: its {name} is missing or is not what it should be")
+    try:
+        VideoConfig(**{name: record[name] for name in VIDEO})
+    except (TypeError, InputError) as error:
+        raise InputError(f"{where}: its encoding cannot be used: {error}") from None
+    n, classes, labels = (record[name] for name in ("n", "classes", "labels"))
+    if not labels or not all(isinstance(label, str) for label in labels):
+        raise InputError(f"{where}: its labels are not a list of texts")
+    if not n or n.keys() != classes.keys() or not n.keys() <= set(SPLITS):
+        raise InputError(f"{where}: its n and its classes do not name the same splits")
+    listed = record.get("listed") or {}
+    if not _are_counts(n, 1):
+        raise InputError(f"{where}: its n are not whole numbers from 1")
+    if not isinstance(listed, dict) or not all(_are_counts(part, 0) for part in listed.values()):
+        raise InputError(f"{where}: its listed are not whole numbers for each class")
+    if not isinstance(record.get("names", {}), dict):
+        raise InputError(f"{where}: its names are not those of classes")
+    known = set(labels)
+    for chosen in classes.values():
+        if not isinstance(chosen, list) or not all(isinstance(label, str) for label in chosen):
+            raise InputError(f"{where}: its classes are not lists of texts")
+        for label in chosen:
+            fault = label_fault(label) or (None if label in known else f"'{label}' is no label")
+            if fault:
+                raise InputError(f"{where}: its classes: {fault}")
+
+
+def _are_counts(value: object, least: int) -> bool:
+    return isinstance(value, dict) and all(
+        type(count) is int and least <= count <= _MOST for count in value.values()
+    )
+
+
+MUST_AGREE: Final = ("dataset", "source", "seed", *VIDEO)
+
+
+REQUEST: Final = "request"
+
+
+SELECTION_DIGEST: Final = "selection_sha256"
+
+
+RECORDED: Final[dict[str, tuple[type, ...]]] = {
+    **dict.fromkeys(("dataset", "source", "seed", "x264_preset"), (str,)),
+    **dict.fromkeys(("resolution", "crf"), (int,)),
+    "audio": (bool,),
+    "fps": (int, float, type(None)),
+    **dict.fromkeys(("n", "classes", "annotations"), (dict,)),
+    **dict.fromkeys(("split", "labels"), (list,)),
+}
+"""What `run.json` must hold, and of which types."""
+
+
+def read_record(layout: Layout) -> dict[str, Any] | None:
+    """What `run.json` says; None for a new folder.
+
+    Raises InputError for a damaged one, and for a folder that holds something else.
+    """
+    if layout.root.exists() and not layout.root.is_dir():
+        raise InputError(f"{layout.root} is a file; name a folder with --dest")
+    try:
+        if not layout.run.exists():
+            strangers = _strangers(layout)
+            if strangers:
+                raise InputError(
+                    f"{layout.root} holds '{strangers[0]}' but no {RUN}, so it is not a dataset "
+                    "of ours; name a new or empty folder with --dest"
+                )
+            return None
+        record: dict[str, Any] = json.loads(layout.run.read_text(encoding="utf-8"))
+        for name, kinds in RECORDED.items():
+            if type(record[name]) not in kinds:
+                raise TypeError(f"its {name} is {record[name]!r}")  # noqa: TRY301
+    except OSError as error:
+        raise EnvironmentFault(f"{error.filename}: {error.strerror}") from None
+    except KeyError as missing:
+        raise InputError(_damaged(layout, f"it has no {missing}")) from None
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InputError(_damaged(layout, str(error))) from None
+    return record
+
+
+def _damaged(layout: Layout, why: str) -> str:
+    return f"{layout.run} is damaged ({why}); restore it, or name another --dest"
+
+
+def quotas_of(record: Mapping[str, Any]) -> dict[Group, int]:
+    """How many clips each class shall get, as `run.json` has it.
+
+    A subset that was taken from elsewhere lists what each class had there.
+    """
+    listed = record.get("listed") or {}
+    return {
+        Group(split, label): listed.get(split, {}).get(label, record["n"][split])
+        for split in SPLITS
+        for label in record["classes"].get(split, ())
+    }
+
+
+def is_as_written(table: bytes, record: Mapping[str, Any]) -> bool:
+    """Whether a `selection.csv` is the one that `run.json` was written with."""
+    return record.get(SELECTION_DIGEST) in (None, hashlib.sha256(table).hexdigest())
+
+
+def _strangers(layout: Layout) -> list[str]:
+    """What a folder holds that is not ours. A run that was killed early leaves no record yet."""
+    if not layout.root.exists():
+        return []
+    ours = {SELECTION, STATS, FAILED}
+    names = {path.name for path in layout.root.iterdir() if not path.name.startswith(".")}
+    return sorted(names - ours)
