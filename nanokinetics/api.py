@@ -32,7 +32,6 @@ from nanokinetics.dataset.record import read_record
 from nanokinetics.engine import Clock, Engine
 from nanokinetics.errors import EnvironmentFault, ExitCode, InputError, Reason
 from nanokinetics.failed_logs import FailedLogs
-from nanokinetics.fetch import check_network
 from nanokinetics.layout import OWN, TEMPORARY, Layout
 from nanokinetics.media import Ffmpeg, find_ffmpeg
 from nanokinetics.pacing import HOUR, Pacer, PacingPolicy
@@ -42,7 +41,8 @@ from nanokinetics.pool import Pool, processes_for
 from nanokinetics.processes import Processes, call, held
 from nanokinetics.progress import Reporter, Silent
 from nanokinetics.quotas import Quotas
-from nanokinetics.scan import Scan, save, scan
+from nanokinetics.sources import check_network
+from nanokinetics.sources.scan import Scan, save, scan
 from nanokinetics.worker import WorkerConfig
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from nanokinetics.layout import Layout
 from nanokinetics.manifest import Manifest
 from nanokinetics.plan import Plan
 from nanokinetics.progress import Reporter
-from nanokinetics.scan import IMAGES, VIDEOS, Scan, endings
 from nanokinetics.selection import Selection
+from nanokinetics.sources.scan import IMAGES, VIDEOS, Scan, endings
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,7 +24,6 @@ from typing import Final
 
 from filelock import FileLock, Timeout
 
-from nanokinetics import diagnosis
 from nanokinetics.common.secrets import mask
 from nanokinetics.common.text import size
 from nanokinetics.config import NetworkConfig, VideoConfig
@@ -33,6 +32,7 @@ from nanokinetics.doubts import remedy
 from nanokinetics.errors import EnvironmentFault, Failure, Kind, NanokineticsError, Reason
 from nanokinetics.layout import Layout
 from nanokinetics.media import cut, find_ffmpeg, inputs_of
+from nanokinetics.sources import diagnosis
 
 OLD: Final = 90
 """Days from which on yt-dlp's own command line warns of its age."""
@@ -156,7 +156,7 @@ def of_yt_dlp(number: str, today: date) -> Told:
 
 
 def of_javascript(network: NetworkConfig) -> Told:
-    from nanokinetics.fetch.youtube import javascript
+    from nanokinetics.sources.youtube import javascript
 
     found = javascript(network.yt_dlp_args)
     usable = [f"{name} {number}" for name, number, supported in found if supported]
@@ -204,7 +204,7 @@ def _solver_wanted() -> str:
 
 
 def of_certificates(network: NetworkConfig, environment: Mapping[str, str]) -> Told:
-    from nanokinetics.fetch.youtube import ca_file, parse_yt_dlp_args
+    from nanokinetics.sources.youtube import ca_file, parse_yt_dlp_args
 
     params = parse_yt_dlp_args(network.yt_dlp_args)
     if params.get("nocheckcertificate"):
@@ -242,7 +242,7 @@ def of_proxy(network: NetworkConfig) -> Told:
 
 def of_canary(canary: str, network: NetworkConfig, ffmpeg: str | None) -> Told:
     """Find one video, and read the first second of it, as a build would."""
-    from nanokinetics.fetch.youtube import YouTubeFetcher
+    from nanokinetics.sources.youtube import YouTubeFetcher
 
     fetcher = YouTubeFetcher(network, resolution=360, audio=True)
     source = fetcher.open(canary)

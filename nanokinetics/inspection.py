@@ -14,7 +14,7 @@ from nanokinetics.common.system import die_with_parent
 from nanokinetics.errors import Failure
 from nanokinetics.images import look_at_image
 from nanokinetics.media import Ffmpeg
-from nanokinetics.scan import IMAGES
+from nanokinetics.sources.scan import IMAGES
 
 SLOWEST: Final = 100_000
 """Bytes a second that decoding is granted at least, beyond two minutes."""

@@ -21,10 +21,11 @@ from typing import Any, Final
 import ffmpeg
 import imageio_ffmpeg
 
-from nanokinetics.clip import Media, Stream
+from nanokinetics.clip import Media
 from nanokinetics.common.system import die_with_parent
 from nanokinetics.config import VideoConfig
 from nanokinetics.errors import EnvironmentFault
+from nanokinetics.sources.stream import Stream
 
 READ_AHEAD: Final = 1 / 32
 """The part of a window that a connection may hold unread in the kernel. All of it is thrown away

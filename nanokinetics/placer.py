@@ -17,19 +17,21 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from nanokinetics import diagnosis, media
+from nanokinetics import media
 from nanokinetics.check import judge
-from nanokinetics.clip import Clip, ClipId, Failed, Job, Location, Made, Media, Outcome, Stream
+from nanokinetics.clip import Clip, ClipId, Failed, Job, Location, Made, Media, Outcome
 from nanokinetics.common.files import digest_of
 from nanokinetics.common.folder import Folder
 from nanokinetics.common.system import flush_folder
 from nanokinetics.config import HARDLINK, SYMLINK, TRANSCODE, VideoConfig
 from nanokinetics.errors import Failure, Reason
-from nanokinetics.fetch.local import LocalFetcher, copy_bytes
 from nanokinetics.images import look_at_image
 from nanokinetics.layout import MP4, TEMPORARY, Layout
 from nanokinetics.media import Ffmpeg
-from nanokinetics.scan import IMAGES, VIDEOS
+from nanokinetics.sources import diagnosis
+from nanokinetics.sources.local import LocalFetcher, copy_bytes
+from nanokinetics.sources.scan import IMAGES, VIDEOS
+from nanokinetics.sources.stream import Stream
 
 SLOWEST_COPY: Final = 1e6
 """Bytes a second at which even a slow disk and a slow decoder get through a video."""

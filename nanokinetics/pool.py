@@ -17,10 +17,10 @@ from enum import Enum
 from multiprocessing.connection import Connection, wait
 
 from nanokinetics.clip import Clip, Job, Outcome
-from nanokinetics.fetch import modules_of
 from nanokinetics.media import exit_now
 from nanokinetics.placer import Placer, PlacerConfig
 from nanokinetics.processes import Processes, processes
+from nanokinetics.sources import modules_of
 from nanokinetics.worker import Worker, WorkerConfig
 
 

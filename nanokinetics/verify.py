@@ -37,8 +37,8 @@ from nanokinetics.errors import EnvironmentFault, ExitCode, InputError
 from nanokinetics.inspection import Recorded, in_child, inspect
 from nanokinetics.layout import METADATA, OWN, SPLITS, STRAYS, Layout
 from nanokinetics.media import find_ffmpeg
-from nanokinetics.scan import IMAGES, VIDEOS
 from nanokinetics.selection import Selection
+from nanokinetics.sources.scan import IMAGES, VIDEOS
 
 FILES_AT_ONCE: Final = 16
 """Files handed to a process at a time, where there are many."""

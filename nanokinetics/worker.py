@@ -17,16 +17,17 @@ from typing import Final
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
-from nanokinetics import diagnosis, media
+from nanokinetics import media
 from nanokinetics.check import judge
-from nanokinetics.clip import ADOPTED, Clip, Failed, Job, Made, Media, Outcome, Source
+from nanokinetics.clip import ADOPTED, Clip, Failed, Job, Made, Media, Outcome
 from nanokinetics.common.files import flush
 from nanokinetics.common.folder import Folder
 from nanokinetics.config import NetworkConfig, VideoConfig
 from nanokinetics.errors import Failure, Kind, Reason
-from nanokinetics.fetch import Fetcher, open_fetcher
 from nanokinetics.layout import TEMPORARY, Layout
 from nanokinetics.media import Completed, Ffmpeg
+from nanokinetics.sources import Fetcher, diagnosis, open_fetcher
+from nanokinetics.sources.stream import Video
 
 ATTEMPTS: Final = 3
 """Tries that a clip gets in one run while what stops it may pass."""
@@ -134,7 +135,7 @@ class Worker:
             if result is not None and not (last and _other_way_may_do(result)):
                 return result
         whole = visit.download()
-        if isinstance(whole, Source) and not whole.seekable:
+        if isinstance(whole, Video) and not whole.seekable:
             whole = self._repack(whole, visit)
         if isinstance(whole, Failure):
             visit.consider(whole)
@@ -143,7 +144,7 @@ class Worker:
             Reason.UNDECODABLE, "ffmpeg could not make a clip even from the whole video"
         )
 
-    def _repack(self, whole: Source, visit: _Visit) -> Source | Failure:
+    def _repack(self, whole: Video, visit: _Visit) -> Video | Failure:
         """The same video in files that can be sought in."""
         streams = []
         for stream in whole.streams:
@@ -158,7 +159,7 @@ class Worker:
             streams.append(replace(stream, url=str(target)))
         return visit.settle(replace(whole, streams=tuple(streams), seekable=True))
 
-    def _cut(self, clip: Clip, visit: _Visit, source: Source) -> Made | Failure | None:
+    def _cut(self, clip: Clip, visit: _Visit, source: Video) -> Made | Failure | None:
         """Cut and check one window. None if the way of reading, not the clip, seems at fault."""
         window = _window(clip)
         seconds = window[1] - window[0]
@@ -204,7 +205,7 @@ class Worker:
         self,
         clip: Clip,
         visit: _Visit,
-        source: Source,
+        source: Video,
         done: Completed,
         target: Path,
         found: Media,
@@ -258,7 +259,7 @@ class _Visit:
         self._name = name
         self._folder = folder
         self._on_found = on_found
-        self._source: Source | None = None
+        self._source: Video | None = None
         self._said: list[str] = []
         self._seconds = 0.0
         self.downloaded = 0
@@ -266,7 +267,7 @@ class _Visit:
         self.downloaded_before = 0
         """Those at the beginning of the last try."""
 
-    def open(self) -> Source | Failure:
+    def open(self) -> Video | Failure:
         if self._source is None:
             began = time.monotonic()
             found = self._fetcher.open(self._name)
@@ -281,17 +282,17 @@ class _Visit:
             self._on_found()
         return self._source
 
-    def download(self) -> Source | Failure:
+    def download(self) -> Video | Failure:
         """The whole video, brought here; from then on every clip of it is cut from that."""
         self._folder.mkdir(exist_ok=True)
         got = self._fetcher.download(self._folder)
         self.say(self._fetcher.log())
-        if isinstance(got, Source):
+        if isinstance(got, Video):
             self.settle(got)
             self.downloaded += got.downloaded_bytes
         return got
 
-    def settle(self, source: Source) -> Source:
+    def settle(self, source: Video) -> Video:
         """From here on, clips are cut from this."""
         self._source = source
         return source

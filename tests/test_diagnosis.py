@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nanokinetics.dataset.ledger import utc
-from nanokinetics.diagnosis import HttpProblem, of_ffmpeg, of_yt_dlp, retry_after
 from nanokinetics.errors import Kind, Reason
+from nanokinetics.sources.diagnosis import HttpProblem, of_ffmpeg, of_yt_dlp, retry_after
 
 CURLY = "\N{RIGHT SINGLE QUOTATION MARK}"
 

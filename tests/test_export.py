@@ -27,7 +27,7 @@ from nanokinetics.export.output import FILES, JOURNAL
 from nanokinetics.export.shards import cut, mixed
 from nanokinetics.export.webdataset import keyed
 from nanokinetics.layout import LOCK
-from nanokinetics.scan import scan
+from nanokinetics.sources.scan import scan
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from trees import lay, packed, picture, prefixed
 from nanokinetics import sample
 from nanokinetics.annotations import read
 from nanokinetics.errors import BadRows, InputError
-from nanokinetics.scan import Scan, scan
+from nanokinetics.sources.scan import Scan, scan
 
 CLASSES = {f"{c}/{i}.{kind}": b"x" for c in ("a b", "c") for i, kind in enumerate(("jpg", "MP4"))}
 EXPECTED = {("a b", "a b/0"), ("a b", "a b/1"), ("c", "c/0"), ("c", "c/1")}

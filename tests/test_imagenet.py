@@ -15,7 +15,7 @@ from trees import CLSLOC, NAMES, SOLUTION, TRUTH, WNIDS, by_class, lay, nested, 
 from nanokinetics import sample
 from nanokinetics.annotations import read
 from nanokinetics.errors import InputError
-from nanokinetics.scan import Scan, scan
+from nanokinetics.sources.scan import Scan, scan
 
 TRAIN, VAL = trees.imagenet_train(), trees.imagenet_val()
 TRAIN_ARCHIVE, VAL_ARCHIVE = "ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar"

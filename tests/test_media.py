@@ -13,9 +13,9 @@ import trees
 from helpers import FFMPEGS, WHEEL
 
 from nanokinetics import media
-from nanokinetics.clip import Stream
 from nanokinetics.config import VideoConfig
 from nanokinetics.media import find_ffmpeg
+from nanokinetics.sources.stream import Stream
 
 VIDEO = VideoConfig(x264_preset="ultrafast")
 

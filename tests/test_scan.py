@@ -19,10 +19,10 @@ import trees
 from trees import lay, member, nested, packed, parts, picture, zipped
 
 from nanokinetics.annotations.located import named
-from nanokinetics.archives import opened
 from nanokinetics.clip import Location
 from nanokinetics.errors import InputError
-from nanokinetics.scan import IMAGES, Scan, save, scan
+from nanokinetics.sources.archives import opened
+from nanokinetics.sources.scan import IMAGES, Scan, save, scan
 
 TREE = {
     "a/1.jpg": picture(1),

@@ -17,7 +17,7 @@ from nanokinetics import sample
 from nanokinetics.annotations import read
 from nanokinetics.errors import BadRows, InputError
 from nanokinetics.layout import Layout
-from nanokinetics.scan import scan
+from nanokinetics.sources.scan import scan
 
 IDS = {split: ssv2_ids(split, 4) for split in ("train", "validation", "test")}
 VIDEOS = {f"{i}.webm": f"video {i}".encode() for ids in IDS.values() for i, _ in ids}

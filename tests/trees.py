@@ -23,8 +23,8 @@ from PIL import Image
 from nanokinetics.annotations import Annotations
 from nanokinetics.demo.films import FilmStore
 from nanokinetics.demo.scenario import Film
-from nanokinetics.scan import Scan
 from nanokinetics.selection import Selection
+from nanokinetics.sources.scan import Scan
 
 Tree = Mapping[str, bytes]
 

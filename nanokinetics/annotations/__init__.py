@@ -12,7 +12,7 @@ from nanokinetics.annotations import folder, imagenet, kinetics, located, ssv2
 from nanokinetics.annotations.candidates import Annotations
 from nanokinetics.config import DATASETS
 from nanokinetics.errors import InputError
-from nanokinetics.scan import VIDEOS, Scan
+from nanokinetics.sources.scan import VIDEOS, Scan
 
 __all__ = ["Annotations", "read"]
 

@@ -14,7 +14,7 @@ from nanokinetics.annotations.files import Source, load
 from nanokinetics.annotations.located import DEFAULT_SPLIT, NOWHERE, Rows, frame_of, named
 from nanokinetics.common.names import are_plain, class_dir, key_fault, label_fault, normalised_split
 from nanokinetics.errors import BadRow, BadRows, InputError
-from nanokinetics.scan import IMAGES, VIDEOS, Scan
+from nanokinetics.sources.scan import IMAGES, VIDEOS, Scan
 
 
 def read(

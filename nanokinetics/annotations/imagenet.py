@@ -18,7 +18,7 @@ from nanokinetics.annotations.files import Source, load
 from nanokinetics.annotations.located import Rows, frame_of, named, parted, split_of
 from nanokinetics.common.names import key_fault
 from nanokinetics.errors import BadRow, BadRows, InputError
-from nanokinetics.scan import IMAGES, Scan
+from nanokinetics.sources.scan import IMAGES, Scan
 
 _WNID: Final = re.compile(r"n\d{8}")
 _ARCHIVE: Final = re.compile(r"ILSVRC2012_img_(train|val)")

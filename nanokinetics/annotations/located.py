@@ -15,7 +15,7 @@ import pandas as pd
 from nanokinetics.annotations.candidates import COLUMNS, of_texts
 from nanokinetics.clip import LOCATION
 from nanokinetics.common.names import normalised_split
-from nanokinetics.scan import Scan, endings
+from nanokinetics.sources.scan import Scan, endings
 
 DEFAULT_SPLIT: Final = "train"
 """Of files whose folders name none."""

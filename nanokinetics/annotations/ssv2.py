@@ -17,7 +17,7 @@ from nanokinetics.annotations.files import Source, load
 from nanokinetics.annotations.located import NOWHERE, Rows, frame_of, named, parted
 from nanokinetics.common.names import class_dir, label_fault
 from nanokinetics.errors import BadRow, BadRows, InputError
-from nanokinetics.scan import VIDEOS, Scan
+from nanokinetics.sources.scan import VIDEOS, Scan
 
 _FILE: Final = re.compile(
     r"(?:something-something-v2-)?(?P<split>train|validation|test|labels)\.json"

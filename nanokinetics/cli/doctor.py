@@ -47,7 +47,7 @@ def run(options: dict[str, Any]) -> ExitCode:
     from datetime import UTC, datetime
 
     from nanokinetics.doctor import Level, examine
-    from nanokinetics.fetch import check_network
+    from nanokinetics.sources import check_network
 
     as_json = options.pop("json")
     network = NetworkConfig(

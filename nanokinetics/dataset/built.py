@@ -90,9 +90,7 @@ def read(dest: Path, *, source_ids: bool = False) -> Dataset:
     Raises InputError for a folder that is no dataset, is damaged, holds no clip, or lacks a file
     that its ledger has.
     """
-    from nanokinetics.dataset.record import (
-        record_of,  # pandas, which worker processes shall not load
-    )
+    from nanokinetics.dataset.record import record_of
 
     layout = Layout(Path(os.path.abspath(dest)))  # noqa: PTH100 - links stay: they may avoid a blank
     record = record_of(layout)

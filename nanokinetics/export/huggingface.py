@@ -14,7 +14,7 @@ from nanokinetics.dataset.built import Dataset, Sample
 from nanokinetics.errors import InputError
 from nanokinetics.export.options import CSV, PARQUET, Options
 from nanokinetics.export.output import Output
-from nanokinetics.scan import IMAGES
+from nanokinetics.sources.scan import IMAGES
 
 COLUMNS: Final = {
     "file_name": "string",

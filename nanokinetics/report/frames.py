@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from nanokinetics.media import Ffmpeg, picture
-from nanokinetics.scan import IMAGES
+from nanokinetics.sources.scan import IMAGES
 
 BOX: Final = (240, 180)
 """Pixels: width and height that a picture fits into."""

@@ -19,12 +19,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final, cast
 
-from nanokinetics.archives import PACKED, TAR, SeveralFilesError, beginning, kind_of
-from nanokinetics.archives import members as members_of
 from nanokinetics.clip import Location
 from nanokinetics.common.files import begun
 from nanokinetics.errors import InputError
 from nanokinetics.layout import LOCK
+from nanokinetics.sources.archives import PACKED, TAR, SeveralFilesError, beginning, kind_of
+from nanokinetics.sources.archives import members as members_of
 
 _ARCHIVE_NAME: Final = re.compile(
     r"\.(tar|tgz|tbz2?|txz|tar\.(gz|bz2|xz))$"

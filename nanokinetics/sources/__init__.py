@@ -10,9 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, Protocol
 
-from nanokinetics.clip import Source
 from nanokinetics.config import NetworkConfig
 from nanokinetics.errors import Failure
+from nanokinetics.sources.stream import Video
 
 _TAKE_LONG: Final = {
     "youtube": [f"{__name__}.youtube", "yt_dlp.extractor.extractors", "yt_dlp.extractor.youtube"]
@@ -24,10 +24,10 @@ class Fetcher(Protocol):
 
     name: str
 
-    def open(self, name: str) -> Source | Failure:
+    def open(self, name: str) -> Video | Failure:
         """Find a video by its name within the source."""
 
-    def download(self, folder: Path) -> Source | Failure:
+    def download(self, folder: Path) -> Video | Failure:
         """The second way: bring the whole of the video just opened into a folder."""
 
     def log(self) -> str:
@@ -40,7 +40,7 @@ def open_fetcher(source: str, network: NetworkConfig, *, resolution: int, audio:
     resolution: the most pixels of a video's shorter side that are of use.
     """
     if source == "youtube":
-        from nanokinetics.fetch.youtube import YouTubeFetcher
+        from nanokinetics.sources.youtube import YouTubeFetcher
 
         return YouTubeFetcher(network, resolution=resolution, audio=audio)
     raise LookupError(source)

@@ -10,8 +10,8 @@ from collections.abc import Callable, Generator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from nanokinetics.archives import is_plain, opened
 from nanokinetics.errors import Failure, Reason
+from nanokinetics.sources.archives import is_plain, opened
 
 CHUNK: Final = 1 << 20
 

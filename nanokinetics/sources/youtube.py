@@ -24,11 +24,11 @@ from yt_dlp.networking.exceptions import HTTPError, RequestError
 from yt_dlp.utils import DownloadError, YoutubeDLError
 from yt_dlp.utils.networking import select_proxy
 
-from nanokinetics import diagnosis
-from nanokinetics.clip import Source, Stream
 from nanokinetics.config import NetworkConfig
-from nanokinetics.diagnosis import HttpProblem
 from nanokinetics.errors import Failure, InputError, Reason
+from nanokinetics.sources import diagnosis
+from nanokinetics.sources.diagnosis import HttpProblem
+from nanokinetics.sources.stream import Stream, Video
 
 SOCKET_TIMEOUT: Final = 15.0
 """Seconds of silence after which a connection is given up, unless yt-dlp's options say other."""
@@ -58,7 +58,7 @@ class YouTubeFetcher:
         self._ydl = _Observer(self._params)
         self._found: dict[str, Any] = {}
 
-    def open(self, name: str) -> Source | Failure:
+    def open(self, name: str) -> Video | Failure:
         """Find a video: two requests as a guest without a JS runtime, four with one."""
         self._lines.clear()
         self._ydl.problems.clear()
@@ -78,7 +78,7 @@ class YouTubeFetcher:
             return Failure(Reason.NO_FORMATS, "yt-dlp named no address; do its options forbid it?")
         return self._source(chosen)
 
-    def download(self, folder: Path) -> Source | Failure:
+    def download(self, folder: Path) -> Video | Failure:
         """Bring the whole of the video opened last into a folder, with yt-dlp's downloader."""
         began = time.monotonic()
         literal = str(folder).replace("%", "%%")  # yt-dlp fills in what follows a %
@@ -106,7 +106,7 @@ class YouTubeFetcher:
             ids.append(part["format_id"])
         size = sum(Path(s.url).stat().st_size for s in streams)
         seconds = time.monotonic() - began
-        return Source(
+        return Video(
             tuple(streams),
             self._found.get("duration"),
             "+".join(ids),
@@ -118,12 +118,12 @@ class YouTubeFetcher:
     def log(self) -> str:
         return f"yt-dlp {yt_dlp.version.__version__}\n{self._lines.text()}"
 
-    def _source(self, info: dict[str, Any]) -> Source:
+    def _source(self, info: dict[str, Any]) -> Video:
         self._chosen = info.get("requested_formats") or [info]
         streams = tuple(self._stream(part) for part in self._chosen)
         # ffmpeg speaks to HTTP proxies only, and must not go around one of another kind.
         way = all(not s.proxy or s.proxy.startswith("http://") for s in streams)
-        return Source(
+        return Video(
             streams,
             info.get("duration"),
             "+".join(part["format_id"] for part in self._chosen),
