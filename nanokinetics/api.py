@@ -20,6 +20,9 @@ from filelock import FileLock, Timeout
 from tenacity.wait import wait_none
 
 from nanokinetics.clip import ClipId, Group
+from nanokinetics.clips.ffmpeg import Ffmpeg, find_ffmpeg
+from nanokinetics.clips.placing import FLUSHED_AT_ONCE, PlacerConfig
+from nanokinetics.clips.windows import WorkerConfig
 from nanokinetics.common.files import clear_leftovers
 from nanokinetics.common.names import is_inside
 from nanokinetics.config import COPY, HARDLINK, LOCAL, SYMLINK, TRANSCODE, BuildConfig, SampleConfig
@@ -33,9 +36,7 @@ from nanokinetics.engine import Clock, Engine
 from nanokinetics.errors import EnvironmentFault, ExitCode, InputError, Reason
 from nanokinetics.failed_logs import FailedLogs
 from nanokinetics.layout import OWN, TEMPORARY, Layout
-from nanokinetics.media import Ffmpeg, find_ffmpeg
 from nanokinetics.pacing import HOUR, Pacer, PacingPolicy
-from nanokinetics.placer import FLUSHED_AT_ONCE, PlacerConfig
 from nanokinetics.plan import Plan, request_of, same_again
 from nanokinetics.pool import Pool, processes_for
 from nanokinetics.processes import Processes, call, held
@@ -43,7 +44,6 @@ from nanokinetics.progress import Reporter, Silent
 from nanokinetics.quotas import Quotas
 from nanokinetics.sources import check_network
 from nanokinetics.sources.scan import Scan, save, scan
-from nanokinetics.worker import WorkerConfig
 
 if TYPE_CHECKING:
     from nanokinetics.selection import Selection

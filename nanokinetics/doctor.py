@@ -24,6 +24,8 @@ from typing import Final
 
 from filelock import FileLock, Timeout
 
+from nanokinetics.clips.cut import cut
+from nanokinetics.clips.ffmpeg import find_ffmpeg, inputs_of
 from nanokinetics.common.secrets import mask
 from nanokinetics.common.text import size
 from nanokinetics.config import NetworkConfig, VideoConfig
@@ -31,7 +33,6 @@ from nanokinetics.dataset.record import read_record
 from nanokinetics.doubts import remedy
 from nanokinetics.errors import EnvironmentFault, Failure, Kind, NanokineticsError, Reason
 from nanokinetics.layout import Layout
-from nanokinetics.media import cut, find_ffmpeg, inputs_of
 from nanokinetics.sources import diagnosis
 
 OLD: Final = 90

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from nanokinetics import media
 from nanokinetics.clip import ClipId
+from nanokinetics.clips.ffmpeg import Ffmpeg
+from nanokinetics.clips.images import look_at_image
+from nanokinetics.clips.measure import measure
 from nanokinetics.common.files import digest_of
 from nanokinetics.common.system import die_with_parent
 from nanokinetics.errors import Failure
-from nanokinetics.images import look_at_image
-from nanokinetics.media import Ffmpeg
 from nanokinetics.sources.scan import IMAGES
 
 SLOWEST: Final = 100_000
@@ -73,12 +73,12 @@ def _video(recorded: Recorded, ffmpeg: Ffmpeg | None, size: int) -> str:
     if ffmpeg is None:
         return "was not decoded: there is no ffmpeg"
     patience = 120 + size / SLOWEST
-    found = media.measure(ffmpeg, recorded.file, decode=True, timeout=patience)
+    found = measure(ffmpeg, recorded.file, decode=True, timeout=patience)
     if found is None:
         return "cannot be decoded to its end"
     if str(found.frames) != recorded.frames:
         # Where frames are shown unevenly, decoding may merge some that the file holds.
-        found = media.measure(ffmpeg, recorded.file, timeout=patience) or found
+        found = measure(ffmpeg, recorded.file, timeout=patience) or found
     if str(found.frames) != recorded.frames:
         return f"has {found.frames} frames, and {recorded.frames} are recorded"
     return ""

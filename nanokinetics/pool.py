@@ -17,11 +17,11 @@ from enum import Enum
 from multiprocessing.connection import Connection, wait
 
 from nanokinetics.clip import Clip, Job, Outcome
-from nanokinetics.media import exit_now
-from nanokinetics.placer import Placer, PlacerConfig
+from nanokinetics.clips.ffmpeg import exit_now
+from nanokinetics.clips.placing import Placer, PlacerConfig
+from nanokinetics.clips.windows import Worker, WorkerConfig
 from nanokinetics.processes import Processes, processes
 from nanokinetics.sources import modules_of
-from nanokinetics.worker import Worker, WorkerConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from typing import Final
 from filelock import FileLock, Timeout
 
 from nanokinetics.clip import Clip, ClipId, Group
+from nanokinetics.clips.ffmpeg import find_ffmpeg
 from nanokinetics.common.extras import needed
 from nanokinetics.common.folder import Folder
 from nanokinetics.common.names import class_dir, is_inside
@@ -36,7 +37,6 @@ from nanokinetics.dataset.tables import Row
 from nanokinetics.errors import EnvironmentFault, ExitCode, InputError
 from nanokinetics.inspection import Recorded, in_child, inspect
 from nanokinetics.layout import METADATA, OWN, SPLITS, STRAYS, Layout
-from nanokinetics.media import find_ffmpeg
 from nanokinetics.selection import Selection
 from nanokinetics.sources.scan import IMAGES, VIDEOS
 

@@ -41,11 +41,11 @@ from typing import get_args
 from measuring import Site, Usage, cpu_of_children, run, write_json
 
 from nanokinetics import sample
+from nanokinetics.clips.ffmpeg import find_ffmpeg
 from nanokinetics.config import VideoConfig
 from nanokinetics.demo.films import FilmStore, read_frame_numbers
 from nanokinetics.demo.least import least_bytes
 from nanokinetics.demo.scenario import Film, Form, Scenario, Throttle, Video
-from nanokinetics.media import find_ffmpeg
 
 FORMS: tuple[Form, ...] = get_args(Form)
 FORMATS = "bv*[height<=360][vcodec^=avc1]+ba[ext=m4a]/b[height<=360]"

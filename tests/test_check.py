@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nanokinetics.check import judge
 from nanokinetics.clip import Media
+from nanokinetics.clips.judge import judge
 from nanokinetics.errors import Reason
 
 WINDOW = (123.0, 133.0)

@@ -34,11 +34,11 @@ from trees import WNIDS, lay, nested, packed, parts, picture, prefixed, zipped
 
 from nanokinetics.cli import main
 from nanokinetics.clip import Clip, Job, Made, Outcome
+from nanokinetics.clips.ffmpeg import find_ffmpeg
+from nanokinetics.clips.placing import FLUSHED_AT_ONCE, Placer, PlacerConfig
 from nanokinetics.config import VideoConfig
 from nanokinetics.demo.films import read_frame_numbers
 from nanokinetics.layout import Layout
-from nanokinetics.media import find_ffmpeg
-from nanokinetics.placer import FLUSHED_AT_ONCE, Placer, PlacerConfig
 
 Run = Callable[..., Done]
 LABELS = ("training dog", "massaging person's head")

@@ -10,7 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from nanokinetics.media import Ffmpeg, picture
+from nanokinetics.clips.cut import picture
+from nanokinetics.clips.ffmpeg import Ffmpeg
 from nanokinetics.sources.scan import IMAGES
 
 BOX: Final = (240, 180)

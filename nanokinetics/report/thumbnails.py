@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from nanokinetics.clips.ffmpeg import find_ffmpeg
 from nanokinetics.common.system import die_with_parent
-from nanokinetics.media import find_ffmpeg
 from nanokinetics.processes import held
 from nanokinetics.report.frames import is_image, thumbnail
 from nanokinetics.report.tables import Tables

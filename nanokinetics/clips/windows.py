@@ -7,7 +7,6 @@ name; giving it its place is the parent's business. What befalls a clip is retur
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -17,15 +16,17 @@ from typing import Final
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
-from nanokinetics import media
-from nanokinetics.check import judge
 from nanokinetics.clip import ADOPTED, Clip, Failed, Job, Made, Media, Outcome
+from nanokinetics.clips.cut import cut, repack
+from nanokinetics.clips.ffmpeg import Completed, Ffmpeg
+from nanokinetics.clips.judge import judge
+from nanokinetics.clips.measure import measure
+from nanokinetics.clips.visit import OF_THE_LINK, Visit
 from nanokinetics.common.files import flush
 from nanokinetics.common.folder import Folder
 from nanokinetics.config import NetworkConfig, VideoConfig
 from nanokinetics.errors import Failure, Kind, Reason
 from nanokinetics.layout import TEMPORARY, Layout
-from nanokinetics.media import Completed, Ffmpeg
 from nanokinetics.sources import Fetcher, diagnosis, open_fetcher
 from nanokinetics.sources.stream import Video
 
@@ -73,7 +74,7 @@ class Worker:
         """One outcome for each clip of a job, in order, each by itself. The video is found once for
         all of them."""
         fetcher = self._fetcher(job.source)
-        visit = _Visit(fetcher, job.clips[0].youtube_id, self._folder / "whole", self._on_found)
+        visit = Visit(fetcher, job.clips[0].youtube_id, self._folder / "whole", self._on_found)
         try:
             for clip in job.clips:
                 yield (self._outcome(clip, visit, anew=job.anew),)
@@ -88,7 +89,7 @@ class Worker:
             )
         return self._fetchers[source]
 
-    def _outcome(self, clip: Clip, visit: _Visit, *, anew: bool) -> Outcome:
+    def _outcome(self, clip: Clip, visit: Visit, *, anew: bool) -> Outcome:
         began = time.monotonic()
         number = 0
         try:
@@ -115,7 +116,7 @@ class Worker:
             return Failed(clip, result, number, visit.log(), visit.found, lately)
         return replace(result, attempts=number, total_seconds=time.monotonic() - began)
 
-    def _attempt(self, clip: Clip, visit: _Visit, retrying: Retrying) -> Made | Failure:
+    def _attempt(self, clip: Clip, visit: Visit, retrying: Retrying) -> Made | Failure:
         """One try at one clip: its window alone, or, where that does not work, the whole video."""
         last = retrying.statistics["attempt_number"] == ATTEMPTS
         visit.downloaded_before = visit.downloaded
@@ -144,12 +145,12 @@ class Worker:
             Reason.UNDECODABLE, "ffmpeg could not make a clip even from the whole video"
         )
 
-    def _repack(self, whole: Video, visit: _Visit) -> Video | Failure:
+    def _repack(self, whole: Video, visit: Visit) -> Video | Failure:
         """The same video in files that can be sought in."""
         streams = []
         for stream in whole.streams:
             target = Path(f"{stream.url}.repacked.mp4")
-            done = media.repack(self._config.ffmpeg, Path(stream.url), target, timeout=REPACKING)
+            done = repack(self._config.ffmpeg, Path(stream.url), target, timeout=REPACKING)
             visit.say(done.log)
             if done.killed:
                 return _KILLED
@@ -159,13 +160,13 @@ class Worker:
             streams.append(replace(stream, url=str(target)))
         return visit.settle(replace(whole, streams=tuple(streams), seekable=True))
 
-    def _cut(self, clip: Clip, visit: _Visit, source: Video) -> Made | Failure | None:
+    def _cut(self, clip: Clip, visit: Visit, source: Video) -> Made | Failure | None:
         """Cut and check one window. None if the way of reading, not the clip, seems at fault."""
         window = _window(clip)
         seconds = window[1] - window[0]
         self._made += 1
         target = self._folder / f"{self._made}.mp4"
-        done = media.cut(
+        done = cut(
             self._config.ffmpeg,
             source.streams,
             window,
@@ -199,12 +200,12 @@ class Worker:
     def _look(self, target: Path) -> Media | None:
         if not target.exists() or not target.stat().st_size:
             return None
-        return media.measure(self._config.ffmpeg, target)
+        return measure(self._config.ffmpeg, target)
 
     def _made_from(
         self,
         clip: Clip,
-        visit: _Visit,
+        visit: Visit,
         source: Video,
         done: Completed,
         target: Path,
@@ -233,7 +234,7 @@ class Worker:
         path = self._layout.clip(clip)
         if not path.exists():
             return None
-        found = media.measure(self._config.ffmpeg, path, decode=True)
+        found = measure(self._config.ffmpeg, path, decode=True)
         video = self._config.video
         if (
             found is None
@@ -245,93 +246,12 @@ class Worker:
         return Made(clip, None, ADOPTED, found, size, digest)
 
 
-class _Visit:
-    """One video being worked on: its streams once found, what was said, and what it cost."""
-
-    def __init__(
-        self, fetcher: Fetcher, name: str, folder: Path, on_found: Callable[[], None]
-    ) -> None:
-        self.source_name = fetcher.name
-        self.found = False
-        self.refused: Failure | None = None
-        """Why the video could not be opened at all: the same for every clip of it."""
-        self._fetcher = fetcher
-        self._name = name
-        self._folder = folder
-        self._on_found = on_found
-        self._source: Video | None = None
-        self._said: list[str] = []
-        self._seconds = 0.0
-        self.downloaded = 0
-        """Media bytes brought here and not yet counted to a clip, failed tries included."""
-        self.downloaded_before = 0
-        """Those at the beginning of the last try."""
-
-    def open(self) -> Video | Failure:
-        if self._source is None:
-            began = time.monotonic()
-            found = self._fetcher.open(self._name)
-            self._seconds += time.monotonic() - began
-            self.say(self._fetcher.log())
-            if isinstance(found, Failure):
-                self.refused = found
-                return found
-            self.refused = None
-            self.found = True
-            self._source = found
-            self._on_found()
-        return self._source
-
-    def download(self) -> Video | Failure:
-        """The whole video, brought here; from then on every clip of it is cut from that."""
-        self._folder.mkdir(exist_ok=True)
-        got = self._fetcher.download(self._folder)
-        self.say(self._fetcher.log())
-        if isinstance(got, Video):
-            self.settle(got)
-            self.downloaded += got.downloaded_bytes
-        return got
-
-    def settle(self, source: Video) -> Video:
-        """From here on, clips are cut from this."""
-        self._source = source
-        return source
-
-    def consider(self, failure: Failure) -> None:
-        """What a failure of one clip means for the others, and for its own next try."""
-        if failure.kind is Kind.BLOCKED:
-            self.refused = failure
-        if failure.reason in _OF_THE_LINK:
-            self._source = None  # addresses expire: ask for new ones
-
-    def say(self, text: str) -> None:
-        self._said.append(text)
-
-    def log(self) -> str:
-        return "\n".join(self._said)
-
-    def take_downloaded(self) -> int:
-        """Those bytes, counted to the clip that was made with them."""
-        taken, self.downloaded = self.downloaded, 0
-        return taken
-
-    def take_opening_seconds(self) -> float:
-        """Seconds it took to find the video, counted to the first clip that was made of it."""
-        taken, self._seconds = self._seconds, 0.0
-        return taken
-
-    def close(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-
 _KILLED: Final = Failure(Reason.WORKER_DIED, "ffmpeg was killed, perhaps for want of memory")
-
-_OF_THE_LINK: Final = frozenset({Reason.FORBIDDEN_MEDIA, Reason.SERVER_ERROR, Reason.TRUNCATED})
 
 
 def _other_way_may_do(result: Made | Failure) -> bool:
     """Whether yt-dlp's own downloader may get what ffmpeg's network code could not."""
-    return isinstance(result, Failure) and result.reason in _OF_THE_LINK
+    return isinstance(result, Failure) and result.reason in OF_THE_LINK
 
 
 def _may_pass(result: Made | Failure) -> bool:

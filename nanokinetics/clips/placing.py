@@ -17,17 +17,18 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from nanokinetics import media
-from nanokinetics.check import judge
 from nanokinetics.clip import Clip, ClipId, Failed, Job, Location, Made, Media, Outcome
+from nanokinetics.clips.cut import cut
+from nanokinetics.clips.ffmpeg import Ffmpeg
+from nanokinetics.clips.images import look_at_image
+from nanokinetics.clips.judge import judge
+from nanokinetics.clips.measure import measure
 from nanokinetics.common.files import digest_of
 from nanokinetics.common.folder import Folder
 from nanokinetics.common.system import flush_folder
 from nanokinetics.config import HARDLINK, SYMLINK, TRANSCODE, VideoConfig
 from nanokinetics.errors import Failure, Reason
-from nanokinetics.images import look_at_image
 from nanokinetics.layout import MP4, TEMPORARY, Layout
-from nanokinetics.media import Ffmpeg
 from nanokinetics.sources import diagnosis
 from nanokinetics.sources.local import LocalFetcher, copy_bytes
 from nanokinetics.sources.scan import IMAGES, VIDEOS
@@ -254,7 +255,7 @@ class Placer:
     ) -> Made | Failure:
         """The window of a whole video, or all of it, as mp4 at the capped resolution."""
         config, target = self._config, Path(self._new(MP4))
-        done = media.cut(
+        done = cut(
             config.ffmpeg,
             [Stream(str(path))],
             window,
@@ -284,7 +285,7 @@ class Placer:
         return self._made(clip, target, media_found, MP4, seconds=done.seconds)
 
     def _look(self, path: Path) -> Media | Failure:
-        found = media.measure(self._config.ffmpeg, path, decode=True, timeout=_patience(path))
+        found = measure(self._config.ffmpeg, path, decode=True, timeout=_patience(path))
         return found or Failure(Reason.UNDECODABLE, "the video cannot be read to its end")
 
     def _made(

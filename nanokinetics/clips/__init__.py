@@ -1,0 +1,1 @@
+"""Bytes to a checked clip, in a worker process."""

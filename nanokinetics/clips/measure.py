@@ -1,0 +1,52 @@
+"""Read back what a video file holds, packet by packet or frame by frame."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import ffmpeg
+
+from nanokinetics.clip import Media
+from nanokinetics.clips.ffmpeg import Ffmpeg, input_of, run
+
+
+def measure(
+    program: Ffmpeg, path: Path, *, decode: bool = False, timeout: float = 120
+) -> Media | None:
+    """What a video file really holds, read packet by packet; None if it cannot be read to its end.
+
+    With `decode`, every frame is decoded too, which finds damage inside the packets.
+    """
+    source = input_of(path)
+    how = {} if decode else {"codec": "copy"}
+    output = ffmpeg.output(source["v:0"], source["a:0?"], "pipe:", format="framecrc", **how)
+    flags = ["-hide_banner", "-nostdin", "-loglevel", "error", *(["-xerror"] if decode else [])]
+    argv = ffmpeg.compile(output.global_args(*flags), cmd=program.reader)
+    done = run(argv, timeout)
+    if done.returncode != 0 or (decode and done.stderr.strip()):
+        return None
+    return parse_framecrc(done.stdout)
+
+
+def parse_framecrc(text: str) -> Media | None:
+    """Read ffmpeg's `framecrc` listing, with the video as stream 0: a line a frame."""
+    base = re.search(r"^#tb 0: (\d+)/(\d+)$", text, re.MULTILINE)
+    size = re.search(r"^#dimensions 0: (\d+)x(\d+)$", text, re.MULTILINE)
+    # Fields of a line: stream, dts, pts, duration, size, checksum.
+    rows = re.findall(r"^0, +(?:-?\d+|NOPTS), +(-?\d+), +(\d+),", text, re.MULTILINE)
+    if not (base and size and rows):
+        return None
+    tick = int(base[1]) / int(base[2])
+    times = sorted((int(pts), int(duration)) for pts, duration in rows)
+    span = times[-1][0] + times[-1][1] - times[0][0]
+    longest = max([times[-1][1], *(later[0] - earlier[0] for earlier, later in pairwise(times))])
+    return Media(
+        width=int(size[1]),
+        height=int(size[2]),
+        frames=len(times),
+        duration=round(span * tick, 6),
+        longest_frame=longest * tick,
+        has_audio="#media_type 1: audio" in text,
+    )

@@ -1,0 +1,95 @@
+"""One video being worked on: its streams, what was said, and what it cost."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from nanokinetics.errors import Failure, Kind, Reason
+from nanokinetics.sources import Fetcher
+from nanokinetics.sources.stream import Video
+
+
+class Visit:
+    """One video being worked on: its streams once found, what was said, and what it cost."""
+
+    def __init__(
+        self, fetcher: Fetcher, name: str, folder: Path, on_found: Callable[[], None]
+    ) -> None:
+        self.source_name = fetcher.name
+        self.found = False
+        self.refused: Failure | None = None
+        """Why the video could not be opened at all: the same for every clip of it."""
+        self._fetcher = fetcher
+        self._name = name
+        self._folder = folder
+        self._on_found = on_found
+        self._source: Video | None = None
+        self._said: list[str] = []
+        self._seconds = 0.0
+        self.downloaded = 0
+        """Media bytes brought here and not yet counted to a clip, failed tries included."""
+        self.downloaded_before = 0
+        """Those at the beginning of the last try."""
+
+    def open(self) -> Video | Failure:
+        if self._source is None:
+            began = time.monotonic()
+            found = self._fetcher.open(self._name)
+            self._seconds += time.monotonic() - began
+            self.say(self._fetcher.log())
+            if isinstance(found, Failure):
+                self.refused = found
+                return found
+            self.refused = None
+            self.found = True
+            self._source = found
+            self._on_found()
+        return self._source
+
+    def download(self) -> Video | Failure:
+        """The whole video, brought here; from then on every clip of it is cut from that."""
+        self._folder.mkdir(exist_ok=True)
+        got = self._fetcher.download(self._folder)
+        self.say(self._fetcher.log())
+        if isinstance(got, Video):
+            self.settle(got)
+            self.downloaded += got.downloaded_bytes
+        return got
+
+    def settle(self, source: Video) -> Video:
+        """From here on, clips are cut from this."""
+        self._source = source
+        return source
+
+    def consider(self, failure: Failure) -> None:
+        """What a failure of one clip means for the others, and for its own next try."""
+        if failure.kind is Kind.BLOCKED:
+            self.refused = failure
+        if failure.reason in OF_THE_LINK:
+            self._source = None  # addresses expire: ask for new ones
+
+    def say(self, text: str) -> None:
+        self._said.append(text)
+
+    def log(self) -> str:
+        return "\n".join(self._said)
+
+    def take_downloaded(self) -> int:
+        """Those bytes, counted to the clip that was made with them."""
+        taken, self.downloaded = self.downloaded, 0
+        return taken
+
+    def take_opening_seconds(self) -> float:
+        """Seconds it took to find the video, counted to the first clip that was made of it."""
+        taken, self._seconds = self._seconds, 0.0
+        return taken
+
+    def close(self) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+OF_THE_LINK: Final = frozenset({Reason.FORBIDDEN_MEDIA, Reason.SERVER_ERROR, Reason.TRUNCATED})
