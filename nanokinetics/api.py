@@ -38,12 +38,12 @@ from nanokinetics.failed_logs import FailedLogs
 from nanokinetics.layout import OWN, TEMPORARY, Layout
 from nanokinetics.pacing import HOUR, Pacer, PacingPolicy
 from nanokinetics.plan import Plan, request_of, same_again
-from nanokinetics.pool import Pool, processes_for
-from nanokinetics.processes import Processes, call, held
 from nanokinetics.progress import Reporter, Silent
 from nanokinetics.quotas import Quotas
 from nanokinetics.sources import check_network
 from nanokinetics.sources.scan import Scan, save, scan
+from nanokinetics.workers.pool import Pool, processes_for
+from nanokinetics.workers.processes import Processes, call, held
 
 if TYPE_CHECKING:
     from nanokinetics.selection import Selection

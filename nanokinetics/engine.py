@@ -23,9 +23,9 @@ from nanokinetics.errors import Blocked, EnvironmentFault, Failure, Kind, Reason
 from nanokinetics.failed_logs import FailedLogs
 from nanokinetics.layout import MP4, Layout
 from nanokinetics.pacing import Pacer, Ticket
-from nanokinetics.pool import Died, Event, Finished, Found, Idle, NeverStarted, Pool
 from nanokinetics.progress import Progress, Reporter
 from nanokinetics.quotas import Quotas
+from nanokinetics.workers.pool import Died, Event, Finished, Found, Idle, NeverStarted, Pool
 
 TICK: Final = 0.5
 """Seconds between two looks at the clock while nothing happens."""

@@ -17,8 +17,8 @@ from helpers import gone
 
 from nanokinetics.config import NetworkConfig
 from nanokinetics.errors import EnvironmentFault, InputError
-from nanokinetics.processes import Forked, Processes, Spawned, call
 from nanokinetics.sources import check_network
+from nanokinetics.workers.processes import Forked, Processes, Spawned, call
 
 KINDS = [Spawned, *([Forked] if sys.platform == "linux" else [])]
 

@@ -16,9 +16,9 @@ from tqdm import tqdm
 
 from nanokinetics.clips.ffmpeg import find_ffmpeg
 from nanokinetics.common.system import die_with_parent
-from nanokinetics.processes import held
 from nanokinetics.report.frames import is_image, thumbnail
 from nanokinetics.report.tables import Tables
+from nanokinetics.workers.processes import held
 
 SHOWN: Final = 1000
 """Clips that are shown unless told otherwise: a page of more is too large to be opened or sent."""

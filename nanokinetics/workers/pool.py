@@ -20,8 +20,8 @@ from nanokinetics.clip import Clip, Job, Outcome
 from nanokinetics.clips.ffmpeg import exit_now
 from nanokinetics.clips.placing import Placer, PlacerConfig
 from nanokinetics.clips.windows import Worker, WorkerConfig
-from nanokinetics.processes import Processes, processes
 from nanokinetics.sources import modules_of
+from nanokinetics.workers.processes import Processes, processes
 
 
 @dataclass(frozen=True, slots=True)
