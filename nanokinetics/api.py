@@ -32,14 +32,14 @@ from nanokinetics.dataset.indexes.contents import contents
 from nanokinetics.dataset.ledger import Ledger, Standing
 from nanokinetics.dataset.ranking import Ranking, warnings
 from nanokinetics.dataset.record import read_record
-from nanokinetics.engine import Clock, Engine
+from nanokinetics.engine.engine import Clock, Engine
+from nanokinetics.engine.failed_logs import FailedLogs
+from nanokinetics.engine.pacing import HOUR, Pacer, PacingPolicy
+from nanokinetics.engine.quotas import Quotas
 from nanokinetics.errors import EnvironmentFault, ExitCode, InputError, Reason
-from nanokinetics.failed_logs import FailedLogs
 from nanokinetics.layout import OWN, TEMPORARY, Layout
-from nanokinetics.pacing import HOUR, Pacer, PacingPolicy
 from nanokinetics.plan import Plan, request_of, same_again
 from nanokinetics.progress import Reporter, Silent
-from nanokinetics.quotas import Quotas
 from nanokinetics.sources import check_network
 from nanokinetics.sources.scan import Scan, save, scan
 from nanokinetics.workers.pool import Pool, processes_for

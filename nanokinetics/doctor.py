@@ -30,7 +30,7 @@ from nanokinetics.common.secrets import mask
 from nanokinetics.common.text import size
 from nanokinetics.config import NetworkConfig, VideoConfig
 from nanokinetics.dataset.record import read_record
-from nanokinetics.doubts import remedy
+from nanokinetics.engine.doubts import remedy
 from nanokinetics.errors import EnvironmentFault, Failure, Kind, NanokineticsError, Reason
 from nanokinetics.layout import Layout
 from nanokinetics.sources import diagnosis

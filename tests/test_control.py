@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nanokinetics.clip import Clip
-from nanokinetics.control import KEPT, Control
+from nanokinetics.engine.control import KEPT, Control
 
 
 def clip(number: int) -> Clip:

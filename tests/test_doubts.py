@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from nanokinetics.clip import Clip, Failed
-from nanokinetics.doubts import IN_A_ROW, Doubts, ending, is_doubtful, is_refusal, is_worth_waiting
+from nanokinetics.engine.doubts import (
+    IN_A_ROW,
+    Doubts,
+    ending,
+    is_doubtful,
+    is_refusal,
+    is_worth_waiting,
+)
 from nanokinetics.errors import EnvironmentFault, ExitCode, Failure, Kind, Reason
 
 ALWAYS = {Reason.NO_FORMATS, Reason.WORKER_DIED}

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from nanokinetics.clip import Clip, Failed
 from nanokinetics.common.secrets import mask
+from nanokinetics.engine.failed_logs import LARGEST_ENTRY, FailedLogs
 from nanokinetics.errors import Failure, Reason
-from nanokinetics.failed_logs import LARGEST_ENTRY, FailedLogs
 
 SECRET = "S3cr3t"  # noqa: S105 - a stand-in for one
 
@@ -258,7 +258,7 @@ def test_an_output_that_is_just_not_too_long_is_kept_whole(tmp_path: Path) -> No
 def test_a_secret_at_the_cut_never_survives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
-    monkeypatch.setattr("nanokinetics.failed_logs.LARGEST_ENTRY", 300)
+    monkeypatch.setattr("nanokinetics.engine.failed_logs.LARGEST_ENTRY", 300)
     secret = "".join(chr(ord("a") + place % 26) for place in range(60))
     leak = text.replace(SECRET, secret)
     logs = FailedLogs(tmp_path)
@@ -276,7 +276,7 @@ def test_a_secret_at_the_cut_never_survives(
 def test_a_character_that_is_cut_in_two_does_no_harm(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nanokinetics.failed_logs.LARGEST_ENTRY", 301)
+    monkeypatch.setattr("nanokinetics.engine.failed_logs.LARGEST_ENTRY", 301)
     path = Path(FailedLogs(tmp_path).write(failed_clip(1, "\N{SNOWMAN}" * 1000), AT))
     assert path.read_text(encoding="utf-8", errors="replace").count("\N{SNOWMAN}") > 50
 

@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 )
 from tenacity.wait import wait_exponential, wait_fixed, wait_none
 
-from nanokinetics.pacing import ABREAST, HOUR, LONGEST_WAIT, Pacer, PacingPolicy, Ticket
+from nanokinetics.engine.pacing import ABREAST, HOUR, LONGEST_WAIT, Pacer, PacingPolicy, Ticket
 
 FIRST_WAIT = 10
 SPACING = 8

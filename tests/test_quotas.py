@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from nanokinetics.clip import Clip, ClipId, Group
 from nanokinetics.dataset.ledger import Standing
 from nanokinetics.dataset.ranking import COLUMNS
+from nanokinetics.engine.quotas import Quotas
 from nanokinetics.errors import Reason
-from nanokinetics.quotas import Quotas
 from nanokinetics.selection import Selection
 
 OK, GONE, LATER, GEO = "ok", "gone", "later", "geo"

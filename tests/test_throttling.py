@@ -29,7 +29,7 @@ from helpers import (
 
 from nanokinetics.demo.scenario import Fault, Film, Scenario, Throttle, Video
 from nanokinetics.demo.site import DemoSite
-from nanokinetics.doubts import IN_A_ROW
+from nanokinetics.engine.doubts import IN_A_ROW
 
 TINY = Film(duration=6, width=64, height=64, fps=5, gop_seconds=1)
 VIDEO = Video(TINY, ("progressive",))

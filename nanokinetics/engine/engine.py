@@ -15,16 +15,16 @@ from typing import Final
 from nanokinetics.clip import ADOPTED, Clip, ClipId, Failed, Job, Made
 from nanokinetics.common.secrets import mask
 from nanokinetics.config import YOUTUBE
-from nanokinetics.control import Control
 from nanokinetics.dataset.home import Home
 from nanokinetics.dataset.ledger import Ledger, utc
-from nanokinetics.doubts import Doubts, ending, is_doubtful, is_refusal, is_worth_waiting
+from nanokinetics.engine.control import Control
+from nanokinetics.engine.doubts import Doubts, ending, is_doubtful, is_refusal, is_worth_waiting
+from nanokinetics.engine.failed_logs import FailedLogs
+from nanokinetics.engine.pacing import Pacer, Ticket
+from nanokinetics.engine.quotas import Quotas
 from nanokinetics.errors import Blocked, EnvironmentFault, Failure, Kind, Reason
-from nanokinetics.failed_logs import FailedLogs
 from nanokinetics.layout import MP4, Layout
-from nanokinetics.pacing import Pacer, Ticket
 from nanokinetics.progress import Progress, Reporter
-from nanokinetics.quotas import Quotas
 from nanokinetics.workers.pool import Died, Event, Finished, Found, Idle, NeverStarted, Pool
 
 TICK: Final = 0.5

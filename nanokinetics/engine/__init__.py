@@ -1,0 +1,1 @@
+"""One run of one plan: who is asked next, and what each outcome means."""
