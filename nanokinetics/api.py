@@ -38,15 +38,15 @@ from nanokinetics.engine.pacing import HOUR, Pacer, PacingPolicy
 from nanokinetics.engine.quotas import Quotas
 from nanokinetics.errors import EnvironmentFault, ExitCode, InputError, Reason
 from nanokinetics.layout import OWN, TEMPORARY, Layout
-from nanokinetics.plan import Plan, request_of, same_again
 from nanokinetics.progress import Reporter, Silent
+from nanokinetics.selection.plan import Plan, request_of, same_again
 from nanokinetics.sources import check_network
 from nanokinetics.sources.scan import Scan, save, scan
 from nanokinetics.workers.pool import Pool, processes_for
 from nanokinetics.workers.processes import Processes, call, held
 
 if TYPE_CHECKING:
-    from nanokinetics.selection import Selection
+    from nanokinetics.selection.frame import Selection
 
 
 @dataclass(frozen=True)
@@ -83,14 +83,14 @@ def sample(dataset: str, *, reporter: Reporter | None = None, **options: Any) ->
 
     Raises InputError for anything that cannot be used.
     """
-    from nanokinetics import choice
+    from nanokinetics.selection import choose
 
     config = SampleConfig(dataset=dataset, **options)
     reporter = reporter or Silent()
     with _no_collector():
         source = scan(config.src) if config.src else None
-        origin = choice.origin_of(config) if config.from_ else None
-        selection = choice.choose(config, source, origin, reporter).selection
+        origin = choose.origin_of(config) if config.from_ else None
+        selection = choose.choose(config, source, origin, reporter).selection
     _warn(selection, reporter)
     return selection
 
@@ -110,10 +110,10 @@ def build(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> 
     reporter = reporter or Silent()
     origin = None
     if config.from_:
-        from nanokinetics import choice
+        from nanokinetics.selection import choose
 
-        origin = choice.origin_of(config)
-        config = choice.made_alike(config, origin)
+        origin = choose.origin_of(config)
+        config = choose.made_alike(config, origin)
     layout = Layout(config.dest)
     lock = FileLock(layout.lock, timeout=0)
     try:
@@ -135,11 +135,11 @@ def build(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> 
                     # Side by side: children import yt-dlp, and this process pandas, which a run
                     # that only goes on has no need of.
                     checking = call(children, check_network, config.source or "", config.network)
-                    from nanokinetics import choice
+                    from nanokinetics.selection import choose
 
-                    chosen = choice.choose(config, source, origin, reporter)
+                    chosen = choose.choose(config, source, origin, reporter)
                     if source:
-                        choice.check_source(config, source, chosen.annotations)
+                        choose.check_source(config, source, chosen.annotations)
                     layout = Layout(config.dest, chosen.annotations.class_dirs)
             _warn(plan.selection if plan else chosen.selection, reporter)
             ffmpeg = looking.result()

@@ -20,7 +20,7 @@ from nanokinetics.clip import ADOPTED, ClipId, Group
 from nanokinetics.config import LOCAL
 from nanokinetics.errors import InputError, Reason
 from nanokinetics.layout import FAILED, STATS
-from nanokinetics.selection import Selection
+from nanokinetics.selection.frame import Selection
 
 HOUR: Final = 3600.0
 

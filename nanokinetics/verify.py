@@ -37,7 +37,7 @@ from nanokinetics.dataset.tables import Row
 from nanokinetics.errors import EnvironmentFault, ExitCode, InputError
 from nanokinetics.inspection import Recorded, in_child, inspect
 from nanokinetics.layout import METADATA, OWN, SPLITS, STRAYS, Layout
-from nanokinetics.selection import Selection
+from nanokinetics.selection.frame import Selection
 from nanokinetics.sources.scan import IMAGES, VIDEOS
 
 FILES_AT_ONCE: Final = 16

@@ -144,7 +144,7 @@ def picture(scale: int, seed: int = 0) -> bytes:
 def choose(source: Path) -> dict[str, float]:
     from nanokinetics import sample
 
-    importlib.import_module("nanokinetics.choice")  # and pandas
+    importlib.import_module("nanokinetics.selection.choose")  # and pandas
     began = time.perf_counter()
     sample("folder", src=source, n=5)
     return {"seconds": time.perf_counter() - began}

@@ -23,13 +23,13 @@ from pathlib import Path
 from bench_sampling import write_annotations
 from measuring import timed
 
-from nanokinetics import sampling
 from nanokinetics.annotations import read as read_annotations
 from nanokinetics.clip import Made, Media
 from nanokinetics.config import BuildConfig
 from nanokinetics.dataset.ledger import Ledger
-from nanokinetics.growth import make_plan
 from nanokinetics.layout import Layout
+from nanokinetics.selection import sampling
+from nanokinetics.selection.growth import make_plan
 
 YARDSTICK = """
 import os, sys, time

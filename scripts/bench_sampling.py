@@ -74,7 +74,7 @@ def measure(what: str, file: Path) -> dict[str, tuple[float, float]]:
     import pandas as pd
 
     from nanokinetics.annotations import read
-    from nanokinetics.sampling import select
+    from nanokinetics.selection.sampling import select
 
     start = time.perf_counter()
     if what == PLAIN:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from nanokinetics.annotations import Annotations, read
 from nanokinetics.errors import BadRows, InputError
-from nanokinetics.sampling import select
+from nanokinetics.selection.sampling import select
 
 settings.register_profile(
     "unhurried",  # a busy machine is no failure

@@ -15,7 +15,7 @@ from nanokinetics.dataset import indexes
 from nanokinetics.dataset.indexes.contents import contents
 from nanokinetics.dataset.ranking import COLUMNS
 from nanokinetics.layout import Layout
-from nanokinetics.selection import Selection
+from nanokinetics.selection.frame import Selection
 
 HEAD = "massaging person's head"
 QUOTED = 'playing "it", badly'

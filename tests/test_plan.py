@@ -19,10 +19,10 @@ from nanokinetics.clip import Group
 from nanokinetics.config import BuildConfig
 from nanokinetics.dataset.record import quotas_of
 from nanokinetics.errors import InputError
-from nanokinetics.growth import make_plan
 from nanokinetics.layout import Layout
-from nanokinetics.plan import Plan, request_of, same_again
-from nanokinetics.sampling import select
+from nanokinetics.selection.growth import make_plan
+from nanokinetics.selection.plan import Plan, request_of, same_again
+from nanokinetics.selection.sampling import select
 
 LABELS = ("abseiling", "hurling (sport)", "massaging person's head", "yoga")
 VERSIONS = {"nanokinetics": "0"}

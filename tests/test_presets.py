@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from helpers import Row, read_table, real_annotations, write_csv, youtube_id
 
-from nanokinetics import presets, sample
+from nanokinetics import sample
 from nanokinetics.cli import main
 from nanokinetics.errors import InputError
+from nanokinetics.selection import presets
 
 
 @pytest.mark.parametrize("name", presets.names())

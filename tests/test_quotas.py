@@ -21,7 +21,7 @@ from nanokinetics.dataset.ledger import Standing
 from nanokinetics.dataset.ranking import COLUMNS
 from nanokinetics.engine.quotas import Quotas
 from nanokinetics.errors import Reason
-from nanokinetics.selection import Selection
+from nanokinetics.selection.frame import Selection
 
 OK, GONE, LATER, GEO = "ok", "gone", "later", "geo"
 """There; gone for good; fails for now; refused to this country, so asked again when told to."""

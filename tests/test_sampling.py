@@ -19,8 +19,8 @@ from nanokinetics.annotations import read
 from nanokinetics.clip import Clip, Group
 from nanokinetics.dataset.ranking import COLUMNS, warnings
 from nanokinetics.errors import InputError
-from nanokinetics.sampling import select
-from nanokinetics.selection import Selection
+from nanokinetics.selection.frame import Selection
+from nanokinetics.selection.sampling import select
 
 settings.register_profile("unhurried", deadline=None, max_examples=60)
 settings.load_profile("unhurried")  # a busy machine is no failure
@@ -134,9 +134,9 @@ def test_repeated_candidates_are_one_and_the_earliest_window_stays() -> None:
 
 
 def test_equal_digests_rank_by_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nanokinetics.sampling._hex", lambda text: "same")
+    monkeypatch.setattr("nanokinetics.selection.sampling._hex", lambda text: "same")
     monkeypatch.setattr(
-        "nanokinetics.sampling._digest_heads", lambda keys, seed: np.zeros(len(keys), np.uint64)
+        "nanokinetics.selection.sampling._digest_heads", lambda keys, seed: np.zeros(len(keys), np.uint64)
     )
     found = select(frame_of([(k, "val", "yoga") for k in KEYS]), splits=None, n=1).frame
     assert found["key"].tolist() == sorted(KEYS)
@@ -146,7 +146,7 @@ def test_heads_that_clash_are_told_apart_by_the_whole_digest(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(
-        "nanokinetics.sampling._digest_heads", lambda keys, seed: np.zeros(len(keys), np.uint64)
+        "nanokinetics.selection.sampling._digest_heads", lambda keys, seed: np.zeros(len(keys), np.uint64)
     )
     found = select(frame_of([(k, "val", "yoga") for k in KEYS]), splits=None, n=1).frame
     assert found["key"].tolist() == RANKED_WITH_SEED_0

@@ -23,7 +23,7 @@ from PIL import Image
 from nanokinetics.annotations import Annotations
 from nanokinetics.demo.films import FilmStore
 from nanokinetics.demo.scenario import Film
-from nanokinetics.selection import Selection
+from nanokinetics.selection.frame import Selection
 from nanokinetics.sources.scan import Scan
 
 Tree = Mapping[str, bytes]

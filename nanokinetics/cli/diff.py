@@ -14,8 +14,8 @@ from nanokinetics.errors import ExitCode
 
 if TYPE_CHECKING:
     from nanokinetics.clip import ClipId
-    from nanokinetics.comparison import Difference
-    from nanokinetics.manifest import Manifest
+    from nanokinetics.selection.compare import Difference
+    from nanokinetics.selection.manifest import Manifest
 
 SHOWN: Final = 20
 """Clips of each side that are named."""
@@ -34,10 +34,10 @@ def add(commands: Any) -> None:
 
 
 def run(options: dict[str, Any]) -> ExitCode:
-    from nanokinetics import comparison, manifest
+    from nanokinetics.selection import compare, manifest
 
     a, b = (manifest.read(Path(options[name])) for name in ("a", "b"))
-    found = comparison.compare(a, b)
+    found = compare.compare(a, b)
     print(told(options["a"], a, options["b"], b, found))
     return ExitCode.OK if found.same else ExitCode.SHORT
 

@@ -23,8 +23,8 @@ def add(commands: Any) -> None:
 
 
 def run(options: dict[str, Any]) -> ExitCode:
-    from nanokinetics import manifest
     from nanokinetics.common.files import replace_file
+    from nanokinetics.selection import manifest
 
     text, output = manifest.read(Path(options["dest"])).to_text(), options["output"]
     if output is None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from nanokinetics import presets
 from nanokinetics.cli.options import add_command
 from nanokinetics.errors import ExitCode
+from nanokinetics.selection import presets
 
 
 def add(commands: Any) -> None:

@@ -22,7 +22,7 @@ from nanokinetics.clip import LOCATION, Group
 from nanokinetics.dataset.ranking import COLUMNS
 from nanokinetics.errors import InputError
 from nanokinetics.layout import SPLITS
-from nanokinetics.selection import Selection
+from nanokinetics.selection.frame import Selection
 
 _KEYS_AT_ONCE: Final = 4_096
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from nanokinetics.clip import ClipId
 from nanokinetics.config import VIDEO
-from nanokinetics.manifest import Manifest
+from nanokinetics.selection.manifest import Manifest
 
 SETTINGS: Final = ("dataset", "source", "seed", "n", "annotations", *VIDEO, "place")
 """What may make two choices differ, of `run.json`."""

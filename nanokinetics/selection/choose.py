@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from nanokinetics import manifest, presets, sampling
 from nanokinetics.annotations import Annotations, located
 from nanokinetics.annotations import read as read_annotations
 from nanokinetics.clip import LOCATION
@@ -14,12 +13,13 @@ from nanokinetics.common.extras import needed
 from nanokinetics.common.names import normalised_split
 from nanokinetics.config import COPY, TRANSCODE, VIDEO, BuildConfig, SampleConfig
 from nanokinetics.errors import InputError
-from nanokinetics.growth import make_plan, with_locations
 from nanokinetics.layout import Layout
-from nanokinetics.manifest import Manifest
-from nanokinetics.plan import Plan
 from nanokinetics.progress import Reporter
-from nanokinetics.selection import Selection
+from nanokinetics.selection import manifest, presets, sampling
+from nanokinetics.selection.frame import Selection
+from nanokinetics.selection.growth import make_plan, with_locations
+from nanokinetics.selection.manifest import Manifest
+from nanokinetics.selection.plan import Plan
 from nanokinetics.sources.scan import IMAGES, VIDEOS, Scan, endings
 
 

@@ -31,7 +31,7 @@ from nanokinetics.dataset.record import check_record, quotas_of, record_of
 from nanokinetics.dataset.tables import Row
 from nanokinetics.errors import EnvironmentFault, InputError
 from nanokinetics.layout import SPLITS, Layout
-from nanokinetics.selection import Selection
+from nanokinetics.selection.frame import Selection
 
 COLUMNS: Final = RANKED[:-1]
 MAGIC: Final = "# nanokinetics manifest 1\n"

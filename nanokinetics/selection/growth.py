@@ -19,8 +19,8 @@ from nanokinetics.config import LOCAL, VIDEO, BuildConfig
 from nanokinetics.dataset.record import MUST_AGREE, REQUEST, is_as_written, quotas_of, read_record
 from nanokinetics.errors import InputError
 from nanokinetics.layout import SELECTION, SPLITS, Layout
-from nanokinetics.plan import Plan
-from nanokinetics.selection import Selection
+from nanokinetics.selection.frame import Selection
+from nanokinetics.selection.plan import Plan
 
 MAY_BE_MISSING: Final = ("place",)
 """What must agree too, where it was asked at all."""

@@ -1,0 +1,1 @@
+"""Candidates to clips: which are chosen, and the plan of a folder."""
