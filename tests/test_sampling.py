@@ -136,7 +136,8 @@ def test_repeated_candidates_are_one_and_the_earliest_window_stays() -> None:
 def test_equal_digests_rank_by_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nanokinetics.selection.sampling._hex", lambda text: "same")
     monkeypatch.setattr(
-        "nanokinetics.selection.sampling._digest_heads", lambda keys, seed: np.zeros(len(keys), np.uint64)
+        "nanokinetics.selection.sampling._digest_heads",
+        lambda keys, seed: np.zeros(len(keys), np.uint64),
     )
     found = select(frame_of([(k, "val", "yoga") for k in KEYS]), splits=None, n=1).frame
     assert found["key"].tolist() == sorted(KEYS)
@@ -146,7 +147,8 @@ def test_heads_that_clash_are_told_apart_by_the_whole_digest(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(
-        "nanokinetics.selection.sampling._digest_heads", lambda keys, seed: np.zeros(len(keys), np.uint64)
+        "nanokinetics.selection.sampling._digest_heads",
+        lambda keys, seed: np.zeros(len(keys), np.uint64),
     )
     found = select(frame_of([(k, "val", "yoga") for k in KEYS]), splits=None, n=1).frame
     assert found["key"].tolist() == RANKED_WITH_SEED_0

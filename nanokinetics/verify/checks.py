@@ -14,11 +14,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property, partial
-from itertools import count, zip_longest
+from itertools import zip_longest
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -27,18 +26,17 @@ from filelock import FileLock, Timeout
 from nanokinetics.clip import Clip, ClipId, Group
 from nanokinetics.clips.ffmpeg import find_ffmpeg
 from nanokinetics.common.extras import needed
-from nanokinetics.common.folder import Folder
 from nanokinetics.common.names import class_dir, is_inside
 from nanokinetics.dataset import indexes, reading
 from nanokinetics.dataset.indexes.contents import Contents, Label, contents
-from nanokinetics.dataset.ledger import STATS_COLUMNS, Ledger
+from nanokinetics.dataset.ledger import STATS_COLUMNS
 from nanokinetics.dataset.record import is_as_written, quotas_of, record_of
 from nanokinetics.dataset.tables import Row
 from nanokinetics.errors import EnvironmentFault, ExitCode, InputError
-from nanokinetics.inspection import Recorded, in_child, inspect
 from nanokinetics.layout import METADATA, OWN, SPLITS, STRAYS, Layout
 from nanokinetics.selection.frame import Selection
 from nanokinetics.sources.scan import IMAGES, VIDEOS
+from nanokinetics.verify.files import Recorded, in_child, inspect
 
 FILES_AT_ONCE: Final = 16
 """Files handed to a process at a time, where there are many."""
@@ -104,38 +102,12 @@ class Look:
 
 def verify(dest: Path, how: Look) -> Verdict:
     """Hold a built dataset against its tables. Raises InputError for what is none."""
-    dataset = _read(Layout(dest))
-    return _judged(dataset, _is_locked(dataset.layout), how)
-
-
-def repair(dest: Path, how: Look) -> Verdict:
-    """Take out what `verify` finds wrong, so that the next build makes it again.
-
-    Rows of bad clips go, and their files; strays go to a folder beside the splits; the lists are
-    written anew. What failed stays failed. Raises InputError while a build is at work.
-    """
-    layout = Layout(dest)
-    record_of(layout)  # refuses somebody else's folder before a lock is put into it
-    try:
-        Folder(dest).refuse_links(OWN)
-        with FileLock(layout.lock, timeout=0):
-            dataset = _read(layout)
-            if not dataset.rows:
-                raise InputError(
-                    f"{layout.stats} holds no clip; restore it, or run the build, which takes up "
-                    "what is there"
-                )
-            verdict = _judged(dataset, False, how)
-            _take_out(dataset, verdict)
-            return replace(verdict, repaired=True)
-    except Timeout:
-        raise InputError(f"a build is at work in {dest}; repair it when that has ended") from None
-    except OSError as error:
-        raise EnvironmentFault(f"{error.filename or dest}: {error.strerror or error}") from None
+    dataset = read(Layout(dest))
+    return judged(dataset, _is_locked(dataset.layout), how)
 
 
 @dataclass(frozen=True)
-class _Dataset:
+class Tables:
     """The tables of one folder, as far as its clips hang on them."""
 
     layout: Layout
@@ -174,7 +146,7 @@ def _with_parents(folder: str) -> list[str]:
     return ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]
 
 
-def _read(layout: Layout) -> _Dataset:
+def read(layout: Layout) -> Tables:
     record = record_of(layout)
     table = reading.rows(layout.stats, STATS_COLUMNS)
     rows = {reading.id_of(row): row for row in table}
@@ -185,7 +157,7 @@ def _read(layout: Layout) -> _Dataset:
             "judged without it; restore it, or run the build again, which writes it anew"
         )
     selection = Selection.from_csv(ranked, quotas=quotas_of(record), labels=record["labels"])
-    return _Dataset(
+    return Tables(
         Layout(layout.root, _class_dirs(layout, rows)),
         rows,
         Counter(map(reading.id_of, table)),
@@ -226,7 +198,7 @@ def _is_locked(layout: Layout) -> bool:
         return False
 
 
-def _judged(dataset: _Dataset, at_work: bool, how: Look) -> Verdict:
+def judged(dataset: Tables, at_work: bool, how: Look) -> Verdict:
     problems = list(_clips(dataset, how))
     bad = {id_: problem.path for id_, problem in problems}
     told = [problem for _, problem in problems]
@@ -244,7 +216,7 @@ def _judged(dataset: _Dataset, at_work: bool, how: Look) -> Verdict:
     return Verdict(len(dataset.rows), at_work, tuple(told), bad, strays)
 
 
-def _clips(dataset: _Dataset, how: Look) -> Iterator[tuple[ClipId, Problem]]:
+def _clips(dataset: Tables, how: Look) -> Iterator[tuple[ClipId, Problem]]:
     """The clips whose rows or files are not right."""
     sharing = Counter(dataset.paths.values())
     recorded: list[Recorded] = []
@@ -293,7 +265,7 @@ def _looked(
         pool.shutdown(cancel_futures=True)
 
 
-def _strays(dataset: _Dataset) -> Iterator[str]:
+def _strays(dataset: Tables) -> Iterator[str]:
     """What loaders would take for clips, or for classes: files below the splits that have no row,
     pictures and videos elsewhere, links to folders, and folders that hold nothing."""
     root, known = dataset.layout.root, set(dataset.paths.values())
@@ -314,7 +286,7 @@ def _strays(dataset: _Dataset) -> Iterator[str]:
                 yield path
 
 
-def _lists(dataset: _Dataset) -> Iterator[Problem]:
+def _lists(dataset: Tables) -> Iterator[Problem]:
     """The lists that are not what they would be if they were written now."""
     with tempfile.TemporaryDirectory(prefix="nanokinetics-") as folder:
         fresh = Layout(Path(folder), dataset.layout.class_dirs)
@@ -334,29 +306,10 @@ def _lists(dataset: _Dataset) -> Iterator[Problem]:
                 yield Problem(Kind.LIST, path, what)
 
 
-def _short(dataset: _Dataset) -> Iterator[Problem]:
+def _short(dataset: Tables) -> Iterator[Problem]:
     kept = dataset.contents().splits
     got = Counter(Group(split, each.clip.label) for split in kept for each in kept[split])
     for group, wanted in dataset.selection.quotas.items():
         if got[group] < wanted:
             folder = f"{group.split}/{dataset.layout.class_dir(group.label)}"
             yield Problem(Kind.SHORT, folder, f"has {got[group]} of {wanted} clips")
-
-
-def _take_out(dataset: _Dataset, verdict: Verdict) -> None:
-    layout, home = dataset.layout, Folder(dataset.layout.root)
-    for id_, path in verdict.bad.items():
-        if is_inside(path) and path.startswith(f"{id_.split}/"):
-            home.remove(path)
-    for path in verdict.strays:
-        target = f"{STRAYS}/{path}"
-        for number in count(2):  # what was put aside before stays
-            if not os.path.lexists(layout.root / target):
-                break
-            target = f"{STRAYS}/{path}.{number}"
-        home.commit(path, target)
-    for path in (*verdict.bad.values(), *verdict.strays):
-        home.prune(path)  # a folder without files is a class to some loaders
-    with closing(Ledger(layout)) as ledger:
-        ledger.drop(verdict.bad)
-    indexes.write_all(dataset.contents(without=verdict.bad), layout)

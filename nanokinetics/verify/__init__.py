@@ -1,0 +1,8 @@
+"""Is a dataset what its tables say? `verify` looks, `repair` takes out what is not."""
+
+from __future__ import annotations
+
+from nanokinetics.verify.checks import Kind, Look, Problem, Verdict, verify
+from nanokinetics.verify.repair import repair
+
+__all__ = ["Kind", "Look", "Problem", "Verdict", "repair", "verify"]
