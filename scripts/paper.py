@@ -48,7 +48,7 @@ def build(
     # Worker processes import the script again, and have no need of the library's pandas.
     from nanokinetics import build as build_dataset
     from nanokinetics.cli.build import summary
-    from nanokinetics.progress import reporter
+    from nanokinetics.cli.display import reporter
 
     layout = Layout(dest)
     try:

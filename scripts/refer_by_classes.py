@@ -39,7 +39,7 @@ def main() -> int:
         raise InputError(f"--videos_src {args.videos_src}: there is no such folder")
 
     from nanokinetics import sample
-    from nanokinetics.progress import reporter
+    from nanokinetics.cli.display import reporter
 
     selection = sample(
         "ssv2",

@@ -18,19 +18,9 @@ from typing import TextIO
 
 import pytest
 
+from nanokinetics.cli.display import LINE_EVERY, OBJECT_EVERY, Bar, Lines, Objects, reporter
 from nanokinetics.common.text import duration, size
-from nanokinetics.progress import (
-    LINE_EVERY,
-    OBJECT_EVERY,
-    Bar,
-    Forecast,
-    Lines,
-    Objects,
-    Pace,
-    Progress,
-    Silent,
-    reporter,
-)
+from nanokinetics.progress import Forecast, Pace, Progress, Silent
 
 
 @pytest.fixture(autouse=True)
@@ -209,7 +199,7 @@ def test_at_work_the_pace_comes_first_and_the_rest_as_there_is_room() -> None:
 def test_the_bar_changes_with_the_state_though_no_clip_is_made(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("nanokinetics.progress.REDRAW_EVERY", 0.0)
+    monkeypatch.setattr("nanokinetics.cli.display.REDRAW_EVERY", 0.0)
     stream = StringIO()
     bar = Bar(stream, lambda _: 160)
     states = [

@@ -131,7 +131,7 @@ def _add_making(parser: Parser) -> None:
 
 def run(options: dict[str, Any]) -> ExitCode:
     from nanokinetics.api import build
-    from nanokinetics.progress import reporter
+    from nanokinetics.cli.display import reporter
 
     quiet, json = options.pop("quiet"), options.pop("json")
     result = build(options.pop("dataset"), reporter=reporter(quiet=quiet, objects=json), **options)

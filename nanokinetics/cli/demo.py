@@ -24,6 +24,8 @@ def add(commands: Any) -> None:
 
 
 def run(options: dict[str, Any]) -> ExitCode:
+    from nanokinetics.cli.display import reporter
     from nanokinetics.demo.command import demo
 
-    return demo(Path(options["dest"]), quiet=options["quiet"])
+    quiet = options["quiet"]
+    return demo(Path(options["dest"]), reporter(quiet=quiet), quiet=quiet)

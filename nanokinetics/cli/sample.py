@@ -58,8 +58,8 @@ def add(commands: Any) -> None:
 def run(options: dict[str, Any]) -> ExitCode:
     from nanokinetics import estimate
     from nanokinetics.api import sample
+    from nanokinetics.cli.display import reporter
     from nanokinetics.common.files import replace_file
-    from nanokinetics.progress import reporter
 
     output, quiet, json = (options.pop(name) for name in ("output", "quiet", "json"))
     if json and output == STDOUT:

@@ -22,7 +22,7 @@ from nanokinetics.demo.films import read_frame_numbers
 from nanokinetics.demo.scenario import Fault, Film, Form, Scenario, Throttle, Video
 from nanokinetics.demo.site import DemoSite
 from nanokinetics.errors import ExitCode, InputError
-from nanokinetics.progress import reporter
+from nanokinetics.progress import Reporter
 
 CLASSES: Final = (
     "abseiling",
@@ -83,7 +83,7 @@ def to_csv(wanted: tuple[Row, ...]) -> str:
     return text.getvalue()
 
 
-def demo(folder: Path, *, quiet: bool = False) -> ExitCode:
+def demo(folder: Path, reporter: Reporter, *, quiet: bool = False) -> ExitCode:
     """Make the demonstration in a folder and say what came of it.
 
     Raises InputError for a folder that holds something else.
@@ -109,7 +109,7 @@ def demo(folder: Path, *, quiet: bool = False) -> ExitCode:
             proxy=site.proxy_url,
             yt_dlp_args=CLIENT,
             failed_logs=folder / "failed_logs",
-            reporter=reporter(quiet=quiet),
+            reporter=reporter,
         )
         account = "\n".join(_account(result, dest, site.media_bytes(), site.refused))
     say(quiet, f"{account}\ndone in {time.monotonic() - began:.0f} s")

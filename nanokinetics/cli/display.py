@@ -1,0 +1,195 @@
+"""How progress is shown: a bar on a terminal, plain lines in a log, JSON for scripts."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, Final, TextIO
+
+from tqdm import tqdm
+
+from nanokinetics.progress import Forecast, Pace, Progress, Reporter, Silent
+
+LINE_EVERY: Final = 30.0
+"""Seconds between the lines of a log."""
+
+
+OBJECT_EVERY: Final = 5.0
+"""Seconds between two JSON objects."""
+
+
+REDRAW_EVERY: Final = 0.25
+"""Seconds between two drawings of the bar."""
+
+
+NARROWEST: Final = 40
+"""Columns below which a terminal gets lines, as a log does. Some say 0 for want of knowledge."""
+
+
+def columns_of(stream: TextIO) -> int:
+    """How wide a terminal says it is; 0 if it does not say."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):
+        return 0
+
+
+class Bar:
+    """A tqdm bar: made / wanted, the pace, what was replaced, and what it is doing.
+
+    While it is held up the state comes first and stays whole; the bar itself and the counts give
+    way to it on a narrow terminal. tqdm's own figure of what is left knows nothing of budgets and
+    blocks, and is not shown.
+    """
+
+    _WITH_BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
+    _WITHOUT_BAR = "{n_fmt}/{total_fmt}{postfix}"
+
+    def __init__(self, stream: TextIO, columns: Callable[[TextIO], int] = columns_of) -> None:
+        self._stream = stream
+        self._columns = columns
+        self._forecast = Forecast()
+        self._bar: tqdm[Any] | None = None
+        self._next = 0.0
+
+    def update(self, progress: Progress) -> None:
+        bar = self._bar
+        if bar is None:
+            self._bar = bar = tqdm(
+                total=progress.wanted,
+                initial=progress.made,
+                bar_format=self._WITH_BAR,
+                ncols=NARROWEST,
+                file=self._stream,
+                mininterval=REDRAW_EVERY,
+            )
+        made = progress.made - bar.n
+        self._fit(bar, progress)
+        bar.update(made)
+        now = time.monotonic()
+        if now >= self._next:  # the state may have changed with no clip made
+            self._next = now + REDRAW_EVERY
+            bar.refresh()
+
+    def _fit(self, bar: tqdm[Any], progress: Progress) -> None:
+        """Choose what is shown, so that it fits into a line of the terminal."""
+        pace = self._forecast.pace(progress)
+        counts = [f"{progress.replaced} replaced"] if progress.replaced else []
+        counts += [f"{progress.held} for later"] if progress.held else []
+        if progress.is_held_up:
+            firsts, rest = [progress.state, progress.brief_state], counts
+        else:
+            first, *rest = [*([str(pace)] if pace else []), *counts, progress.state]
+            firsts = [first]
+        # In their last column some terminals begin a new line.
+        bar.ncols = max(self._columns(self._stream), NARROWEST) - 1
+        for form in (self._WITH_BAR, self._WITHOUT_BAR):
+            bar.bar_format = form
+            room = bar.ncols - _taken(bar, progress.made)
+            fitting = [first for first in firsts if len(first) <= room]
+            if fitting:
+                break
+        line = _as_fits(fitting[0] if fitting else firsts[-1][:room], rest, room)
+        bar.set_postfix_str(line, refresh=False)
+
+    def say(self, line: str) -> None:
+        tqdm.write(line, file=self._stream)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+def _taken(bar: tqdm[Any], made: int) -> int:
+    """Columns that a line takes beside what is told in words, with a bar of tqdm's ten cells."""
+    drawn = {**bar.format_dict, "n": made, "ncols": None, "postfix": "-"}
+    return len(tqdm.format_meter(**drawn)) - len("-")
+
+
+def _as_fits(line: str, more: Sequence[str], room: int) -> str:
+    for each in more:
+        if len(line) + len(", ") + len(each) > room:
+            break
+        line += f", {each}"
+    return line
+
+
+class Lines:
+    """A line now and then, and whenever the state changes between going on and waiting."""
+
+    every: float = LINE_EVERY
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._forecast = Forecast(clock)
+        self._next = float("-inf")
+        self._was_held_up = False
+        self._last = ""
+
+    def update(self, progress: Progress) -> None:
+        now, pace = self._clock(), self._forecast.pace(progress)
+        if now < self._next and progress.is_held_up == self._was_held_up:
+            return
+        self._next, self._was_held_up = now + self.every, progress.is_held_up
+        self._write(progress, pace)
+
+    def _write(self, progress: Progress, pace: Pace | None) -> None:
+        line = (
+            f"{progress.made}/{progress.wanted} clips, {progress.replaced} replaced, "
+            f"{progress.held} for later, {progress.state}"
+        )
+        if line != self._last:
+            self.say(f"{line}; {pace}" if pace else line)
+            self._last = line
+
+    def say(self, line: str) -> None:
+        stamp = datetime.now().astimezone().strftime("%H:%M:%S")
+        print(f"{stamp} {line}", file=self._stream, flush=True)
+
+    def close(self) -> None: ...
+
+
+class Objects(Lines):
+    """The same for scripts: a JSON object a line, an `event` each."""
+
+    every = OBJECT_EVERY
+
+    def _write(self, progress: Progress, pace: Pace | None) -> None:
+        told = {
+            "clips_per_minute": round(pace.rate * 60, 2) if pace else None,
+            "seconds_left": round(pace.left) if pace else None,
+        }
+        self._print("progress", **asdict(progress), **told)
+
+    def say(self, line: str) -> None:
+        self._print("message", text=line)
+
+    def _print(self, event: str, **told: object) -> None:
+        print(
+            json.dumps({"event": event, **told}, ensure_ascii=False),
+            file=self._stream,
+            flush=True,
+        )
+
+
+def reporter(
+    stream: TextIO | None = None, *, quiet: bool = False, objects: bool = False
+) -> Reporter:
+    """A bar on a terminal, lines elsewhere, JSON objects to stdout or silence if asked for.
+
+    A terminal too narrow for a bar, or that does not know its width, gets lines too.
+    """
+    if quiet:
+        return Silent()
+    if objects:
+        return Objects(stream or sys.stdout)
+    stream = stream or sys.stderr
+    if stream.isatty() and columns_of(stream) >= NARROWEST:
+        return Bar(stream)
+    return Lines(stream)
