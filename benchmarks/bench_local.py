@@ -1,6 +1,6 @@
 """What a nano version of files that are already on disk costs, beside `find` and `cp`.
 
-    python scripts/bench_local.py
+    python benchmarks/bench_local.py
 
 Makes 200,000 small JPEGs in 1,000 class folders and an ImageNet-like train archive (a tar of tars)
 of a few GB in a temporary folder, and measures, in fresh processes and alternating rounds:

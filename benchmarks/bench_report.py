@@ -1,6 +1,6 @@
 """How long a report of a large dataset takes, and how much memory.
 
-    python scripts/bench_report.py
+    python benchmarks/bench_report.py
 
 Makes the tables of 100,000 made-up clips (400 classes, one failure to every ten clips, pauses in
 between; no files), and measures the commands in fresh processes.

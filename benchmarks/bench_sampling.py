@@ -1,6 +1,6 @@
 """How long it takes to read, check and rank annotations of Kinetics-700's size.
 
-    python scripts/bench_sampling.py
+    python benchmarks/bench_sampling.py
 
 Writes a synthetic file of 545,000 rows and 700 classes into a temporary folder, and compares, in
 fresh processes and alternating rounds, a plain `pandas.read_csv` of it with everything that comes

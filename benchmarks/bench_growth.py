@@ -1,6 +1,6 @@
 """How the cost of a build grows: with its clips, and with its workers when the site is far away.
 
-    python scripts/bench_growth.py
+    python benchmarks/bench_growth.py
 
 Both tables are made of runs of bench.py against the demo site, which shares the machine. Perfect
 overlap takes as long as one worker does, divided by their number, or as long as all processors need

@@ -27,7 +27,7 @@ from nanokinetics.cli import main
 from nanokinetics.errors import InputError
 from nanokinetics.export import export
 
-PAGE = Path(__file__).parent.parent / "docs" / "loaders.md"
+PAGE = Path(__file__).parents[2] / "docs" / "loaders.md"
 SECTIONS = re.findall(
     r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL
 )

@@ -1,6 +1,6 @@
 """A build, the yt-dlp command that it replaces, and bare ffmpeg on local files, side by side.
 
-    python scripts/bench.py --clips 40 --seconds 10 --latency 0.05 --rate 2.5e6 --rounds 3
+    python benchmarks/bench.py --clips 40 --seconds 10 --latency 0.05 --rate 2.5e6 --rounds 3
 
 All three cut the same windows, so many at once, in alternating order; the first two fetch them from
 the demo site, which runs in a process of its own and whose work is not counted. The command is

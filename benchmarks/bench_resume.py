@@ -1,6 +1,6 @@
 """How soon a build goes on when its tables are long: the run that a cron job starts every hour.
 
-    python scripts/bench_resume.py
+    python benchmarks/bench_resume.py
 
 Makes a dataset of 100,000 finished clips (400 classes x 250, out of annotations of Kinetics-400's
 size; the files hold a byte each), and measures, in fresh processes: a run that finds everything
