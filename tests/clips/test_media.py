@@ -12,7 +12,9 @@ import pytest
 import trees
 from helpers import FFMPEGS, WHEEL
 
+from nanokinetics.clips.cut import cut, picture, repack
 from nanokinetics.clips.ffmpeg import find_ffmpeg
+from nanokinetics.clips.measure import measure
 from nanokinetics.config import VideoConfig
 from nanokinetics.sources.stream import Stream
 
@@ -57,13 +59,13 @@ def _lay(kind: str, folder: Path, secret: Path) -> Path:
 def test_no_playlist_is_followed(tmp_path, secret, ffmpeg, kind):
     program, path = find_ffmpeg(ffmpeg), _lay(kind, tmp_path, secret)
     made = tmp_path / "made.mp4"
-    assert ffmpeg.measure(program, path) is None
-    assert ffmpeg.measure(program, path, decode=True) is None
-    assert ffmpeg.repack(program, path, made, timeout=20).returncode not in (0, None)
+    assert measure(program, path) is None
+    assert measure(program, path, decode=True) is None
+    assert repack(program, path, made, timeout=20).returncode not in (0, None)
     for window in (None, (0.0, 0.5)):
-        done = ffmpeg.cut(program, [Stream(str(path))], window, VIDEO, made, threads=1, timeout=20)
+        done = cut(program, [Stream(str(path))], window, VIDEO, made, threads=1, timeout=20)
         assert done.returncode not in (0, None)
-    assert not ffmpeg.picture(program, path, 0, (64, 64), tmp_path / "made.jpg", timeout=20)
+    assert not picture(program, path, 0, (64, 64), tmp_path / "made.jpg", timeout=20)
     assert not made.exists() or not made.stat().st_size
 
 
@@ -72,9 +74,9 @@ def test_no_name_stands_for_several_pictures(tmp_path, ffmpeg):
     for number in range(3):
         (tmp_path / f"{number:03d}.jpg").write_bytes(trees.picture(number))
     program, pattern = find_ffmpeg(ffmpeg), tmp_path / "%03d.jpg"
-    assert ffmpeg.measure(program, pattern) is None
+    assert measure(program, pattern) is None
     (tmp_path / "%03d.jpg").write_bytes(trees.picture(7))
-    assert ffmpeg.measure(program, pattern) is None
+    assert measure(program, pattern) is None
 
 
 @pytest.mark.parametrize("ffmpeg", FFMPEGS)
@@ -94,7 +96,7 @@ def test_every_kind_of_video_that_a_source_may_hold_is_read(
     path = tmp_path / f"film{suffix}"
     argv = [WHEEL, "-v", "error", "-i", trees.film(films), *(options or ("-c", "copy")), path]
     subprocess.run(list(map(str, argv)), check=True)
-    found = ffmpeg.measure(find_ffmpeg(ffmpeg), path, decode=True)
+    found = measure(find_ffmpeg(ffmpeg), path, decode=True)
     assert found is not None
     assert found.width == trees.FILM.width
 
@@ -134,7 +136,7 @@ def test_an_answer_that_is_a_playlist_leads_to_no_further_request(
         asked.clear()
         bodies[f"/{kind}.mp4"] = trees.playlist(kind, goal, goal)
         stream = Stream(f"{address}/{kind}.mp4", headers=(("Authorization", "Basic eA=="),))
-        done = ffmpeg.cut(
+        done = cut(
             find_ffmpeg(ffmpeg), [stream], (0, 1), VIDEO, tmp_path / "made.mp4",
             threads=1, timeout=20,
         )  # fmt: skip
