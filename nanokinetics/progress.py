@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol, TextIO
 
 from tqdm import tqdm
 
-from .words import duration
+from .words import duration, plain
 
 LINE_EVERY: Final = 30.0
 """Seconds between the lines of a log."""
@@ -215,10 +215,10 @@ class Bar:
             if fitting:
                 break
         line = _as_fits(fitting[0] if fitting else firsts[-1][:room], rest, room)
-        bar.set_postfix_str(line, refresh=False)
+        bar.set_postfix_str(plain(line), refresh=False)
 
     def say(self, line: str) -> None:
-        tqdm.write(line, file=self._stream)
+        tqdm.write(plain(line), file=self._stream)
 
     def close(self) -> None:
         if self._bar is not None:
@@ -270,7 +270,7 @@ class Lines:
 
     def say(self, line: str) -> None:
         stamp = datetime.now().astimezone().strftime("%H:%M:%S")
-        print(f"{stamp} {line}", file=self._stream, flush=True)
+        print(f"{stamp} {plain(line)}", file=self._stream, flush=True)
 
     def close(self) -> None: ...
 
@@ -292,7 +292,7 @@ class Objects(Lines):
 
     def _print(self, event: str, **told: object) -> None:
         print(
-            json.dumps({"event": event, **told}, ensure_ascii=False),
+            plain(json.dumps({"event": event, **told}, ensure_ascii=False)),
             file=self._stream,
             flush=True,
         )

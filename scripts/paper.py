@@ -48,6 +48,7 @@ def build(
     # Worker processes import the script again, and have no need of the library's pandas.
     from nanokinetics import build as build_dataset
     from nanokinetics.cli.build import summary
+    from nanokinetics.cli.saying import say
     from nanokinetics.progress import reporter
 
     layout = Layout(dest)
@@ -57,7 +58,7 @@ def build(
         if layout.run.exists():  # blocked or interrupted, what was finished is listed all the same
             write(layout)
     if not quiet:
-        print(summary(result, str(dest)))
+        say(*summary(result, str(dest)))
     return result.exit_code
 
 

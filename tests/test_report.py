@@ -41,8 +41,7 @@ from nanokinetics.ledger import FAILED_COLUMNS, STATS_COLUMNS
 from nanokinetics.report.summary import summarise
 from nanokinetics.report.tables import read
 from nanokinetics.report.terminal import lines
-from nanokinetics.report.words import plain
-from nanokinetics.words import size
+from nanokinetics.words import plain, size
 
 CLASSES = ("abseiling", "massaging person's head", "hurling (sport)")
 HOSTILE = (

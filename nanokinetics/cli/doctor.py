@@ -10,6 +10,7 @@ from typing import Any
 from ..config import NetworkConfig
 from ..errors import ExitCode, InputError
 from .options import add_command, typed
+from .saying import say
 
 
 def add(commands: Any) -> None:
@@ -60,9 +61,9 @@ def run(options: dict[str, Any]) -> ExitCode:
     for finding in examine(today=today, environment=os.environ, network=network, **options):
         findings.append(finding)
         if not as_json:
-            print(finding, flush=True)
+            say(str(finding))
     if as_json:
-        print(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
+        say(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
     faulty = any(finding.level is Level.FAULT for finding in findings)
     return ExitCode.ERROR if faulty else ExitCode.OK
 

@@ -14,6 +14,7 @@ from ..errors import ExitCode, NanokineticsError
 from ..extras import needed
 from ..files import begun
 from .options import add_command, add_quiet
+from .saying import say
 
 if TYPE_CHECKING:
     from ..report.figures import Summary
@@ -59,13 +60,11 @@ def run(options: dict[str, Any]) -> ExitCode:
     if options["html"] or options["png"]:
         _write(tables, summary, options)
     if options["json"]:
-        print(json.dumps(asdict(summary), indent=2))
+        say(*json.dumps(asdict(summary), indent=2).split("\n"))
     elif not options["quiet"]:
         from ..report.terminal import lines
 
-        text = "\n".join(lines(summary))
-        encoding = sys.stdout.encoding or "utf-8"  # a terminal may not know every letter
-        print(text.encode(encoding, "replace").decode(encoding))
+        say(*lines(summary))
     return ExitCode.OK
 
 
@@ -92,4 +91,4 @@ def _put(path: Path, pieces: Iterable[bytes], *, quiet: bool) -> None:
     except OSError as error:
         raise NanokineticsError(f"{path}: {error.strerror or error}") from None
     if not quiet:
-        print(f"wrote {path}", file=sys.stderr)
+        say(f"wrote {path}", to=sys.stderr)

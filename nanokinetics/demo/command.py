@@ -20,6 +20,7 @@ from ..api import BuildResult, build
 from ..errors import ExitCode, InputError
 from ..files import replace_file
 from ..progress import reporter
+from ..words import plain
 from .films import read_frame_numbers
 from .scenario import Fault, Film, Form, Scenario, Throttle, Video
 from .site import DemoSite
@@ -147,4 +148,4 @@ def _account(result: BuildResult, dest: Path, fetched: int, refused: int) -> Ite
 
 def say(quiet: bool, text: str) -> None:
     if not quiet:
-        print(text, flush=True)
+        print("\n".join(map(plain, text.split("\n"))), flush=True)

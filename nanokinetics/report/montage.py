@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from PIL import Image, ImageDraw, ImageFont
 
+from ..words import plain
 from .tables import IDENTITY, Tables
 from .thumbnails import Thumbnails
-from .words import name_and_window, plain
+from .words import name_and_window
 
 COLUMNS: Final = 8
 ROWS: Final = 8
