@@ -49,6 +49,7 @@ def build(
     from nanokinetics import build as build_dataset
     from nanokinetics.cli.build import summary
     from nanokinetics.cli.display import reporter
+    from nanokinetics.cli.saying import say
 
     layout = Layout(dest)
     try:
@@ -57,7 +58,7 @@ def build(
         if layout.run.exists():  # blocked or interrupted, what was finished is listed all the same
             write(layout)
     if not quiet:
-        print(summary(result, str(dest)))
+        say(*summary(result, str(dest)))
     return result.exit_code
 
 

@@ -15,6 +15,7 @@ from typing import Final
 
 import paper
 
+from nanokinetics.common.text import plain
 from nanokinetics.errors import ExitCode, InputError
 
 BY_CLASS: Final = "videos_sorted_by_class.json"
@@ -73,7 +74,7 @@ def main() -> int:
     paper.write(args.dest / LIST, text)
     if not args.quiet:
         sys.stdout.write(text)
-        print("\n".join(short[:10]), end="\n" if short else "", file=sys.stderr)
+        print("\n".join(map(plain, short[:10])), end="\n" if short else "", file=sys.stderr)
     return ExitCode.SHORT if short else ExitCode.OK
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nanokinetics import config
 from nanokinetics.cli.options import Parser, add_choice, add_command, as_json, typed
+from nanokinetics.cli.saying import say
 from nanokinetics.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -136,15 +137,15 @@ def run(options: dict[str, Any]) -> ExitCode:
     quiet, json = options.pop("quiet"), options.pop("json")
     result = build(options.pop("dataset"), reporter=reporter(quiet=quiet, objects=json), **options)
     if json:
-        print(as_json(result, event="result", exit_code=int(result.exit_code)))
+        say(as_json(result, event="result", exit_code=int(result.exit_code)))
     elif not quiet:
-        print(summary(result, options["dest"]))
+        say(*summary(result, options["dest"]))
         for id_, reason in list(result.lost.items())[:NAMED]:
-            print(f"  no longer to be had: {id_.key}, {id_.label} ({id_.split}): {reason}")
+            say(f"  no longer to be had: {id_.key}, {id_.label} ({id_.split}): {reason}")
         if len(result.lost) > NAMED:
-            print(f"  and {len(result.lost) - NAMED} more; see failed.csv")
+            say(f"  and {len(result.lost) - NAMED} more; see failed.csv")
     for wrong, clips in result.mendable.items():
-        print(f"nanokinetics: {wrong}; {clips} clips are left for the next run", file=sys.stderr)
+        say(f"nanokinetics: {wrong}; {clips} clips are left for the next run", to=sys.stderr)
     return result.exit_code
 
 
@@ -155,7 +156,7 @@ NAMED: Final = 20
 """Clips of another subset, gone by now, that are named after it."""
 
 
-def summary(result: BuildResult, dest: str) -> str:
+def summary(result: BuildResult, dest: str) -> list[str]:
     """What a build came to, in five lines."""
     reasons = ", ".join(f"{n} {reason}" for reason, n in sorted(result.reasons.items()))
     displaced = (
@@ -173,12 +174,10 @@ def summary(result: BuildResult, dest: str) -> str:
     if result.held:
         again = "the same command" if result.short else "a run without --replace-transient"
         later = f"; {again} asks for them again"
-    return "\n".join(
-        [
-            f"{result.made} of {result.wanted} clips are in {dest}, {result.new} of them new",
-            f"  replaced:  {result.replaced}{displaced}",
-            f"  failed:    {reasons or 'none'}{' (failed.csv, with their logs)' * bool(reasons)}",
-            f"  for later: {result.held}{later}; YouTube refused {result.refusals} times",
-            f"  short:     {', '.join(short) or 'no class'}",
-        ]
-    )
+    return [
+        f"{result.made} of {result.wanted} clips are in {dest}, {result.new} of them new",
+        f"  replaced:  {result.replaced}{displaced}",
+        f"  failed:    {reasons or 'none'}{' (failed.csv, with their logs)' * bool(reasons)}",
+        f"  for later: {result.held}{later}; YouTube refused {result.refusals} times",
+        f"  short:     {', '.join(short) or 'no class'}",
+    ]

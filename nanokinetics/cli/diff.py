@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from nanokinetics.cli.options import add_command
+from nanokinetics.cli.saying import say
 from nanokinetics.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -38,11 +39,11 @@ def run(options: dict[str, Any]) -> ExitCode:
 
     a, b = (manifest.read(Path(options[name])) for name in ("a", "b"))
     found = compare.compare(a, b)
-    print(told(options["a"], a, options["b"], b, found))
+    say(*told(options["a"], a, options["b"], b, found))
     return ExitCode.OK if found.same else ExitCode.SHORT
 
 
-def told(place_a: str, a: Manifest, place_b: str, b: Manifest, found: Difference) -> str:
+def told(place_a: str, a: Manifest, place_b: str, b: Manifest, found: Difference) -> list[str]:
     """The comparison in words."""
     lines = [
         f"A  {place_a}: {len(a.ids)} clips, {a.name}",
@@ -56,7 +57,7 @@ def told(place_a: str, a: Manifest, place_b: str, b: Manifest, found: Difference
     for side, other, clips in (("A", "B", found.only_a), ("B", "A", found.only_b)):
         if clips:
             lines += [f"only in {side}, and why not in {other}:", *_listed(clips)]
-    return "\n".join(lines)
+    return lines
 
 
 def _listed(clips: Mapping[ClipId, str]) -> list[str]:

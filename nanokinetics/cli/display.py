@@ -13,6 +13,7 @@ from typing import Any, Final, TextIO
 
 from tqdm import tqdm
 
+from nanokinetics.common.text import plain
 from nanokinetics.progress import Forecast, Pace, Progress, Reporter, Silent
 
 LINE_EVERY: Final = 30.0
@@ -95,10 +96,10 @@ class Bar:
             if fitting:
                 break
         line = _as_fits(fitting[0] if fitting else firsts[-1][:room], rest, room)
-        bar.set_postfix_str(line, refresh=False)
+        bar.set_postfix_str(plain(line), refresh=False)
 
     def say(self, line: str) -> None:
-        tqdm.write(line, file=self._stream)
+        tqdm.write(plain(line), file=self._stream)
 
     def close(self) -> None:
         if self._bar is not None:
@@ -150,7 +151,7 @@ class Lines:
 
     def say(self, line: str) -> None:
         stamp = datetime.now().astimezone().strftime("%H:%M:%S")
-        print(f"{stamp} {line}", file=self._stream, flush=True)
+        print(f"{stamp} {plain(line)}", file=self._stream, flush=True)
 
     def close(self) -> None: ...
 
@@ -172,7 +173,7 @@ class Objects(Lines):
 
     def _print(self, event: str, **told: object) -> None:
         print(
-            json.dumps({"event": event, **told}, ensure_ascii=False),
+            plain(json.dumps({"event": event, **told}, ensure_ascii=False)),
             file=self._stream,
             flush=True,
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nanokinetics.cli.options import add_command, typed
+from nanokinetics.cli.saying import say
 from nanokinetics.config import NetworkConfig
 from nanokinetics.errors import ExitCode, InputError
 
@@ -60,9 +61,9 @@ def run(options: dict[str, Any]) -> ExitCode:
     for finding in examine(today=today, environment=os.environ, network=network, **options):
         findings.append(finding)
         if not as_json:
-            print(finding, flush=True)
+            say(str(finding))
     if as_json:
-        print(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
+        say(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
     faulty = any(finding.level is Level.FAULT for finding in findings)
     return ExitCode.ERROR if faulty else ExitCode.OK
 

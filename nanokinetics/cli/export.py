@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from nanokinetics.cli.options import add_command, add_quiet, typed
+from nanokinetics.cli.saying import say
 from nanokinetics.errors import ExitCode
 
 NAMES: Final = (
@@ -54,8 +55,8 @@ def run(options: dict[str, Any]) -> ExitCode:
         made = export(asked.pop("dest"), asked.pop("format"), tick=bar.update, **asked)
     if not quiet:
         for split, count in made.samples.items():
-            print(f"{split}: {count} samples" if count else f"{split}: no clip yet, left out")
-        print(f"in {made.folder}")
+            say(f"{split}: {count} samples" if count else f"{split}: no clip yet, left out")
+        say(f"in {made.folder}")
     return ExitCode.OK
 
 

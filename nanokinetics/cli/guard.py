@@ -9,6 +9,8 @@ import tempfile
 import traceback
 from collections.abc import Callable
 
+from nanokinetics.cli.saying import say
+from nanokinetics.common.text import plain
 from nanokinetics.errors import ExitCode, NanokineticsError
 
 
@@ -42,15 +44,21 @@ def guarded(run: Callable[[], int], name: str = "nanokinetics") -> int:
 
 
 def _fail(name: str, message: str, code: ExitCode) -> ExitCode:
-    print(f"{name}: {message}", file=sys.stderr)
+    say(f"{name}: {message}", to=sys.stderr)
     return code
 
 
 def _keep(error: Exception) -> str:
-    """Put a traceback into a file, for a report; the line that says where."""
+    """Put a traceback into a file, for a report; the line that says where.
+
+    It is to be handed on: secrets are masked in both.
+    """
+    from nanokinetics.common.secrets import mask
+
+    told = mask("".join(traceback.format_exception(error)))
     with tempfile.NamedTemporaryFile(
         "w", prefix="nanokinetics-", suffix=".log", delete=False, encoding="utf-8"
     ) as file:
-        traceback.print_exception(error, file=file)
-    what = " ".join(f"{type(error).__name__}: {error}".split())
+        file.writelines(f"{plain(line)}\n" for line in told.rstrip().split("\n"))
+    what = " ".join(mask(f"{type(error).__name__}: {error}").split())
     return f"this should not have happened: {what}; please report it, with {file.name}"

@@ -8,6 +8,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from nanokinetics import config
+from nanokinetics.common.text import plain
 from nanokinetics.errors import InputError
 
 if TYPE_CHECKING:
@@ -146,5 +147,5 @@ def as_json(value: Estimate | BuildResult, **more: Any) -> str:
     }
     if hasattr(value, "lost"):
         lists["lost"] = [{**id_._asdict(), "reason": why} for id_, why in value.lost.items()]
-    plain = {f.name: getattr(value, f.name) for f in fields(value)}
-    return json.dumps(more | plain | lists, ensure_ascii=False, default=dict)
+    fields_of = {f.name: getattr(value, f.name) for f in fields(value)}
+    return plain(json.dumps(more | fields_of | lists, ensure_ascii=False, default=dict))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nanokinetics.cli.options import add_command
+from nanokinetics.cli.saying import say
 from nanokinetics.errors import ExitCode
 from nanokinetics.selection import presets
 
@@ -23,19 +24,19 @@ def add(commands: Any) -> None:
 def run(options: dict[str, Any]) -> ExitCode:
     name = options["name"]
     if name is None:
-        print(table([presets.read(name) for name in presets.names()]))
+        say(*table([presets.read(name) for name in presets.names()]))
     else:
         preset = presets.read(name)
-        print("\n".join(preset.classes or [preset.about]))
+        say(*(preset.classes or [preset.about]))
     return ExitCode.OK
 
 
-def table(known: list[presets.Preset]) -> str:
+def table(known: list[presets.Preset]) -> list[str]:
     """A line a preset."""
     rows = [("name", "dataset", "classes", "n", "source")]
     rows += [(p.name, p.dataset or "any", str(p.size), str(p.n or ""), p.source) for p in known]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
+    return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
-    )
+    ]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nanokinetics.cli.options import add_command, add_quiet
+from nanokinetics.cli.saying import say
 from nanokinetics.common.extras import needed
 from nanokinetics.common.files import begun
 from nanokinetics.errors import ExitCode, NanokineticsError
@@ -59,13 +60,11 @@ def run(options: dict[str, Any]) -> ExitCode:
     if options["html"] or options["png"]:
         _write(tables, summary, options)
     if options["json"]:
-        print(json.dumps(asdict(summary), indent=2))
+        say(*json.dumps(asdict(summary), indent=2).split("\n"))
     elif not options["quiet"]:
         from nanokinetics.report.terminal import lines
 
-        text = "\n".join(lines(summary))
-        encoding = sys.stdout.encoding or "utf-8"  # a terminal may not know every letter
-        print(text.encode(encoding, "replace").decode(encoding))
+        say(*lines(summary))
     return ExitCode.OK
 
 
@@ -92,4 +91,4 @@ def _put(path: Path, pieces: Iterable[bytes], *, quiet: bool) -> None:
     except OSError as error:
         raise NanokineticsError(f"{path}: {error.strerror or error}") from None
     if not quiet:
-        print(f"wrote {path}", file=sys.stderr)
+        say(f"wrote {path}", to=sys.stderr)

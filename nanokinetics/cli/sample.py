@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nanokinetics import config
 from nanokinetics.cli.options import add_choice, add_command, as_json
+from nanokinetics.cli.saying import say
 from nanokinetics.common.text import duration, size
 from nanokinetics.errors import ExitCode, InputError, NanokineticsError
 
@@ -89,15 +90,15 @@ def run(options: dict[str, Any]) -> ExitCode:
     else:
         coming = estimate.of_youtube(selection, costs, per_hour=per_hour, table_bytes=len(table))
     if json:
-        print(as_json(coming))
+        say(as_json(coming))
     else:
-        print(outlook(coming), file=sys.stderr)
+        say(*outlook(coming), to=sys.stderr)
         if output is None:
-            print("(the selection itself: --output FILE, or - to print it)", file=sys.stderr)
+            say("(the selection itself: --output FILE, or - to print it)", to=sys.stderr)
     return ExitCode.OK
 
 
-def outlook(coming: Estimate) -> str:
+def outlook(coming: Estimate) -> list[str]:
     """What a selection holds and what it would cost, in a few lines."""
     lines = [f"{coming.classes} classes, {coming.clips} clips, {coming.reserves} reserves"]
     disk = "unknown" if coming.disk_bytes is None else size(coming.disk_bytes)
@@ -117,4 +118,4 @@ def outlook(coming: Estimate) -> str:
         lines.append(f"short: {len(coming.short) - SHOWN} more classes")
     if coming.at_risk:
         lines.append(f"short by then, with so many gone: {coming.at_risk} more classes")
-    return "\n".join(lines)
+    return lines

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from nanokinetics.cli.options import add_command, add_quiet
+from nanokinetics.cli.saying import say
 from nanokinetics.errors import ExitCode, InputError
-from nanokinetics.report.words import plain
 
 if TYPE_CHECKING:
-    from nanokinetics.verify import Verdict
+    from nanokinetics.verify.checks import Verdict
 
 SHOWN: Final = 20
 """Problems of one kind that are named."""
@@ -43,7 +43,8 @@ def add(commands: Any) -> None:
 def run(options: dict[str, Any]) -> ExitCode:
     from tqdm import tqdm
 
-    from nanokinetics.verify import Look, repair, verify
+    from nanokinetics.verify.checks import Look, verify
+    from nanokinetics.verify.repair import repair
 
     dest, quiet = Path(options.pop("dest")), options.pop("quiet")
     as_json = options.pop("json")
@@ -58,9 +59,9 @@ def run(options: dict[str, Any]) -> ExitCode:
 
         verdict = look(dest, Look(progress=progress, **options))
     if as_json:
-        print(in_json(verdict))
+        say(in_json(verdict))
     elif verdict.problems or not quiet:
-        print(told(verdict, str(dest)))
+        say(*told(verdict, str(dest)))
     return verdict.exit_code
 
 
@@ -81,7 +82,7 @@ def in_json(verdict: Verdict) -> str:
     return json.dumps(found)
 
 
-def told(verdict: Verdict, dest: str) -> str:
+def told(verdict: Verdict, dest: str) -> list[str]:
     """What was found, a line a problem."""
     found = f"{len(verdict.problems)} problems" if verdict.problems else "all is as recorded"
     lines = [f"{dest}: {verdict.clips} clips, {found}"]
@@ -89,7 +90,7 @@ def told(verdict: Verdict, dest: str) -> str:
         lines.append("a build is at work there: only the clips it has recorded were looked at")
     for kind in dict.fromkeys(problem.kind for problem in verdict.problems):
         of_kind = [problem for problem in verdict.problems if problem.kind is kind]
-        lines += [plain(f"  {each.path}: {each.what}; {kind}") for each in of_kind[:SHOWN]]
+        lines += [f"  {each.path}: {each.what}; {kind}" for each in of_kind[:SHOWN]]
         if len(of_kind) > SHOWN:
             lines.append(f"  and {len(of_kind) - SHOWN} more like this")
     if verdict.repaired and verdict.problems:
@@ -97,4 +98,4 @@ def told(verdict: Verdict, dest: str) -> str:
             f"repaired: {len(verdict.bad)} clips taken out, {len(verdict.strays)} files moved to "
             "strays/, the lists written anew; now run the build again"
         )
-    return "\n".join(lines)
+    return lines

@@ -13,7 +13,13 @@ _SECRETS: Final = (
         re.compile(r"( -(?:cookies|headers|http_proxy)) (\"(?:[^\"\\]|\\.)*\"|\S+)", re.DOTALL),
         r"\1 ***",
     ),
-    (re.compile(r"((?:Set-)?Cookie|Authorization):[^\n]+", re.IGNORECASE), r"\1: ***"),
+    (re.compile(r"((?:Set-)?Cookie|Authorization)[\"']?:[^\n]+", re.IGNORECASE), r"\1: ***"),
+    # The same in an address within an address, and what is given to yt-dlp as an option.
+    (
+        re.compile(r"(%26|%3F)(sig|lsig|signature|ip|n|pot|spc)%3D(?:(?!%26)[^&\s\"'])+"),
+        r"\1\2%3D***",
+    ),
+    (re.compile(r"(--(?:\w+-)?password[= ]|po_token=)[^\s\"']+"), r"\1***"),
     # Credentials within an address, such as a proxy's.
     (re.compile(r"\b(\w+://)[^/\s]+@"), r"\1***@"),
 )

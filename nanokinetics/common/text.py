@@ -1,6 +1,22 @@
-"""Seconds and bytes as a person says them."""
+"""Seconds and bytes as a person says them, and foreign text that is safe to show."""
 
 from __future__ import annotations
+
+import re
+from typing import Final
+
+_UNSEEN: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+"""Control characters, and those that turn the direction of writing."""
+
+
+def plain(text: object) -> str:
+    """A line, or a value, with what could act upon a terminal or turn a line round made visible.
+
+    Text that is JSON on one line stays JSON, and means the same.
+    """
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", str(text))
 
 
 def duration(seconds: float) -> str:

@@ -18,6 +18,7 @@ from typing import Final
 
 from nanokinetics.api import BuildResult, build
 from nanokinetics.common.files import replace_file
+from nanokinetics.common.text import plain
 from nanokinetics.demo.films import read_frame_numbers
 from nanokinetics.demo.scenario import Fault, Film, Form, Scenario, Throttle, Video
 from nanokinetics.demo.site import DemoSite
@@ -147,4 +148,4 @@ def _account(result: BuildResult, dest: Path, fetched: int, refused: int) -> Ite
 
 def say(quiet: bool, text: str) -> None:
     if not quiet:
-        print(text, flush=True)
+        print("\n".join(map(plain, text.split("\n"))), flush=True)

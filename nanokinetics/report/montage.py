@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from PIL import Image, ImageDraw, ImageFont
 
+from nanokinetics.common.text import plain
 from nanokinetics.report.tables import IDENTITY, Tables
 from nanokinetics.report.thumbnails import Thumbnails
-from nanokinetics.report.words import name_and_window, plain
+from nanokinetics.report.words import name_and_window
 
 COLUMNS: Final = 8
 ROWS: Final = 8

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from nanokinetics.clip import Group
-from nanokinetics.common.text import size
+from nanokinetics.common.text import plain, size
 from nanokinetics.report import words
 from nanokinetics.report.charts import PALETTE, svg
 from nanokinetics.report.figures import Class, Summary
@@ -58,7 +58,7 @@ def render(tables: Tables, summary: Summary, thumbnails: Thumbnails) -> Iterator
     )
     filters = (
         *(words.number, size, words.seconds, words.span, words.pace),
-        *(words.moment, words.plain, words.reason),
+        *(words.moment, plain, words.reason),
     )
     environment.filters |= {each.__name__: each for each in filters}
     pieces = environment.get_template("page.html").generate(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from nanokinetics.common.text import size
+from nanokinetics.common.text import plain, size
 from nanokinetics.report.figures import Class, Counts, Effort, Seconds, Summary, Timeline
-from nanokinetics.report.words import moment, number, pace, plain, reason, seconds, share, span
+from nanokinetics.report.words import moment, number, pace, reason, seconds, share, span
 
 CLASSES: Final = 30
 """Lines for classes, at most: of more those that miss most are shown."""

@@ -1,4 +1,4 @@
-"""How numbers and foreign text are said to a person, on a terminal and on a page alike."""
+"""How numbers and times are said to a person, on a terminal and on a page alike."""
 
 from __future__ import annotations
 
@@ -7,16 +7,6 @@ from datetime import UTC, datetime
 from typing import Final
 
 from nanokinetics.common.text import duration
-
-_UNSEEN: Final = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
-)
-"""Control characters, and those that turn the direction of writing."""
-
-
-def plain(text: object) -> str:
-    """Text from a table, with what could act upon a terminal or turn a line round made visible."""
-    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", str(text))
 
 
 def number(value: int | None) -> str:

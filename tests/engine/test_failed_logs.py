@@ -36,6 +36,11 @@ LEAKS = {
     "Proxy-Authorization header": "Proxy-Authorization: Basic S3cr3t",
     "a proxy's password": "[debug] Proxy map: {'all': 'http://user:S3cr3t@10.0.0.1:8080'}",
     "a proxy's user": "socks5h://S3cr3t:x@10.0.0.1:1080",
+    "a Cookie header among others": "{'Accept': '*/*', 'Cookie': 'SID=S3cr3t'}",
+    "signature of a URL within a URL": "signatureCipher=url%3Dhttps%253A%26sig%3DS3cr3t%26a%3D1",
+    "a token as an option": "--extractor-args youtube:po_token=web+S3cr3t",
+    "a password as an option": "--username me --password S3cr3t",
+    "a video's password": "--video-password=S3cr3t",
     "a proxy's password with an at sign": "http://user:p@S3cr3t@10.0.0.1:8080",
 }
 

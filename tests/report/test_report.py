@@ -34,7 +34,7 @@ from helpers import (
 from PIL import Image
 
 from nanokinetics.cli import main
-from nanokinetics.common.text import size
+from nanokinetics.common.text import plain, size
 from nanokinetics.dataset.ledger import FAILED_COLUMNS, STATS_COLUMNS
 from nanokinetics.demo.scenario import Scenario, Video
 from nanokinetics.demo.site import DemoSite
@@ -42,7 +42,6 @@ from nanokinetics.errors import InputError
 from nanokinetics.report.summary import summarise
 from nanokinetics.report.tables import read
 from nanokinetics.report.terminal import lines
-from nanokinetics.report.words import plain
 
 CLASSES = ("abseiling", "massaging person's head", "hurling (sport)")
 HOSTILE = (
