@@ -28,7 +28,7 @@ from nanokinetics.clip import Made, Media
 from nanokinetics.config import BuildConfig
 from nanokinetics.dataset.ledger import Ledger
 from nanokinetics.layout import Layout
-from nanokinetics.selection import sampling
+from nanokinetics.selection import sampling, settle, source_of
 from nanokinetics.selection.growth import make_plan
 
 YARDSTICK = """
@@ -78,11 +78,11 @@ class Bench:
         config = BuildConfig(
             dataset="kinetics", annotations=(self.annotations,), n=self._n, dest=self.dest
         )
-        found = read_annotations("kinetics", config.annotations)
+        found = read_annotations(config.dataset, config.annotations)
         selection = sampling.select(found.frame, splits=None, n=self._n)
         layout = Layout(self.dest)
         self.dest.mkdir()
-        make_plan(config, found, selection, layout).save(layout, {})
+        make_plan(config, source_of(settle(config)), found, selection, layout).save(layout, {})
         media = Media(480, 360, 300, 10.0, 1 / 30, has_audio=True)
         clips = 0
         with closing(Ledger(layout)) as ledger:

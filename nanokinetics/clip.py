@@ -1,4 +1,4 @@
-"""The words everything else is written in: clip, job, stream, source, outcome.
+"""The words everything else is written in: clip, job, outcome, and how a source wants to be asked.
 
 Frozen data, standard library only, so that a worker process can import it for nothing and a
 value can cross a process boundary. What may go wrong is in `errors`; where files lie is in
@@ -7,11 +7,12 @@ value can cross a process boundary. What may go wrong is in `errors`; where file
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from operator import attrgetter
 from pathlib import PurePosixPath
 from posixpath import splitext
-from typing import Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from nanokinetics.errors import Failure
 
@@ -119,6 +120,13 @@ class Clip:
     def group(self) -> Group:
         return Group(self.split, self.label)
 
+    @property
+    def window(self) -> tuple[float, float] | None:
+        """Start and end in seconds; None for a file that is taken whole."""
+        if self.time_start is None or self.time_end is None:
+            return None
+        return self.time_start, self.time_end
+
 
 @light
 @dataclass(frozen=True, slots=True)
@@ -197,3 +205,73 @@ class Job:
     clips: tuple[Clip, ...]
     anew: bool = False
     """Make them although they are there: only to see whether that can be done now."""
+
+
+WINDOWS: Final = "windows"
+"""The form of a source of whole videos, which a window is cut out of."""
+
+WHOLE: Final = "whole"
+"""The form of a source of files that are taken as they are, or as parts of archives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How often a maker tries, and what it grants. Tests grant less, and sit no wait out.
+
+    attempts: tries that a clip gets in one run while what stops it may pass. first_wait,
+    longest_wait: seconds between those tries, jittered and growing. start_up: seconds that
+    connecting, seeking and starting may take on top of reading. slowest: seconds of video a second,
+    below which reading a window is given up for the second way. YouTube slows some direct readers
+    of long videos to 32 KiB/s, half of what 360p needs. repacking: seconds that copying a whole
+    video into another container may take. decoding: seconds that decoding or encoding a whole local
+    file may take on top of its bytes.
+    """
+
+    attempts: int = 3
+    first_wait: float = 0.5
+    longest_wait: float = 8.0
+    start_up: float = 20.0
+    slowest: float = 0.2
+    repacking: float = 300.0
+    decoding: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class MakerSpec:
+    """How the clips of a source are made, told to every worker process.
+
+    form: WINDOWS or WHOLE. open: called once in each worker, gives what brings the bytes. It must
+    be picklable. place: how whole files get to their place, one of `config.PLACES`.
+    """
+
+    form: str
+    open: Callable[[], Any]
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """How the clips of a source are handed out.
+
+    together: the most videos in one job. processes: the most workers; None leaves it to the user.
+    """
+
+    together: int = 1
+    processes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PacingPolicy:
+    """How patient to be with one source.
+
+    first_wait: seconds of the first wait after a refusal, twice as long each further time.
+    per_hour: starts in any rolling hour, 0 for no limit. max_wait: seconds of waiting in all.
+    spacing: seconds between two starts after the first block. abreast: starts that may be without
+    an answer, 0 for no limit.
+    """
+
+    first_wait: float = 60.0
+    per_hour: int = 0
+    max_wait: float = 6 * 3600.0
+    spacing: float = 0.0
+    abreast: int = 2

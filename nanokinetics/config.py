@@ -16,10 +16,6 @@ from typing import Any, Final
 
 from nanokinetics.errors import InputError
 
-DATASETS: Final = ("kinetics", "imagenet", "ssv2", "folder")
-YOUTUBE: Final = "youtube"
-LOCAL: Final = "local"
-SOURCES: Final = (YOUTUBE, LOCAL)
 HARDLINK: Final = "hardlink"
 SYMLINK: Final = "symlink"
 TRANSCODE: Final = "transcode"
@@ -34,10 +30,6 @@ X264_PRESETS: Final = (
     "medium", "slow", "slower", "veryslow", "placebo",
 )
 # fmt: on
-
-GUEST_PER_HOUR: Final = 300
-ACCOUNT_PER_HOUR: Final = 2000
-"""Videos an hour that YouTube lets a guest and an account have, as yt-dlp's wiki gives them."""
 
 LONGEST_DURATION: Final = 3652 * 86400.0
 """Seconds; what is longer has no date."""
@@ -59,18 +51,6 @@ def parse_duration(text: str | float) -> float:
             f"'{text}' is not a duration of at most ten years; write 90s, 15m, 6h or 2d"
         )
     return found
-
-
-def hourly_budget(max_per_hour: int | None, cookies: object | None) -> int:
-    """Videos to ask for in any hour, 0 for no limit; None is what YouTube lets such a client have.
-
-    Raises InputError for a negative number.
-    """
-    if max_per_hour is None:
-        return GUEST_PER_HOUR if cookies is None else ACCOUNT_PER_HOUR
-    if max_per_hour < 0:
-        raise InputError(f"--max-per-hour is 0 or more, not {max_per_hour}")
-    return max_per_hour
 
 
 def parse_n(text: str) -> int | dict[str, int]:
@@ -107,10 +87,10 @@ def _why(error: Exception) -> str:
 class SampleConfig:
     """What to choose.
 
-    dataset: one of DATASETS.
+    dataset: one of `annotations.DATASETS`.
     annotations: annotation files, of any dialect, one or several. Of ImageNet and
         Something-Something those that do not lie in `src`.
-    source: where the clips are: `youtube`, or `local`, as for all datasets but Kinetics.
+    source: where the clips are, one of `sources.SOURCES`; None is the dataset's own.
     src: the folder, or the archive, that holds the files of a local source.
     class_names: a file with a class and its name a line, as ImageNet has for its wnids.
     listing: for `folder`, files of `path label` lines; None takes the folders for the classes.
@@ -153,21 +133,6 @@ class SampleConfig:
         self._check_choice()
         if self.from_ is None:
             self._set("seed", DEFAULT_SEED if self.seed is None else str(self.seed))
-        if self.dataset not in DATASETS:
-            raise InputError(f"unknown dataset '{self.dataset}'; known: {', '.join(DATASETS)}")
-        self._set("source", self.source or (YOUTUBE if self.dataset == "kinetics" else LOCAL))
-        if self.source not in SOURCES:
-            raise InputError(f"--source is youtube or local, not '{self.source}'")
-        if self.source == YOUTUBE and self.dataset != "kinetics":
-            raise InputError(f"{self.dataset} is not on YouTube; leave out --source")
-        if self.dataset == "kinetics" and not self.annotations and self.from_ is None:
-            raise InputError("no annotation file given; name one with --annotations FILE")
-        if self.source == LOCAL and self.src is None:
-            raise InputError(f"name the folder of the {self.dataset} files with --src DIR")
-        if self.source == YOUTUBE and self.src is not None:
-            raise InputError("--src is for local files; add --source local")
-        if self.listing is not None and self.dataset != "folder":
-            raise InputError("--list is for the dataset 'folder'")
         if self.classes is not None and not self.classes:
             raise InputError("--classes names no class")
         if "\n" in str(self.seed):
@@ -193,7 +158,6 @@ class SampleConfig:
                 "--preset": self.preset,
                 "--seed": self.seed,
                 "--split": self.splits,
-                "--annotations": self.annotations if self.dataset == "kinetics" else None,
             }
             given = [name for name, value in asked.items() if value not in (None, ())]
             if given:
@@ -259,6 +223,25 @@ class NetworkConfig:
             raise InputError(f"--cookies: there is no file {self.cookies}")
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast and how patiently a source is to be asked, as far as the user has said.
+
+    per_hour: starts in any rolling hour, 0 for no limit; None leaves it to the source. first_wait:
+    seconds of the first wait after a refusal. max_wait: seconds of waiting in all. has_account:
+    whether the source is asked with cookies.
+    """
+
+    per_hour: int | None = None
+    first_wait: float = 60.0
+    max_wait: float = 6 * 3600.0
+    has_account: bool = False
+
+    def __post_init__(self) -> None:
+        if self.per_hour is not None and self.per_hour < 0:
+            raise InputError(f"--max-per-hour is 0 or more, not {self.per_hour}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class BuildConfig(SampleConfig):
     """What to make of the choice, and how.
@@ -317,7 +300,7 @@ class BuildConfig(SampleConfig):
             raise InputError(f"--place is one of {', '.join(PLACES)}, not '{self.place}'")
         if self.workers is not None and not 1 <= self.workers <= 256:
             raise InputError(f"--workers is a number from 1 to 256, not {self.workers}")
-        _ = self.per_hour  # checks its own value
+        _ = self.pace  # checks its own values
         if self.block_wait <= 0:
             raise InputError("--block-wait is a duration above 0")
         _ = self.network  # checks its own values
@@ -333,14 +316,14 @@ class BuildConfig(SampleConfig):
         return NetworkConfig(cookies=self.cookies, proxy=self.proxy, yt_dlp_args=self.yt_dlp_args)
 
     @property
-    def per_hour(self) -> int:
-        """Videos to ask for in any hour; 0 for no limit."""
-        return hourly_budget(self.max_per_hour, self.cookies)
-
-    @property
-    def patience(self) -> float:
-        """Seconds to wait in all while refused; may be infinite."""
-        return math.inf if self.wait_forever else self.max_wait
+    def pace(self) -> Pace:
+        """How the source is to be asked."""
+        return Pace(
+            per_hour=self.max_per_hour,
+            first_wait=self.block_wait,
+            max_wait=math.inf if self.wait_forever else self.max_wait,
+            has_account=self.cookies is not None,
+        )
 
     @property
     def processes(self) -> int:

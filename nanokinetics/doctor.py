@@ -30,10 +30,10 @@ from nanokinetics.common.secrets import mask
 from nanokinetics.common.text import size
 from nanokinetics.config import NetworkConfig, VideoConfig
 from nanokinetics.dataset.record import read_record
-from nanokinetics.engine.doubts import remedy
 from nanokinetics.errors import EnvironmentFault, Failure, Kind, NanokineticsError, Reason
 from nanokinetics.layout import Layout
 from nanokinetics.sources import diagnosis
+from nanokinetics.sources.youtube import YouTube
 
 OLD: Final = 90
 """Days from which on yt-dlp's own command line warns of its age."""
@@ -157,7 +157,7 @@ def of_yt_dlp(number: str, today: date) -> Told:
 
 
 def of_javascript(network: NetworkConfig) -> Told:
-    from nanokinetics.sources.youtube import javascript
+    from nanokinetics.sources.ytdlp import javascript
 
     found = javascript(network.yt_dlp_args)
     usable = [f"{name} {number}" for name, number, supported in found if supported]
@@ -205,7 +205,7 @@ def _solver_wanted() -> str:
 
 
 def of_certificates(network: NetworkConfig, environment: Mapping[str, str]) -> Told:
-    from nanokinetics.sources.youtube import ca_file, parse_yt_dlp_args
+    from nanokinetics.sources.ytdlp import ca_file, parse_yt_dlp_args
 
     params = parse_yt_dlp_args(network.yt_dlp_args)
     if params.get("nocheckcertificate"):
@@ -243,9 +243,7 @@ def of_proxy(network: NetworkConfig) -> Told:
 
 def of_canary(canary: str, network: NetworkConfig, ffmpeg: str | None) -> Told:
     """Find one video, and read the first second of it, as a build would."""
-    from nanokinetics.sources.youtube import YouTubeFetcher
-
-    fetcher = YouTubeFetcher(network, resolution=360, audio=True)
+    fetcher = YouTube(network, VideoConfig()).fetcher()
     source = fetcher.open(canary)
     if isinstance(source, Failure):
         return _of_failure(canary, source)
@@ -282,7 +280,7 @@ def _of_failure(canary: str, failure: Failure) -> Told:
             about,
             f"YouTube refuses this address for now: wait, for an hour at first, or {UPDATE}",
         )
-    return Level.FAULT, about, remedy(failure)
+    return Level.FAULT, about, failure.remedy
 
 
 # -- where the clips go

@@ -84,7 +84,7 @@ class Reason(StrEnum):
 
     @property
     def kind(self) -> Kind:
-        return _KINDS[self]
+        return _RULES[self].kind
 
     @property
     def words(self) -> str:
@@ -93,12 +93,9 @@ class Reason(StrEnum):
 
     @property
     def replaced(self) -> bool:
-        """Whether the next clip of the class takes the clip's place.
-
-        `no_formats` stops the run when it befalls many in a row; once other videos have shown
-        that the machine is not at fault, it is the clip's.
-        """
-        return self.kind in _REPLACED or self is Reason.NO_FORMATS
+        """Whether the next clip of the class takes the clip's place."""
+        rule = _RULES[self]
+        return rule.kind in _REPLACED or rule.replaced
 
     @property
     def asked_again(self) -> bool:
@@ -108,50 +105,89 @@ class Reason(StrEnum):
     @property
     def about_the_video(self) -> bool:
         """Whether every window of the video fails alike, so that asking once is enough."""
-        return self.kind in (Kind.PERMANENT, Kind.CONDITIONAL) or self is Reason.NO_VIDEO_STREAM
+        rule = _RULES[self]
+        return rule.kind in _ABOUT_THE_VIDEO or rule.about_the_video
 
 
-_REASONS_BY_KIND: dict[Kind, tuple[Reason, ...]] = {
-    Kind.PERMANENT: (
-        Reason.UNAVAILABLE,
-        Reason.PRIVATE,
-        Reason.REMOVED_BY_UPLOADER,
-        Reason.ACCOUNT_TERMINATED,
-        Reason.COPYRIGHT,
-        Reason.TERMS_OF_SERVICE,
-        Reason.NOT_FOUND,
+_UNREACHABLE: Final = (
+    "YouTube cannot be reached from here; see to the connection, or name a --proxy, and run the "
+    "same command again"
+)
+
+_CERTIFICATE: Final = (
+    "YouTube's certificate is not trusted here; see to this machine's clock, and to what stands "
+    "between it and YouTube, and run the same command again"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """What a reason means. `replaced` and `about_the_video` add to what its kind says.
+
+    remedy: what is wrong when every video fails so, and what to do about it.
+    """
+
+    kind: Kind
+    remedy: str = _UNREACHABLE
+    replaced: bool = False
+    about_the_video: bool = False
+
+
+_RULES: Final = {
+    Reason.UNAVAILABLE: _Rule(Kind.PERMANENT),
+    Reason.PRIVATE: _Rule(Kind.PERMANENT),
+    Reason.REMOVED_BY_UPLOADER: _Rule(Kind.PERMANENT),
+    Reason.ACCOUNT_TERMINATED: _Rule(Kind.PERMANENT),
+    Reason.COPYRIGHT: _Rule(Kind.PERMANENT),
+    Reason.TERMS_OF_SERVICE: _Rule(Kind.PERMANENT),
+    Reason.NOT_FOUND: _Rule(Kind.PERMANENT),
+    Reason.AGE_RESTRICTED: _Rule(Kind.CONDITIONAL),
+    Reason.GEO_BLOCKED: _Rule(Kind.CONDITIONAL),
+    Reason.MEMBERS_ONLY: _Rule(Kind.CONDITIONAL),
+    Reason.LOGIN_REQUIRED: _Rule(Kind.CONDITIONAL),
+    Reason.NOT_YET_AVAILABLE: _Rule(Kind.CONDITIONAL),
+    Reason.RATE_LIMITED: _Rule(Kind.BLOCKED),
+    Reason.BOT_CHECK: _Rule(Kind.BLOCKED),
+    Reason.SERVER_ERROR: _Rule(
+        Kind.TRANSIENT,
+        "YouTube answers nothing but errors; update yt-dlp "
+        "(pip install -U 'yt-dlp[default,deno]'), or run the same command again later",
     ),
-    Kind.CONDITIONAL: (
-        Reason.AGE_RESTRICTED,
-        Reason.GEO_BLOCKED,
-        Reason.MEMBERS_ONLY,
-        Reason.LOGIN_REQUIRED,
-        Reason.NOT_YET_AVAILABLE,
+    Reason.NETWORK: _Rule(Kind.TRANSIENT),
+    Reason.TIMEOUT: _Rule(Kind.TRANSIENT),
+    Reason.TRUNCATED: _Rule(Kind.TRANSIENT),
+    Reason.FORBIDDEN_MEDIA: _Rule(Kind.TRANSIENT),
+    Reason.OUTSIDE_VIDEO: _Rule(Kind.MEDIA),
+    Reason.TOO_SHORT: _Rule(Kind.MEDIA),
+    Reason.UNDECODABLE: _Rule(Kind.MEDIA),
+    Reason.NO_VIDEO_STREAM: _Rule(Kind.MEDIA, about_the_video=True),
+    Reason.DISK_FULL: _Rule(
+        Kind.ENVIRONMENT, "the disk is full; make room and run the same command again"
     ),
-    Kind.BLOCKED: (Reason.RATE_LIMITED, Reason.BOT_CHECK),
-    Kind.TRANSIENT: (
-        Reason.SERVER_ERROR,
-        Reason.NETWORK,
-        Reason.TIMEOUT,
-        Reason.TRUNCATED,
-        Reason.FORBIDDEN_MEDIA,
+    Reason.NO_FFMPEG: _Rule(
+        Kind.ENVIRONMENT, "ffmpeg is missing; install it, or name one with --ffmpeg FILE"
     ),
-    Kind.MEDIA: (
-        Reason.OUTSIDE_VIDEO,
-        Reason.TOO_SHORT,
-        Reason.UNDECODABLE,
-        Reason.NO_VIDEO_STREAM,
+    # It stops the run when it befalls many in a row. Once other videos have shown that the machine
+    # is not at fault, it is the clip's.
+    Reason.NO_FORMATS: _Rule(
+        Kind.ENVIRONMENT,
+        "YouTube offers this machine no formats at all; update yt-dlp and its JavaScript runtime "
+        "(pip install -U 'yt-dlp[default,deno]') and run the same command again",
+        replaced=True,
     ),
-    Kind.ENVIRONMENT: (
-        Reason.DISK_FULL,
-        Reason.NO_FFMPEG,
-        Reason.NO_FORMATS,
-        Reason.NOT_WRITABLE,
+    Reason.NOT_WRITABLE: _Rule(
+        Kind.ENVIRONMENT,
+        "the destination cannot be written to; mend that and run the same command",
     ),
-    Kind.CRASHED: (Reason.WORKER_DIED,),
+    Reason.WORKER_DIED: _Rule(
+        Kind.CRASHED,
+        "worker processes die on every clip; if memory is short, use fewer --workers, and run the "
+        "same command again",
+    ),
 }
-_REPLACED = frozenset({Kind.PERMANENT, Kind.CONDITIONAL, Kind.MEDIA, Kind.CRASHED})
-_KINDS = {reason: kind for kind, reasons in _REASONS_BY_KIND.items() for reason in reasons}
+_REPLACED: Final = frozenset({Kind.PERMANENT, Kind.CONDITIONAL, Kind.MEDIA, Kind.CRASHED})
+_ABOUT_THE_VIDEO: Final = frozenset({Kind.PERMANENT, Kind.CONDITIONAL})
+_OF_THE_MACHINE: Final = frozenset({Reason.DISK_FULL, Reason.NOT_WRITABLE, Reason.NO_FFMPEG})
 
 
 LONGEST_MESSAGE: Final = 500
@@ -179,6 +215,13 @@ class Failure:
     @property
     def kind(self) -> Kind:
         return self.reason.kind
+
+    @property
+    def remedy(self) -> str:
+        """What is wrong when every video fails so, and what to do about it."""
+        if self.reason not in _OF_THE_MACHINE and "certificate" in self.message.lower():
+            return _CERTIFICATE
+        return _RULES[self.reason].remedy
 
 
 class NanokineticsError(Exception):
@@ -218,6 +261,11 @@ class BadRows(InputError):
 
 class EnvironmentFault(NanokineticsError):
     """The machine, not a clip, is at fault: no space, no ffmpeg, no network."""
+
+    @classmethod
+    def of(cls, failure: Failure) -> EnvironmentFault:
+        """The end of a run by a failure of no clip's own: what is wrong, and what helps."""
+        return cls(f"{failure.remedy} ({failure.message})")
 
 
 class Blocked(NanokineticsError):

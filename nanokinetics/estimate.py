@@ -16,11 +16,11 @@ from typing import Final
 
 import pandas as pd
 
-from nanokinetics.clip import ADOPTED, ClipId, Group
-from nanokinetics.config import LOCAL
+from nanokinetics.clip import ClipId, Group
 from nanokinetics.errors import InputError, Reason
 from nanokinetics.layout import FAILED, STATS
 from nanokinetics.selection.frame import Selection
+from nanokinetics.sources import is_remote
 
 HOUR: Final = 3600.0
 
@@ -227,7 +227,7 @@ def of_run(stats: Path) -> Costs:
     made = {
         ClipId(row["split"], row["label"], row["key"]): _Made.of(row, f"--stats: {table}, line {n}")
         for n, row in _rows(table, _NEEDED)
-        if row["source"] not in (ADOPTED, LOCAL)
+        if is_remote(row["source"])
     }
     clips = list(made.values())
     span = sum(clip.span for clip in clips)

@@ -15,7 +15,6 @@ from typing import Any, Final
 
 import paper
 
-from nanokinetics.config import LOCAL, YOUTUBE
 from nanokinetics.errors import InputError
 from nanokinetics.layout import SPLITS, Layout
 
@@ -63,7 +62,7 @@ def main() -> int:
         annotations=options.pop("annotations") or [find_annotations(dataset, split)],
         splits=split,
         n=options.pop("videos_per_class"),
-        source=LOCAL if src else YOUTUBE,
+        source="local" if src else None,
         src=src,
         # The annotations of nano-datasets have their header somewhere in the middle.
         skip_bad_rows=True,

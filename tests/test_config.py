@@ -21,11 +21,12 @@ from nanokinetics.config import (
     parse_n,
 )
 from nanokinetics.errors import InputError
+from nanokinetics.selection import settle
 
 
 def config(**options: Any) -> BuildConfig:
     least = {"dataset": "kinetics", "annotations": ["train.csv"], "n": 10, "dest": "nano"}
-    return BuildConfig(**(least | options))
+    return settle(BuildConfig(**(least | options)))
 
 
 @pytest.mark.parametrize(
@@ -227,25 +228,25 @@ def test_the_defaults_are_those_of_the_contract() -> None:
     assert default.network == NetworkConfig()
 
 
-def test_the_hourly_budget_follows_the_account(tmp_path: Path) -> None:
+def test_an_account_is_told_from_a_guest(tmp_path: Path) -> None:
     cookies = tmp_path / "cookies.txt"
     cookies.touch()
-    assert config().per_hour == 300
-    assert config(cookies=cookies).per_hour == 2000
-    assert config(cookies=cookies, max_per_hour=50).per_hour == 50
-    assert config(max_per_hour=0).per_hour == 0
+    assert not config().pace.has_account
+    assert config(cookies=cookies).pace.has_account
+    assert config(cookies=cookies, max_per_hour=50).pace.per_hour == 50
+    assert config(max_per_hour=0).pace.per_hour == 0
 
 
 @pytest.mark.parametrize("max_wait", ["0", "6h", 90])
 def test_the_patient_wait_for_ever_whatever_max_wait_says(max_wait: str | float) -> None:
-    assert config(max_wait=max_wait, wait_forever=True).patience == math.inf
-    assert config(max_wait=max_wait).patience == parse_duration(max_wait)
+    assert config(max_wait=max_wait, wait_forever=True).pace.max_wait == math.inf
+    assert config(max_wait=max_wait).pace.max_wait == parse_duration(max_wait)
 
 
 def test_by_default_nobody_waits_for_ever_and_nothing_stands_in_for_what_fails_for_now() -> None:
     default = config()
     assert (default.wait_forever, default.replace_transient) == (False, False)
-    assert default.patience == default.max_wait == 6 * 3600
+    assert default.pace.max_wait == default.max_wait == 6 * 3600
     assert config(replace_transient=True) != default
 
 

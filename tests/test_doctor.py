@@ -342,7 +342,7 @@ def test_little_space_is_a_warning_and_none_a_fault(free: int, level: Level) -> 
 def test_a_check_that_fails_of_itself_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nanokinetics.sources.youtube.javascript", lambda _: 1 // 0)
+    monkeypatch.setattr("nanokinetics.sources.ytdlp.javascript", lambda _: 1 // 0)
     found = examined(tmp_path)["javascript"]
     assert found.level is Level.WARNING
     assert "could not be looked at (ZeroDivisionError" in found.found

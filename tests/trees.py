@@ -20,7 +20,7 @@ from pathlib import Path
 from helpers import WHEEL, Row
 from PIL import Image
 
-from nanokinetics.annotations import Annotations
+from nanokinetics.annotations.candidates import Annotations
 from nanokinetics.demo.films import FilmStore
 from nanokinetics.demo.scenario import Film
 from nanokinetics.selection.frame import Selection

@@ -5,33 +5,36 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import groupby
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
+from nanokinetics.annotations import Asked
 from nanokinetics.annotations.candidates import Annotations, digests_by_name
 from nanokinetics.annotations.files import Source, load
-from nanokinetics.annotations.located import DEFAULT_SPLIT, NOWHERE, Rows, frame_of, named
+from nanokinetics.annotations.located import DEFAULT_SPLIT, Rows, frame_of, judged, scanned
 from nanokinetics.common.names import are_plain, class_dir, key_fault, label_fault, normalised_split
 from nanokinetics.errors import BadRow, BadRows, InputError
+from nanokinetics.sources.located import NOWHERE, named
 from nanokinetics.sources.scan import IMAGES, VIDEOS, Scan
 
+__all__ = ["judged", "read"]
 
-def read(
-    found: Scan,
-    lists: Sequence[Path] | None = None,
-    class_names: Path | None = None,
-    *,
-    skip_bad_rows: bool = False,
-) -> Annotations:
+
+def read(asked: Asked) -> Annotations:
     """The files of a source as candidates.
 
     Without lists the first folder of a path is its class, below one that names a split if there
-    is one. lists: files of `path label` (also with a comma or a tab; without a label the path's
-    folder is the class), whose names say the split, as `trainlist01.txt` does. class_names: lines
-    of `number name`, for lists whose labels are numbers. Raises InputError when nothing usable is
-    there, BadRows for what cannot be used, unless `skip_bad_rows`.
+    is one.
+
+    asked.listing: files of `path label` (also with a comma or a tab; without a label the path's
+    folder is the class), whose names say the split, as `trainlist01.txt` does.
+    asked.class_names: lines of `number name`, for lists whose labels are numbers.
+
+    Raises InputError when nothing usable is
+    there, BadRows for what cannot be used, unless they are to be skipped.
     """
+    found, lists, class_names = scanned(asked), asked.listing, asked.class_names
     bad: list[BadRow] = []
     digests: list[tuple[str, str, str]] = []
     if lists is None:
@@ -44,7 +47,7 @@ def read(
         names = _names(load(class_names)) if class_names else {}
         rows = Rows.of(row for source in sources for row in _of_list(found, source, names, bad))
         digests += [(s.path.name, str(s.path), s.sha256) for s in sources]
-    if bad and not skip_bad_rows:
+    if bad and not asked.skip_bad_rows:
         raise BadRows(bad)
     if not rows.keys:
         raise InputError(

@@ -13,11 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from nanokinetics.annotations import Asked
 from nanokinetics.annotations.candidates import Annotations, digests_by_name
 from nanokinetics.annotations.files import Source, load
-from nanokinetics.annotations.located import Rows, frame_of, named, parted, split_of
+from nanokinetics.annotations.located import Rows, frame_of, judged, scanned, split_of
 from nanokinetics.common.names import key_fault
 from nanokinetics.errors import BadRow, BadRows, InputError
+from nanokinetics.sources.located import named, parted
 from nanokinetics.sources.scan import IMAGES, Scan
 
 _WNID: Final = re.compile(r"n\d{8}")
@@ -28,26 +30,25 @@ _CLASSES: Final = "map_clsloc.txt"
 _SOLUTION: Final = "LOC_val_solution.csv"
 _NAMES: Final = "LOC_synset_mapping.txt"
 
+__all__ = ["judged", "read"]
 
-def read(
-    found: Scan,
-    files: Sequence[Path] = (),
-    class_names: Path | None = None,
-    *,
-    skip_bad_rows: bool = False,
-) -> Annotations:
+
+def read(asked: Asked) -> Annotations:
     """The images of a source as candidates, and the names of their classes.
 
-    files: the ground truth, `map_clsloc.txt` or Kaggle's solution, where they do not lie in the
-    source. class_names: lines of `wnid names`; None takes `LOC_synset_mapping.txt` if it is there.
+    asked.files: the ground truth, `map_clsloc.txt` or Kaggle's solution, where they do not lie in
+    the source. asked.class_names: lines of `wnid names`; None takes `LOC_synset_mapping.txt` if it
+    is there.
+
     Raises InputError when the labels of the validation images are not to be had, BadRows for names
-    that cannot be used, unless `skip_bad_rows`.
+    that cannot be used, unless they are to be skipped.
     """
-    known = _Files(found, files)
+    found, class_names = scanned(asked), asked.class_names
+    known = _Files(found, asked.files)
     truth = _Truth(known)
     bad: list[BadRow] = []
     candidates = frame_of(Rows.of(_rows(found, truth, bad)), found)
-    if bad and not skip_bad_rows:
+    if bad and not asked.skip_bad_rows:
         raise BadRows(bad)
     if candidates.empty:
         raise InputError(

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 
+from nanokinetics.annotations import Asked
 from nanokinetics.annotations.candidates import NEEDED, Annotations, candidates, digests_by_name
 from nanokinetics.annotations.files import Source, load
 from nanokinetics.annotations.tables import USE_LABELLED, read_table
@@ -21,16 +20,19 @@ from nanokinetics.errors import BadRow, BadRows, InputError
 _JSON: Final = re.compile(rb"\s*[{\[]\s*([\"{}\[\]]|$)")
 
 
-def read(files: Sequence[Path], *, skip_bad_rows: bool = False) -> Annotations:
+def read(asked: Asked) -> Annotations:
     """The candidates of all files together.
 
     Raises InputError for a file that cannot be used, and BadRows with every row that cannot,
-    unless `skip_bad_rows`.
+    unless they are to be skipped.
     """
+    if not asked.files:
+        raise InputError("no annotation file; name at least one with --annotations")
+    skip_bad_rows = asked.skip_bad_rows
     frames: list[pd.DataFrame] = []
     digests: list[tuple[str, str, str]] = []
     bad: list[BadRow] = []
-    for path in files:
+    for path in asked.files:
         source = load(path)
         digests.append((path.name, str(path), source.sha256))
         read_one = _read_json if _JSON.match(source.data) else read_table
@@ -43,6 +45,15 @@ def read(files: Sequence[Path], *, skip_bad_rows: bool = False) -> Annotations:
         raise BadRows(bad)
     frame = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
     return Annotations(frame, digests_by_name(digests), tuple(bad))
+
+
+def judged(raw: pd.DataFrame) -> tuple[pd.DataFrame, str | None]:
+    """Rows of a manifest as candidates, and what is wrong with the first that is none."""
+    frame, faults = candidates(raw)
+    for row in faults:
+        return frame, f"the clip '{raw['key'][row]}': {faults[row]}"
+    wrong = [a for a, b in zip(raw["key"], frame["key"], strict=True) if a != b]
+    return frame, f"the clip '{wrong[0]}' has another id or other times" if wrong else None
 
 
 def _read_json(source: Source) -> tuple[pd.DataFrame, list[BadRow]]:

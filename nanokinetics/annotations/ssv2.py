@@ -12,11 +12,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from nanokinetics.annotations import Asked
 from nanokinetics.annotations.candidates import Annotations, digests_by_name
 from nanokinetics.annotations.files import Source, load
-from nanokinetics.annotations.located import NOWHERE, Rows, frame_of, named, parted
+from nanokinetics.annotations.located import Rows, frame_of, judged, scanned
 from nanokinetics.common.names import class_dir, label_fault
 from nanokinetics.errors import BadRow, BadRows, InputError
+from nanokinetics.sources.located import NOWHERE, named, parted
 from nanokinetics.sources.scan import VIDEOS, Scan
 
 _FILE: Final = re.compile(
@@ -26,15 +28,18 @@ _FILE: Final = re.compile(
 _SPLITS: Final = {"train": "train", "validation": "val"}
 _ID: Final = re.compile(r"[0-9]{1,9}")
 
+__all__ = ["judged", "read"]
 
-def read(found: Scan, files: Sequence[Path] = (), *, skip_bad_rows: bool = False) -> Annotations:
-    """The clips that the JSON files name. `files` are those that do not lie in the source.
+
+def read(asked: Asked) -> Annotations:
+    """The clips that the JSON files name. `asked.files` are those that do not lie in the source.
 
     A clip whose video is not there is a candidate all the same; it fails when its turn comes.
     Raises InputError when no file has labels, BadRows for items that cannot be used, unless
-    `skip_bad_rows`.
+    they are to be skipped.
     """
-    known = _files(found, files)
+    found = scanned(asked)
+    known = _files(found, asked.files)
     numbers = _numbers(known["labels"]) if "labels" in known else {}
     bad: list[BadRow] = []
     rows: list[tuple[str, str, str]] = []
@@ -47,7 +52,7 @@ def read(found: Scan, files: Sequence[Path] = (), *, skip_bad_rows: bool = False
     if unknown:
         path = known["labels"].path
         raise InputError(f"{path}: has no label {min(unknown)!r}; the files are of two releases")
-    if bad and not skip_bad_rows:
+    if bad and not asked.skip_bad_rows:
         raise BadRows(bad)
     if not rows:
         raise InputError(

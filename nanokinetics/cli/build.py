@@ -144,7 +144,7 @@ def run(options: dict[str, Any]) -> ExitCode:
             say(f"  no longer to be had: {id_.key}, {id_.label} ({id_.split}): {reason}")
         if len(result.lost) > NAMED:
             say(f"  and {len(result.lost) - NAMED} more; see failed.csv")
-    for wrong, clips in result.mendable.items():
+    for wrong, clips in result.fixable.items():
         say(f"nanokinetics: {wrong}; {clips} clips are left for the next run", to=sys.stderr)
     return result.exit_code
 
@@ -160,8 +160,8 @@ def summary(result: BuildResult, dest: str) -> list[str]:
     """What a build came to, in five lines."""
     reasons = ", ".join(f"{n} {reason}" for reason, n in sorted(result.reasons.items()))
     displaced = (
-        f"; {result.displaced} stand-ins went, since better-ranked clips are there now"
-        if result.displaced
+        f"; {result.superseded} stand-ins went, since better-ranked clips are there now"
+        if result.superseded
         else ""
     )
     short = [

@@ -47,15 +47,16 @@ def run(options: dict[str, Any]) -> ExitCode:
     from dataclasses import asdict
     from datetime import UTC, datetime
 
+    from nanokinetics.config import VideoConfig
     from nanokinetics.doctor import Level, examine
-    from nanokinetics.sources import check_network
+    from nanokinetics.sources.youtube import YouTube
 
     as_json = options.pop("json")
     network = NetworkConfig(
         **{name: options.pop(name) for name in ("cookies", "proxy", "yt_dlp_args")}
     )
     with suppress(ImportError):  # that yt-dlp cannot be imported is for the checks to tell
-        check_network("youtube", network)
+        YouTube(network, VideoConfig()).check()
     findings = []
     today = datetime.now(UTC).date()
     for finding in examine(today=today, environment=os.environ, network=network, **options):

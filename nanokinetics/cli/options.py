@@ -8,8 +8,10 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from nanokinetics import config
+from nanokinetics.annotations import DATASETS
 from nanokinetics.common.text import plain
 from nanokinetics.errors import InputError
+from nanokinetics.sources import SOURCES
 
 if TYPE_CHECKING:
     from nanokinetics.api import BuildResult
@@ -39,7 +41,7 @@ def add_command(commands: Any, name: str, run: Any, about: str, example: str) ->
 def add_choice(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("what to choose").add_argument
     parser.add_argument(
-        "dataset", choices=config.DATASETS, help="the dataset that the annotations describe"
+        "dataset", choices=DATASETS, help="the dataset that the annotations describe"
     )
     add(
         "--annotations",
@@ -51,7 +53,7 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--source",
-        choices=config.SOURCES,
+        choices=SOURCES,
         help="where the clips of Kinetics are (default: youtube)",
     )
     add(

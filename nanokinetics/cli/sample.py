@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from nanokinetics import config
 from nanokinetics.cli.options import add_choice, add_command, as_json
 from nanokinetics.cli.saying import say
 from nanokinetics.common.text import duration, size
@@ -61,15 +60,18 @@ def run(options: dict[str, Any]) -> ExitCode:
     from nanokinetics.api import sample
     from nanokinetics.cli.display import reporter
     from nanokinetics.common.files import replace_file
+    from nanokinetics.config import Pace, SampleConfig
+    from nanokinetics.selection import settle, source_of
 
     output, quiet, json = (options.pop(name) for name in ("output", "quiet", "json"))
     if json and output == STDOUT:
         raise InputError("--json and --output - would both be printed: write one to a file")
     stats = options.pop("stats")
-    per_hour = config.hourly_budget(options.pop("max_per_hour"), options.pop("cookies"))
+    pace = Pace(options.pop("max_per_hour"), has_account=options.pop("cookies") is not None)
     costs = estimate.of_run(stats) if stats else estimate.MEASURED
-    selection = sample(options.pop("dataset"), reporter=reporter(quiet=quiet), **options)
-    if stats and selection.is_local:
+    selection = sample(reporter=reporter(quiet=quiet), **options)
+    source = source_of(settle(SampleConfig(**options)))
+    if stats and not source.remote:
         raise InputError("--stats is for clips of YouTube; the sizes of local files are known")
     table = selection.to_csv()
     if output is None and not json and (quiet or not sys.stdout.isatty()):
@@ -83,12 +85,13 @@ def run(options: dict[str, Any]) -> ExitCode:
             raise NanokineticsError(f"--output {output}: {error.strerror}") from None
     if quiet and not json:
         return ExitCode.OK
-    if selection.is_local:
+    if source.remote:
+        per_hour = source.policy(pace).per_hour
+        coming = estimate.of_youtube(selection, costs, per_hour=per_hour, table_bytes=len(table))
+    else:
         coming = estimate.of_files(
             selection, Path(options["src"]).expanduser(), table_bytes=len(table)
         )
-    else:
-        coming = estimate.of_youtube(selection, costs, per_hour=per_hour, table_bytes=len(table))
     if json:
         say(as_json(coming))
     else:

@@ -1,7 +1,4 @@
-"""Local file to outcome: bring it, put it into shape, check what came out. In a worker process.
-
-What `worker` is for videos that must be fetched. The source is only ever read.
-"""
+"""Files that are taken whole: bring each, put it into shape, check what came out."""
 
 from __future__ import annotations
 
@@ -9,97 +6,44 @@ import errno
 import hashlib
 import os
 import time
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 
 from nanokinetics.clip import Clip, ClipId, Failed, Job, Location, Made, Media, Outcome
 from nanokinetics.clips.cut import cut
-from nanokinetics.clips.ffmpeg import Ffmpeg
 from nanokinetics.clips.images import look_at_image
 from nanokinetics.clips.judge import judge
-from nanokinetics.clips.measure import measure
+from nanokinetics.clips.maker import Maker
 from nanokinetics.common.files import digest_of
-from nanokinetics.common.folder import Folder
 from nanokinetics.common.system import flush_folder
-from nanokinetics.config import HARDLINK, SYMLINK, TRANSCODE, VideoConfig
+from nanokinetics.config import HARDLINK, SYMLINK, TRANSCODE
 from nanokinetics.errors import Failure, Reason
-from nanokinetics.layout import MP4, TEMPORARY, Layout
-from nanokinetics.sources import diagnosis
-from nanokinetics.sources.local import LocalFetcher, copy_bytes
-from nanokinetics.sources.scan import IMAGES, VIDEOS
+from nanokinetics.layout import MP4
+from nanokinetics.sources.local import SMALL_FILES, Arrival, LocalFiles, Origin, copy_bytes
+from nanokinetics.sources.scan import IMAGES
 from nanokinetics.sources.stream import Stream
 
 SLOWEST_COPY: Final = 1e6
 """Bytes a second at which even a slow disk and a slow decoder get through a video."""
 
-START_UP: Final = 120.0
-"""Seconds that decoding or encoding a video may take on top."""
-
 SHORTENED: Final = 0.1
 """Seconds by which a video may come out shorter than its header says: sound is often longer."""
 
-FLUSHED_AT_ONCE: Final = 64
-"""Clips that are brought to the disk together, which takes much less than one by one."""
 
+class WholeMaker(Maker):
+    """Makes clips of files that `LocalFiles` brings."""
 
-@dataclass(frozen=True, slots=True)
-class _Origin:
-    """Where a clip's bytes are: a file, or a part of an archive. `own`: our copy, to be moved."""
-
-    path: str
-    location: Location
-    own: bool = False
-
-    def read(self) -> bytes:
-        """All of it. Raises OSError, or EOFError where an archive is cut short."""
-        with open(self.path, "rb") as file:  # noqa: PTH123 - a Path for each of a million files
-            if not self.location.is_member:
-                return file.read()
-            file.seek(self.location.offset)
-            data = file.read(self.location.size)
-        if len(data) < self.location.size:
-            raise EOFError(f"{self.path} ends within {self.location.name}")
-        return data
-
-
-@dataclass(frozen=True, slots=True)
-class PlacerConfig:
-    """All that a worker for local files is told.
-
-    source: the folder that locations are relative to. streams: its archives that must be read from
-    the beginning, each as its parts. place: one of `config.PLACES`.
-    """
-
-    layout: Layout
-    video: VideoConfig
-    ffmpeg: Ffmpeg
-    threads: int
-    source: Path
-    streams: tuple[tuple[str, ...], ...]
-    place: str
-
-
-class Placer:
-    """Makes clips of local files, one after the other."""
-
-    def __init__(self, config: PlacerConfig) -> None:
-        self._config = config
-        self._source = str(config.source)
-        self._folder = config.layout.temporary / str(os.getpid())
-        self._fetcher = LocalFetcher(config.source, config.streams)
-        self._count = 0
+    _bytes_from: LocalFiles
 
     def work(self, job: Job) -> Iterator[tuple[Outcome, ...]]:
         """One outcome for each clip of a job, those that were flushed together in one piece. The
         streams are read once for all that need them."""
         outcomes = self._outcomes(job)
-        encodes = self._config.place == TRANSCODE or job.clips[0].time_start is not None
-        while batch := list(islice(outcomes, 1 if encodes else FLUSHED_AT_ONCE)):
+        encodes = self._how == TRANSCODE or job.clips[0].window is not None
+        while batch := list(islice(outcomes, 1 if encodes else SMALL_FILES)):
             yield self._flushed(batch)
 
     def _flushed(self, batch: Sequence[Outcome]) -> tuple[Outcome, ...]:
@@ -114,7 +58,7 @@ class Placer:
 
     def _outcomes(self, job: Job) -> Iterator[Outcome]:
         try:
-            Folder(self._config.layout.root).make(f"{TEMPORARY}/{self._folder.name}")
+            self._make_folder()
         except OSError as error:
             fault = self._fault(error)
             yield from (Failed(clip, fault) for clip in job.clips)
@@ -124,40 +68,29 @@ class Placer:
             if clip.location is None:
                 unplaced.append(clip)
             else:
-                path = f"{self._source}/{clip.location.path}"
-                yield self._outcome(clip, _Origin(path, clip.location))
+                yield self._outcome(clip, self._bytes_from.origin(clip.location))
         if unplaced:
             yield from self._from_streams(unplaced)
 
     def _from_streams(self, clips: Sequence[Clip]) -> Iterator[Outcome]:
-        pending: defaultdict[str, list[Clip]] = defaultdict(list)
         done: set[ClipId] = set()
-        for clip in clips:
-            for name in names_of(clip):
-                pending[name].append(clip)
-        if not any(self._fetcher.may_hold(*names_of(clip)) for clip in clips):
-            pending.clear()
         damage: Failure | None = None
         broken: list[Failed] = []
-        for each in self._passing(pending):
+        for each in self._arriving(clips):
             if isinstance(each, Failure):
                 damage = each
                 continue
-            name, path = each
-            waiting = [c for c in pending.pop(PurePosixPath(name).stem, ()) if c.id not in done]
-            for clip in waiting:
+            for clip in each.clips:
                 done.add(clip.id)
-                own = clip is waiting[-1]
-                outcome = self._outcome(clip, _Origin(str(path), Location(name), own=own))
-                taken = isinstance(outcome, Made) and outcome.temporary == str(path)
+                own = clip is each.clips[-1]
+                outcome = self._outcome(clip, Origin(str(each.path), Location(each.name), own=own))
+                taken = isinstance(outcome, Made) and outcome.temporary == str(each.path)
                 if own and not taken:
-                    path.unlink(missing_ok=True)
+                    each.path.unlink(missing_ok=True)
                 if isinstance(outcome, Failed):
                     broken.append(outcome)  # its own fault, unless the archive turns out damaged
                 else:
                     yield outcome
-            if not waiting:
-                path.unlink()
             if len(done) == len(clips) and not broken:
                 break  # the rest of a large archive takes minutes to read
         yield from (replace(each, failure=damage or each.failure) for each in broken)
@@ -165,18 +98,15 @@ class Placer:
             if clip.id not in done:
                 yield Failed(clip, damage or Failure(Reason.NOT_FOUND, "it is not in the source"))
 
-    def _passing(
-        self, pending: Mapping[str, Sequence[Clip]]
-    ) -> Iterator[tuple[str, Path] | Failure]:
+    def _arriving(self, clips: Sequence[Clip]) -> Iterator[Arrival | Failure]:
         try:
-            if pending:
-                yield from self._fetcher.passing(partial(_is_wanted, pending), self._folder)
+            yield from self._bytes_from.arriving(clips, self._folder)
         except OSError as error:
             fault = self._fault(error)
             own = fault.reason is Reason.UNDECODABLE  # a file of the source: left for the next run
             yield replace(fault, reason=Reason.TRUNCATED) if own else fault
 
-    def _outcome(self, clip: Clip, origin: _Origin) -> Outcome:
+    def _outcome(self, clip: Clip, origin: Origin) -> Outcome:
         began = time.monotonic()
         said: list[str] = []
         try:
@@ -189,19 +119,19 @@ class Placer:
             return Failed(clip, result, log="\n".join(said))
         return replace(result, total_seconds=time.monotonic() - began)
 
-    def _make(self, clip: Clip, origin: _Origin, said: list[str]) -> Made | Failure:
+    def _make(self, clip: Clip, origin: Origin, said: list[str]) -> Made | Failure:
         suffix = origin.location.suffix
         is_image = suffix.lower() in IMAGES
-        links = self._config.place in (HARDLINK, SYMLINK)
+        links = self._how in (HARDLINK, SYMLINK)
         if is_image and not links:
             return self._copy_image(clip, origin, suffix)
         if origin.location.is_member:
-            origin = self._extracted(origin)
+            origin = origin.extracted(Path(self._new(suffix)))
         path = Path(origin.path)
         if not is_image and _begins_like_a_picture(path):
             return Failure(Reason.UNDECODABLE, "it is a picture, not a video")
-        window = _window(clip) if origin.location.stem != clip.key else None
-        if window is not None or (self._config.place == TRANSCODE and not is_image):
+        window = clip.window if origin.location.stem != clip.key else None
+        if window is not None or (self._how == TRANSCODE and not is_image):
             return self._encode(clip, path, window, said)
         target = path if origin.own else Path(self._new(suffix))
         if not origin.own:
@@ -212,7 +142,7 @@ class Placer:
             return looked
         return self._made(clip, target, looked, suffix)
 
-    def _copy_image(self, clip: Clip, origin: _Origin, suffix: str) -> Made | Failure:
+    def _copy_image(self, clip: Clip, origin: Origin, suffix: str) -> Made | Failure:
         """Read it once: to look at, to know its digest, and to write."""
         data = origin.read()
         looked = look_at_image(data)
@@ -229,21 +159,14 @@ class Placer:
             looked,
             len(data),
             digest,
-            format_id=self._config.place,
+            format_id=self._how,
             suffix=suffix,
         )
 
-    def _extracted(self, origin: _Origin) -> _Origin:
-        location = origin.location
-        target = self._new(location.suffix)
-        with Path(origin.path).open("rb") as source, Path(target).open("wb") as copy:
-            copy_bytes(source.fileno(), copy.fileno(), location.offset, location.size)
-        return _Origin(target, Location(location.name), own=True)
-
     def _place(self, path: Path, target: Path) -> None:
-        if self._config.place == HARDLINK:
+        if self._how == HARDLINK:
             target.hardlink_to(path.resolve())
-        elif self._config.place == SYMLINK:
+        elif self._how == SYMLINK:
             target.symlink_to(path.resolve())
         else:
             with path.open("rb") as source, target.open("wb") as copy:
@@ -262,7 +185,7 @@ class Placer:
             config.video,
             target,
             threads=config.threads,
-            timeout=_patience(path),
+            timeout=self._patience(path),
         )
         said.append(f"ffmpeg {config.ffmpeg.version}\n{done.log}")
         found = self._look(target) if done.returncode == 0 else None
@@ -285,7 +208,7 @@ class Placer:
         return self._made(clip, target, media_found, MP4, seconds=done.seconds)
 
     def _look(self, path: Path) -> Media | Failure:
-        found = measure(self._config.ffmpeg, path, decode=True, timeout=_patience(path))
+        found = self._measure(path, decode=True, timeout=self._patience(path))
         return found or Failure(Reason.UNDECODABLE, "the video cannot be read to its end")
 
     def _made(
@@ -307,35 +230,27 @@ class Placer:
             size,
             digest,
             trim_seconds=seconds,
-            format_id=self._config.place,
+            format_id=self._how,
             suffix=suffix,
         )
 
     def _fault(self, error: OSError) -> Failure:
         """Whose fault an error of the file system is: that of the source's file, or everybody's."""
         where = str(error.filename or "")
-        if (
-            error.errno in (errno.EXDEV, errno.EMLINK, errno.EPERM)
-            and self._config.place == HARDLINK
-        ):
+        if error.errno in (errno.EXDEV, errno.EMLINK, errno.EPERM) and self._how == HARDLINK:
             why = "the destination cannot hold hard links to the source; use --place copy"
             return Failure(Reason.NOT_WRITABLE, f"{why} ({error.strerror})")
-        if where and Path(where).is_relative_to(self._config.source):
+        if where and Path(where).is_relative_to(self._bytes_from.root):
             return Failure(Reason.UNDECODABLE, f"{where}: {error.strerror}")
-        fault = diagnosis.of_os_error(error, self._config.ffmpeg.path)
-        if fault is None:
-            raise error
-        return fault
+        return super()._fault(error)
 
-    def _new(self, suffix: str) -> str:
-        self._count += 1
-        return f"{self._folder}/{self._count}{suffix}"
+    @property
+    def _how(self) -> str:
+        """How files get to their place: one of `config.PLACES`."""
+        return self._config.spec.place
 
-
-def names_of(clip: Clip) -> tuple[str, ...]:
-    """The base names, without extension, that a clip's file or its whole video may have."""
-    stem = clip.key.rpartition("/")[2]
-    return (stem, clip.youtube_id) if clip.youtube_id else (stem,)
+    def _patience(self, path: Path) -> float:
+        return self._config.patience.decoding + path.stat().st_size / SLOWEST_COPY
 
 
 def _begins_like_a_picture(path: Path) -> bool:
@@ -346,21 +261,3 @@ def _begins_like_a_picture(path: Path) -> bool:
 
 _PICTURES: Final = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM")
 """How pictures begin."""
-
-
-def _is_wanted(pending: Mapping[str, Sequence[Clip]], name: str) -> bool:
-    path = PurePosixPath(name)
-    clips = pending.get(path.stem, ())
-    # A picture called like a video is its thumbnail.
-    kinds = VIDEOS if any(map(_window, clips)) else VIDEOS | IMAGES
-    return bool(clips) and path.suffix.lower() in kinds
-
-
-def _window(clip: Clip) -> tuple[float, float] | None:
-    if clip.time_start is None or clip.time_end is None:
-        return None
-    return clip.time_start, clip.time_end
-
-
-def _patience(path: Path) -> float:
-    return START_UP + path.stat().st_size / SLOWEST_COPY

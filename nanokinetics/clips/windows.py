@@ -1,116 +1,64 @@
-"""Clip to outcome: find the video, cut its window, check what came out. Runs in a worker process.
-
-A worker owns nothing and decides nothing about other clips. Its work lands under a temporary
-name; giving it its place is the parent's business. What befalls a clip is returned, not raised.
-"""
+"""Windows of videos: find the video, cut the window out of it, check what came out."""
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
-from nanokinetics.clip import ADOPTED, Clip, Failed, Job, Made, Media, Outcome
+from nanokinetics.clip import Clip, Failed, Job, Made, Media, Outcome
 from nanokinetics.clips.cut import cut, repack
-from nanokinetics.clips.ffmpeg import Completed, Ffmpeg
+from nanokinetics.clips.ffmpeg import Completed
 from nanokinetics.clips.judge import judge
-from nanokinetics.clips.measure import measure
+from nanokinetics.clips.maker import Maker
 from nanokinetics.clips.visit import OF_THE_LINK, Visit
 from nanokinetics.common.files import flush
-from nanokinetics.common.folder import Folder
-from nanokinetics.config import NetworkConfig, VideoConfig
 from nanokinetics.errors import Failure, Kind, Reason
-from nanokinetics.layout import TEMPORARY, Layout
-from nanokinetics.sources import Fetcher, diagnosis, open_fetcher
+from nanokinetics.layout import MP4
+from nanokinetics.sources import diagnosis
 from nanokinetics.sources.stream import Video
 
-ATTEMPTS: Final = 3
-"""Tries that a clip gets in one run while what stops it may pass."""
 
-RETRY_WAIT: Final = wait_random_exponential(multiplier=0.5, max=8)
-"""Seconds between those tries: jittered, at most 0.5, then 1, … up to 8."""
-
-SLOWEST_SPEED: Final = 0.2
-"""Seconds of video a second, below which reading the window is given up for the second way.
-YouTube slows some direct readers of long videos to 32 KiB/s, half of what 360p needs."""
-
-START_UP: Final = 20.0
-"""Seconds that connecting, seeking and starting may take on top."""
-
-
-REPACKING: Final = 300.0
-"""Seconds that copying a whole video into another container may take."""
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerConfig:
-    """All that a worker is told."""
-
-    layout: Layout
-    video: VideoConfig
-    network: NetworkConfig
-    ffmpeg: Ffmpeg
-    threads: int
-
-
-class Worker:
-    """Makes clips, one after the other. `on_found` is called each time a video was opened."""
-
-    def __init__(self, config: WorkerConfig, on_found: Callable[[], None] = lambda: None) -> None:
-        self._config = config
-        self._on_found = on_found
-        self._layout = config.layout
-        self._folder = config.layout.temporary / str(os.getpid())
-        self._fetchers: dict[str, Fetcher] = {}
-        self._made = 0
+class WindowMaker(Maker):
+    """Makes clips of videos that a `Fetcher` opens: find the video, cut the window, check it."""
 
     def work(self, job: Job) -> Iterator[tuple[Outcome, ...]]:
         """One outcome for each clip of a job, in order, each by itself. The video is found once for
         all of them."""
-        fetcher = self._fetcher(job.source)
-        visit = Visit(fetcher, job.clips[0].youtube_id, self._folder / "whole", self._on_found)
+        name = job.clips[0].youtube_id
+        visit = Visit(self._bytes_from, name, self._folder / "whole", self._on_found)
         try:
             for clip in job.clips:
                 yield (self._outcome(clip, visit, anew=job.anew),)
         finally:
             visit.close()
 
-    def _fetcher(self, source: str) -> Fetcher:
-        if source not in self._fetchers:
-            video = self._config.video
-            self._fetchers[source] = open_fetcher(
-                source, self._config.network, resolution=video.resolution, audio=video.audio
-            )
-        return self._fetchers[source]
-
     def _outcome(self, clip: Clip, visit: Visit, *, anew: bool) -> Outcome:
         began = time.monotonic()
         number = 0
         try:
-            # Its parent is there, or the destination is gone.
-            Folder(self._layout.root).make(f"{TEMPORARY}/{self._folder.name}")
+            self._make_folder()
             there = None if anew else self._adopt(clip)
             result: Made | Failure | None = there or visit.refused
             if result is None:
+                patience = self._config.patience
                 retrying = Retrying(
-                    stop=stop_after_attempt(ATTEMPTS),
-                    wait=RETRY_WAIT,
+                    stop=stop_after_attempt(patience.attempts),
+                    wait=wait_random_exponential(
+                        multiplier=patience.first_wait, max=patience.longest_wait
+                    ),
                     retry=retry_if_result(_may_pass),
                     retry_error_callback=_last_result,
                 )
                 result = retrying(self._attempt, clip, visit, retrying)
                 number = retrying.statistics["attempt_number"]
         except OSError as error:
-            fault = diagnosis.of_os_error(error, self._config.ffmpeg.path)
-            if fault is None:
-                raise
-            result = fault
+            result = self._fault(error)
         if isinstance(result, Failure):
             lately = visit.downloaded - visit.downloaded_before
             return Failed(clip, result, number, visit.log(), visit.found, lately)
@@ -118,12 +66,12 @@ class Worker:
 
     def _attempt(self, clip: Clip, visit: Visit, retrying: Retrying) -> Made | Failure:
         """One try at one clip: its window alone, or, where that does not work, the whole video."""
-        last = retrying.statistics["attempt_number"] == ATTEMPTS
+        last = retrying.statistics["attempt_number"] == self._config.patience.attempts
         visit.downloaded_before = visit.downloaded
         source = visit.open()
         if isinstance(source, Failure):
             return source
-        start = _window(clip)[0]
+        start = window_of(clip)[0]
         if source.duration is not None and start >= source.duration + 1:  # rounded by its host
             return Failure(
                 Reason.OUTSIDE_VIDEO,
@@ -150,7 +98,8 @@ class Worker:
         streams = []
         for stream in whole.streams:
             target = Path(f"{stream.url}.repacked.mp4")
-            done = repack(self._config.ffmpeg, Path(stream.url), target, timeout=REPACKING)
+            patience = self._config.patience.repacking
+            done = repack(self._config.ffmpeg, Path(stream.url), target, timeout=patience)
             visit.say(done.log)
             if done.killed:
                 return _KILLED
@@ -162,10 +111,10 @@ class Worker:
 
     def _cut(self, clip: Clip, visit: Visit, source: Video) -> Made | Failure | None:
         """Cut and check one window. None if the way of reading, not the clip, seems at fault."""
-        window = _window(clip)
+        window = window_of(clip)
         seconds = window[1] - window[0]
-        self._made += 1
-        target = self._folder / f"{self._made}.mp4"
+        patience = self._config.patience
+        target = Path(self._new(MP4))
         done = cut(
             self._config.ffmpeg,
             source.streams,
@@ -173,7 +122,7 @@ class Worker:
             self._config.video,
             target,
             threads=self._config.threads,
-            timeout=START_UP + seconds / SLOWEST_SPEED,
+            timeout=patience.start_up + seconds / patience.slowest,
         )
         visit.say(f"ffmpeg {self._config.ffmpeg.version}, format {source.format_id}\n{done.log}")
         local = not source.streams[0].is_remote
@@ -183,7 +132,7 @@ class Worker:
         said = diagnosis.of_ffmpeg(done.stderr)
         wrong = None
         if done.returncode == 0 and not said:
-            found = self._look(target)
+            found = self._measure(target)
             ends_at = done.input_duration or source.duration
             wrong = judge(window, found, ends_at=ends_at, whole=local)
             if found and not wrong:
@@ -196,11 +145,6 @@ class Worker:
         if local:
             return said or wrong or Failure(Reason.UNDECODABLE, _last_line(done.stderr))
         return said or (None if wrong and wrong.reason is Reason.UNDECODABLE else wrong)
-
-    def _look(self, target: Path) -> Media | None:
-        if not target.exists() or not target.stat().st_size:
-            return None
-        return measure(self._config.ffmpeg, target)
 
     def _made_from(
         self,
@@ -229,22 +173,6 @@ class Worker:
             format_id=source.format_id,
         )
 
-    def _adopt(self, clip: Clip) -> Made | None:
-        """A whole file that already stands in the clip's place: a run was ended before its row."""
-        path = self._layout.clip(clip)
-        if not path.exists():
-            return None
-        found = measure(self._config.ffmpeg, path, decode=True)
-        video = self._config.video
-        if (
-            found is None
-            or judge(_window(clip), found, ends_at=None, whole=False)
-            or min(found.width, found.height) > video.resolution
-        ):
-            return None
-        digest, size = flush(path)
-        return Made(clip, None, ADOPTED, found, size, digest)
-
 
 _KILLED: Final = Failure(Reason.WORKER_DIED, "ffmpeg was killed, perhaps for want of memory")
 
@@ -267,10 +195,10 @@ def _last_result(state: RetryCallState) -> Made | Failure:
     return result
 
 
-def _window(clip: Clip) -> tuple[float, float]:
-    if clip.time_start is None or clip.time_end is None:
+def window_of(clip: Clip) -> tuple[float, float]:
+    if clip.window is None:
         raise ValueError(f"{clip.key} has no window")
-    return clip.time_start, clip.time_end
+    return clip.window
 
 
 def _last_line(text: str) -> str:

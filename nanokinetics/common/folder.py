@@ -38,8 +38,17 @@ class Folder:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.path = folder
         self._root = os.fspath(folder)
+
+    @property
+    def identity(self) -> tuple[int, int] | None:
+        """What tells it from another folder under its name; None if it is not there."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     def refuse_links(self, paths: Iterable[str]) -> None:
         """Raises OSError for the first of these files and folders that is a link."""
@@ -137,7 +146,7 @@ class Folder:
     def _beside(self, path: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
         """A descriptor of the folder that something lies in, and its name there."""
         if not is_inside(path):
-            raise OSError(errno.EINVAL, f"lies outside {self._folder}", path)
+            raise OSError(errno.EINVAL, f"lies outside {self.path}", path)
         folder, _, name = path.rpartition("/")
         with self._opened(folder, make=make) as descriptor:
             yield descriptor, name

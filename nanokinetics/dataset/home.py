@@ -1,39 +1,59 @@
-"""The folder of a dataset, which must be the same one throughout a run."""
+"""The folder of a dataset: held by one run at a time, and the same one throughout."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from nanokinetics.common.folder import Folder
-from nanokinetics.errors import EnvironmentFault
+from nanokinetics.errors import EnvironmentFault, InputError
+from nanokinetics.layout import Layout
 
 
 class Home(Folder):
-    """A folder that is to be the same one throughout: not unmounted, moved or removed meanwhile.
+    """A dataset's folder. It must not be unmounted, moved or removed while it is held.
 
     Without a look, what is mounted over a folder could vanish and the files go to the disk below.
     """
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self._at_first = _identity(folder)
+        self._lock = FileLock(Layout(folder).lock, timeout=0)
+        self._at_first: tuple[int, int] | None = None
+
+    def hold(self) -> None:
+        """Make the folder if it is not there, and keep other runs out of it until `close`.
+
+        Raises InputError for a file, and while another run is at work in it.
+        """
+        if self._lock.is_locked:
+            return
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            raise InputError(f"{self.path} is a file; name a folder with --dest") from None
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise InputError(
+                f"another run is at work in {self.path}; wait for it, or name another --dest"
+            ) from None
+        self._at_first = self.identity
 
     @property
     def is_there(self) -> bool:
-        return self._at_first is not None and _identity(self._folder) == self._at_first
+        """Whether it is still the folder that it was when it was first held."""
+        return self._at_first is not None and self.identity == self._at_first
 
     def check(self) -> None:
         """Raises EnvironmentFault if it is another folder than at first."""
         if not self.is_there:
             raise EnvironmentFault(
-                f"{self._folder} is not the folder it was at the start; was it unmounted or moved? "
+                f"{self.path} is not the folder it was at the start; was it unmounted or moved? "
                 "See to that and run the same command again"
             )
 
-
-def _identity(folder: Path) -> tuple[int, int] | None:
-    try:
-        found = folder.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
+    def close(self) -> None:
+        """Let other runs in."""
+        self._lock.release()

@@ -1,1 +1,122 @@
-"""One run of one plan: who is asked next, and what each outcome means."""
+"""One run of one plan: who is asked next, and what each outcome means. `run` is its face."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from nanokinetics.clip import Patience
+from nanokinetics.clips.ffmpeg import Ffmpeg
+from nanokinetics.clips.maker import MakerConfig, open_maker
+from nanokinetics.config import BuildConfig
+from nanokinetics.dataset.ranking import Ranking
+from nanokinetics.engine.books import Books, Clock
+from nanokinetics.engine.engine import Engine
+from nanokinetics.engine.pacing import Pacer
+from nanokinetics.engine.quotas import Quotas
+from nanokinetics.errors import Reason
+from nanokinetics.layout import Layout
+from nanokinetics.progress import Reporter
+from nanokinetics.sources import Source
+from nanokinetics.sources.scan import Scan
+from nanokinetics.workers.pool import Pool
+from nanokinetics.workers.processes import Processes
+
+__all__ = ["Books", "Clock", "Run", "Work", "quotas_of", "run"]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a run works with.
+
+    found: what lies in the source, if that is known. children: the processes that workers are
+    started from. check_source: looks whether the source can be used; called before anything is
+    asked for.
+    """
+
+    layout: Layout
+    source: Source
+    found: Scan | None
+    ffmpeg: Ffmpeg
+    children: Processes
+    check_source: Callable[[], None]
+    patience: Patience = field(default_factory=Patience)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What happened in a run; see `api.BuildResult`."""
+
+    new: int
+    refusals: int
+    reasons: Mapping[Reason, int]
+    fixable: Mapping[str, int]
+
+
+def quotas_of(ranking: Ranking, books: Books, config: BuildConfig) -> Quotas:
+    """Who is to be asked, after what has become of every clip so far."""
+    return Quotas(
+        ranking,
+        books.standing,
+        retry_failed=config.retry_failed,
+        replace_transient=config.replace_transient,
+    )
+
+
+def run(
+    work: Work, quotas: Quotas, books: Books, config: BuildConfig, clock: Clock, reporter: Reporter
+) -> Run:
+    """Make clips until the quotas are met or nothing is left to try.
+
+    Raises Blocked, EnvironmentFault and KeyboardInterrupt; what was finished by then is recorded.
+    """
+    grouping = work.source.grouping(work.found)
+    size = grouping.processes or config.processes
+    if quotas.waiting:
+        work.check_source()
+    _drop_stale(books, work, reporter)
+    before = quotas.made
+    books.make_room()
+    engine = Engine(
+        source=work.source,
+        together=grouping.together,
+        quotas=quotas,
+        books=books,
+        pool=Pool(partial(open_maker, _maker(work, config)), size, work.children),
+        pacer=_pacer(work.source, config, books, clock),
+        reporter=reporter,
+        clock=clock,
+    )
+    try:
+        engine.run()
+    finally:
+        engine.close()
+        reporter.close()
+    return Run(quotas.made - before, engine.refusals, engine.reasons, engine.fixable)
+
+
+def _maker(work: Work, config: BuildConfig) -> MakerConfig:
+    """What the worker processes are told."""
+    threads = max(1, (os.cpu_count() or 1) // config.processes)
+    spec = work.source.maker(work.found)
+    return MakerConfig(work.layout, config.video, work.ffmpeg, threads, spec, work.patience)
+
+
+def _drop_stale(books: Books, work: Work, reporter: Reporter) -> None:
+    stale = books.standing.stale
+    if stale:
+        reporter.say(
+            f"{len(stale)} clips of {work.layout.stats} are gone or damaged; "
+            "they are asked for again"
+        )
+        books.drop(stale)
+
+
+def _pacer(source: Source, config: BuildConfig, books: Books, clock: Clock) -> Pacer:
+    """A gate that remembers what earlier runs asked for in the last hour."""
+    now, wall = clock.steady(), clock.wall()
+    # A row from the future, after the clock was set back, counts as of now.
+    asked = books.standing.asked if source.remote else ()
+    return Pacer(source.policy(config.pace), (now - max(0.0, wall - at) for at in asked))

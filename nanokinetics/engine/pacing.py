@@ -20,6 +20,8 @@ from typing import Final
 from tenacity import RetryCallState, Retrying
 from tenacity.wait import wait_base, wait_exponential, wait_random
 
+from nanokinetics.clip import PacingPolicy
+
 HOUR: Final = 3600.0
 LONGEST_WAIT: Final = HOUR
 """Seconds of the longest single wait: a block by YouTube lasts an hour or more."""
@@ -29,11 +31,6 @@ MEMORY: Final = HOUR
 
 SHORTEST_WAIT: Final = 1.0
 """Seconds waited even after a Retry-After of nothing."""
-
-ABREAST: Final = 2
-"""Videos that may be asked for at once while nothing speaks against it. Finding one is short, two
-or so requests, so this holds no worker up; and it bounds what the first refusal costs, since
-whatever is under way by then is refused as well. After a refusal it is one."""
 
 SHRINK: Final = 0.9
 """What a success makes of the spacing. Below a tenth of its first value there is none any more, so
@@ -52,37 +49,19 @@ class Ticket:
     probe: bool
 
 
-@dataclass(frozen=True, slots=True)
-class PacingPolicy:
-    """How patient to be.
-
-    wait: how long to wait after the n-th refusal in a row. per_hour: starts in any rolling hour,
-    0 for no limit. max_wait: seconds of waiting in all. spacing: seconds between two starts after
-    the first block. abreast: starts that may be without an answer, 0 for no limit.
-    """
-
-    wait: wait_base
-    per_hour: int = 0
-    max_wait: float = 6 * HOUR
-    spacing: float = 0.0
-    abreast: int = ABREAST
-
-    @classmethod
-    def exponential(cls, first: float, *, per_hour: int, max_wait: float) -> PacingPolicy:
-        """Wait `first` seconds, twice as long each further time, and a little at random on top.
-
-        The spacing is a tenth of that: 6 s by default, within the 5 to 10 s between two videos
-        that yt-dlp's wiki recommends.
-        """
-        growing = wait_exponential(multiplier=first, max=max(first, LONGEST_WAIT))
-        return cls(growing + wait_random(0, first / 10), per_hour, max_wait, spacing=first / 10)
-
-
 class Pacer:
     """The gate that every start passes, and that every refusal closes."""
 
-    def __init__(self, policy: PacingPolicy, earlier_starts: Iterable[float] = ()) -> None:
+    def __init__(
+        self,
+        policy: PacingPolicy,
+        earlier_starts: Iterable[float] = (),
+        *,
+        wait: wait_base | None = None,
+    ) -> None:
+        """wait: how long to wait after the n-th refusal in a row, if not as the policy says."""
         self.policy = policy
+        self._wait = wait or _growing(policy.first_wait)
         self.closed_since: float | None = None
         self.closed_until: float | None = None
         self.refusals = 0
@@ -183,7 +162,7 @@ class Pacer:
         self.spacing = min(
             max(GROWTH * self.spacing, self.policy.spacing), WIDEST * self.policy.spacing
         )
-        wait = self.policy.wait(_after(self._level))
+        wait = self._wait(_after(self._level))
         if retry_after is not None:
             wait = max(SHORTEST_WAIT, retry_after, wait if again else 0.0)
         self._close_until(now + wait, now)
@@ -206,6 +185,12 @@ class Pacer:
         if not limit or len(self._starts) < limit:
             return 0.0
         return self._starts[-limit] + HOUR - now
+
+
+def _growing(first: float) -> wait_base:
+    """Wait `first` seconds, twice as long each further time, and a little at random on top."""
+    growing = wait_exponential(multiplier=first, max=max(first, LONGEST_WAIT))
+    return growing + wait_random(0, first / 10)
 
 
 def _after(attempts: int) -> RetryCallState:

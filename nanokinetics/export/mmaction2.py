@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from nanokinetics.annotations import dialect
 from nanokinetics.dataset.built import Dataset
 from nanokinetics.export.lists import line
 from nanokinetics.export.options import Options
@@ -20,19 +21,19 @@ def write(dataset: Dataset, out: Output, options: Options) -> None:  # noqa: ARG
     Something-Something v2, and for datasets without a stock config, one of all splits, `videos`.
     """
     name = name_of(dataset.record)
-    kinetics = dataset.record["dataset"] == "kinetics"
-    if not kinetics:
+    own = dialect(dataset.record["dataset"])
+    if not own.split_folders:
         out.place("videos", dataset.root)
     for split, samples in dataset.splits.items():
         if not samples:
             continue
-        root = f"{split}/" if kinetics else ""
+        root = f"{split}/" if own.split_folders else ""
         lines = [line(sample.path.removeprefix(root), sample.label_id) for sample in samples]
         out.text(f"{name}_{split}_list_videos.txt", "".join(lines))
-        if kinetics:
+        if own.split_folders:
             out.place(f"videos_{split}", dataset.root / split)
             rows = ([sample.row[column] for column in HEADER] for sample in samples)
-            out.table(f"annotations/kinetics_{split}.csv", [HEADER, *rows])
+            out.table(f"annotations/{own.mmaction2}_{split}.csv", [HEADER, *rows])
         for _ in samples:
             out.tick()
 
@@ -42,7 +43,7 @@ def name_of(record: Mapping[str, Any]) -> str:
 
     Annotations of some of the classes of Kinetics count as Kinetics-400.
     """
-    if record["dataset"] == "kinetics":
-        classes = len(record["labels"])
-        return f"kinetics{classes if classes in (600, 700) else 400}"
-    return {"ssv2": "sthv2"}.get(record["dataset"], str(record["dataset"]))
+    own = dialect(record["dataset"])
+    classes = len(record["labels"])
+    version = classes if classes in own.versions else next(iter(own.versions), "")
+    return f"{own.mmaction2 or own.name}{version}"

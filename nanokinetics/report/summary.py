@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from nanokinetics.clip import ADOPTED, Group
-from nanokinetics.config import GUEST_PER_HOUR, YOUTUBE
 from nanokinetics.errors import Kind, Reason
 from nanokinetics.estimate import paced
 from nanokinetics.report.figures import (
@@ -29,6 +28,7 @@ from nanokinetics.report.figures import (
     Waited,
 )
 from nanokinetics.report.tables import IDENTITY, Tables
+from nanokinetics.sources import SOURCES, source_type
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -272,18 +272,19 @@ def _projections(
         return ()
     asked = len(run) + int((~failed["since"]).sum())
     is_told = timeline.per_hour is not None
-    remote = bool((run["source"] == YOUTUBE).any())
+    known = (source_type(name).per_hour for name in run["source"].unique() if name in SOURCES)
+    budget = min(filter(None, known), default=0)
 
     def projection(factor: int) -> Projection:
         clips = factor * (total.wanted or total.made)
         share = clips / len(run)
         seconds = share * timeline.working
-        paced_seconds = paced(math.ceil(share * asked), seconds, GUEST_PER_HOUR)
+        paced_seconds = paced(math.ceil(share * asked), seconds, budget)
         return Projection(
             factor=factor,
             clips=clips,
             seconds=seconds if is_told else None,
-            as_guest=paced_seconds if is_told and remote else None,
+            as_guest=paced_seconds if is_told and budget else None,
             fetched=round(clips * _mean(run["downloaded_bytes"])),
             kept=round(clips * _mean(run["bytes"])),
         )

@@ -1,1 +1,163 @@
-"""Candidates to clips: which are chosen, and the plan of a folder."""
+"""Candidates to clips: which are chosen, and the plan of a folder.
+
+`settle` fills in what the registries know, `decide` makes the plan of a build. Nothing here imports
+pandas until annotations are read: a run that only goes on has no need of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from nanokinetics.annotations import DATASETS, dialect
+from nanokinetics.common.system import without_collector
+from nanokinetics.config import COPY, TRANSCODE, VIDEO, BuildConfig, SampleConfig
+from nanokinetics.dataset.home import Home
+from nanokinetics.dataset.ranking import Ranking, warnings
+from nanokinetics.dataset.record import read_record
+from nanokinetics.errors import InputError
+from nanokinetics.layout import OWN, Layout
+from nanokinetics.progress import Reporter
+from nanokinetics.selection.plan import Plan, request_of, same_again
+from nanokinetics.sources import Source, source_type
+from nanokinetics.sources.scan import Scan, save
+
+if TYPE_CHECKING:
+    from nanokinetics.selection.choose import Choice
+    from nanokinetics.selection.frame import Selection
+    from nanokinetics.selection.manifest import Manifest
+
+Config = TypeVar("Config", bound=SampleConfig)
+
+
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """What a folder shall hold, where, and what is known of the source.
+
+    layout: with the class folders of this dataset. found: what lies in the source, if that is
+    known. is_checked: whether the source was looked at.
+    """
+
+    plan: Plan
+    layout: Layout
+    found: Scan | None
+    is_checked: bool
+
+
+def settle(config: Config) -> Config:
+    """The same with the dataset's own source where none is named.
+
+    Raises InputError where dataset, source and options do not go together.
+    """
+    own = dialect(config.dataset)
+    name = config.source or own.source
+    kind = source_type(name)
+    if own.from_files and not kind.from_src:
+        raise InputError(f"{own.name} is read from files, not from {name}; leave out --source")
+    if not own.from_files and not config.annotations and config.from_ is None:
+        raise InputError("no annotation file given; name one with --annotations FILE")
+    if not own.from_files and config.annotations and config.from_ is not None:
+        raise InputError("--annotations contradicts --from, which says what to take; leave one out")
+    if config.listing is not None and not own.takes_lists:
+        takers = ", ".join(each.name for each in DATASETS.values() if each.takes_lists)
+        raise InputError(f"--list is for the dataset '{takers}'")
+    kind.of(config)
+    return replace(config, source=name)
+
+
+def source_of(config: SampleConfig) -> Source:
+    """The source of settled options."""
+    if config.source is None:
+        raise ValueError("the options are not settled")
+    return source_type(config.source).of(config)
+
+
+def origin_of(config: SampleConfig) -> Manifest | None:
+    """The subset that `from_` names, if it names one. Raises InputError."""
+    if config.from_ is None:
+        return None
+    from nanokinetics.selection import choose
+
+    return choose.origin_of(config)
+
+
+def made_alike(config: BuildConfig, record: Mapping[str, Any]) -> BuildConfig:
+    """The same, with the encoding of another subset where it does not say otherwise."""
+    made_with = {name: record[name] for name in VIDEO if getattr(config, name) is None}
+    as_there = TRANSCODE if record.get("place") == TRANSCODE else COPY
+    return replace(config, **made_with, place=config.place or as_there)
+
+
+def select(config: SampleConfig, reporter: Reporter) -> Selection:
+    """Choose clips, without any network. Raises InputError."""
+    from nanokinetics.selection import choose
+
+    config = settle(config)
+    origin = origin_of(config)
+    with without_collector():
+        source = source_of(config)
+        chosen = choose.choose(config, source, source.scan(), origin)
+    _report(chosen, reporter)
+    _warn(chosen.selection, reporter)
+    return chosen.selection
+
+
+def decide(
+    config: BuildConfig,
+    origin: Manifest | None,
+    source: Source,
+    home: Home,
+    begin_check: Callable[[], Callable[[], None]],
+    reporter: Reporter,
+) -> Decision:
+    """Read and rank, and join the choice with what the folder holds.
+
+    origin: the subset to take instead of choosing, if there is one. begin_check: begins to look at
+    the source and the tools, and gives a function that waits for the end; both raise for what
+    cannot be used. When this returns, the folder is held. Nothing was changed if it raises.
+    """
+    layout = Layout(config.dest)
+    record = read_record(layout)  # refuses somebody else's folder before a lock is put there
+    home.refuse_links(OWN)
+    if record:
+        home.hold()
+    with without_collector():
+        found = source.scan(layout.source_index)
+        request = request_of(config, version("nanokinetics"))
+        plan = same_again(request, layout)
+        if plan is not None:
+            _warn(plan.selection, reporter)
+            home.hold()
+            return Decision(plan, layout, found, is_checked=False)
+        # Side by side: a child looks at the source, and this process imports pandas.
+        wait_for_check = begin_check()
+        from nanokinetics.selection import choose
+
+        chosen = choose.choose(config, source, found, origin)
+        _report(chosen, reporter)
+        if found:
+            source.require(chosen.annotations.frame, found)
+        layout = Layout(config.dest, chosen.annotations.class_dirs)
+        _warn(chosen.selection, reporter)
+        wait_for_check()
+        home.hold()
+        plan = chosen.plan(config, source, layout, request)
+        del chosen
+    home.refuse_links(f"{g.split}/{layout.class_dir(g.label)}" for g in plan.selection.quotas)
+    if found:
+        save(found, layout.source_index)
+    else:
+        plan = plan.light()
+    return Decision(plan, layout, found, is_checked=True)
+
+
+def _report(chosen: Choice, reporter: Reporter) -> None:
+    for row in chosen.annotations.bad_rows:
+        reporter.say(f"left out: {row}")
+
+
+def _warn(ranking: Ranking, reporter: Reporter) -> None:
+    for warning in warnings(ranking):
+        reporter.say(f"warning: {warning}")

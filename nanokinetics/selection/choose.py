@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from nanokinetics.annotations import Annotations, located
-from nanokinetics.annotations import read as read_annotations
-from nanokinetics.clip import LOCATION
-from nanokinetics.common.extras import needed
+from nanokinetics.annotations import dialect, read
+from nanokinetics.annotations.candidates import Annotations
 from nanokinetics.common.names import normalised_split
-from nanokinetics.config import COPY, TRANSCODE, VIDEO, BuildConfig, SampleConfig
+from nanokinetics.config import BuildConfig, SampleConfig
 from nanokinetics.errors import InputError
 from nanokinetics.layout import Layout
-from nanokinetics.progress import Reporter
 from nanokinetics.selection import manifest, presets, sampling
 from nanokinetics.selection.frame import Selection
 from nanokinetics.selection.growth import make_plan, with_locations
 from nanokinetics.selection.manifest import Manifest
 from nanokinetics.selection.plan import Plan
-from nanokinetics.sources.scan import IMAGES, VIDEOS, Scan, endings
+from nanokinetics.sources import Source
+from nanokinetics.sources.scan import Scan
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,12 +28,14 @@ class Choice:
     selection: Selection
     origin: Manifest | None = None
 
-    def plan(self, config: BuildConfig, layout: Layout, request: str | None) -> Plan:
+    def plan(
+        self, config: BuildConfig, source: Source, layout: Layout, request: str | None
+    ) -> Plan:
         """What the folder shall hold. Raises InputError where it holds what contradicts that."""
         origin = None
         if self.origin:
             origin = self.origin.origin(replacements=config.allow_replacements)
-        return make_plan(config, self.annotations, self.selection, layout, origin, request)
+        return make_plan(config, source, self.annotations, self.selection, layout, origin, request)
 
 
 def origin_of(config: SampleConfig) -> Manifest:
@@ -53,29 +52,20 @@ def origin_of(config: SampleConfig) -> Manifest:
     return origin
 
 
-def made_alike(config: BuildConfig, origin: Manifest) -> BuildConfig:
-    """The same, with the encoding of another subset where it does not say otherwise."""
-    made_with = {name: origin.record[name] for name in VIDEO if getattr(config, name) is None}
-    as_there = TRANSCODE if origin.record.get("place") == TRANSCODE else COPY
-    return replace(config, **made_with, place=config.place or as_there)
-
-
 def choose(
-    config: SampleConfig, source: Scan | None, origin: Manifest | None, reporter: Reporter
+    config: SampleConfig, source: Source, found: Scan | None, origin: Manifest | None = None
 ) -> Choice:
     """Choose as the options say, or take what another subset has.
 
-    source: what lies in the local source, if there is one. Raises InputError for anything that
-    cannot be used.
+    found: what lies in the source, if that is known. Raises InputError for anything that cannot be
+    used.
     """
-    return _listed(config, source, origin) if origin else _sampled(config, source, reporter)
+    return _listed(config, source, found, origin) if origin else _sampled(config, source, found)
 
 
-def _sampled(config: SampleConfig, source: Scan | None, reporter: Reporter) -> Choice:
+def _sampled(config: SampleConfig, source: Source, scan: Scan | None) -> Choice:
     config = _with_preset(config)
-    found = _annotations(config, source)
-    for row in found.bad_rows:
-        reporter.say(f"left out: {row}")
+    found = _annotations(config, source, scan)
     n = config.n or 0  # the config sees to it that there is one
     selection = sampling.select(
         found.frame,
@@ -86,21 +76,21 @@ def _sampled(config: SampleConfig, source: Scan | None, reporter: Reporter) -> C
         seed=str(config.seed),
         names=found.names,
     )
-    if source is None:  # the places of local files are of use later, all else is in the selection
+    if scan is None:  # the places of local files are of use later, all else is in the selection
         found = replace(found, frame=found.frame.head(0))
     return Choice(found, selection)
 
 
-def _listed(config: SampleConfig, source: Scan | None, origin: Manifest) -> Choice:
+def _listed(config: SampleConfig, source: Source, scan: Scan | None, origin: Manifest) -> Choice:
     """The clips that `from_` names, and where those of a local source lie."""
     selection = origin.selection(replacements=config.allow_replacements)
     digests = origin.record["annotations"]
-    if source is None:
+    if scan is None:
         return Choice(Annotations(selection.frame, digests), selection, origin)
-    if config.dataset == "kinetics":
-        found = Annotations(located.locate(selection.frame, source, VIDEOS), digests)
+    if dialect(config.dataset).from_files:
+        found = replace(_annotations(config, source, scan), digests=digests)
     else:
-        found = replace(_annotations(config, source), digests=digests)
+        found = Annotations(source.locate(selection.frame, scan), digests)
     return Choice(found, with_locations(selection, found.frame), origin)
 
 
@@ -117,25 +107,18 @@ def _with_preset(config: SampleConfig) -> SampleConfig:
     return replace(config, preset=None, n=n, classes=preset.classes, num_classes=preset.num_classes)
 
 
-def _annotations(config: SampleConfig, source: Scan | None) -> Annotations:
-    return read_annotations(
+def _annotations(config: SampleConfig, source: Source, scan: Scan | None) -> Annotations:
+    found = read(
         config.dataset,
         config.annotations,
-        found=source,
+        found=scan,
         class_names=config.class_names,
         listing=config.listing,
         skip_bad_rows=config.skip_bad_rows,
     )
-
-
-def check_source(config: SampleConfig, source: Scan, found: Annotations) -> None:
-    """Raises InputError for a source that holds nothing of what is wanted, as a wrong folder does,
-    and EnvironmentFault when there are images and nothing to open them with."""
-    if not source.streams and not (found.frame[LOCATION[0]] != "").any():
-        raise InputError(f"--src {config.src}: holds none of the files that the annotations name")
-    names = itertools.chain(source.files, (member.name for member in source.members))
-    if endings(names, IMAGES):
-        needed("PIL", "images")
+    if scan is None or dialect(config.dataset).from_files:
+        return found
+    return Annotations(source.locate(found.frame, scan), found.digests, found.bad_rows)
 
 
 def _by_split(n: Mapping[str, int]) -> dict[str, int]:

@@ -13,14 +13,15 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from nanokinetics.annotations import Annotations
+from nanokinetics.annotations.candidates import Annotations
 from nanokinetics.clip import LOCATION, Group
-from nanokinetics.config import LOCAL, VIDEO, BuildConfig
+from nanokinetics.config import VIDEO, BuildConfig
 from nanokinetics.dataset.record import MUST_AGREE, REQUEST, is_as_written, quotas_of, read_record
 from nanokinetics.errors import InputError
 from nanokinetics.layout import SELECTION, SPLITS, Layout
 from nanokinetics.selection.frame import Selection
 from nanokinetics.selection.plan import Plan
+from nanokinetics.sources import Source
 
 MAY_BE_MISSING: Final = ("place",)
 """What must agree too, where it was asked at all."""
@@ -28,6 +29,7 @@ MAY_BE_MISSING: Final = ("place",)
 
 def make_plan(
     config: BuildConfig,
+    source: Source,
     annotations: Annotations,
     selection: Selection,
     layout: Layout,
@@ -41,7 +43,7 @@ def make_plan(
     """
     asked = {
         "dataset": config.dataset,
-        "source": config.source,
+        "source": source.name,
         "seed": config.seed,
         "split": [s for s in SPLITS if any(g.split == s for g in selection.quotas)],
         "n": {group.split: wanted for group, wanted in selection.quotas.items()},
@@ -51,8 +53,7 @@ def make_plan(
         "labels": list(selection.labels),
         REQUEST: request,
     }
-    if config.source == LOCAL:
-        asked |= {"src": str(config.src), "place": config.place}
+    asked |= source.recorded()
     if annotations.names:
         asked["names"] = {label: annotations.names.get(label, "") for label in selection.labels}
     asked |= origin or {}

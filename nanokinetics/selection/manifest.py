@@ -20,9 +20,8 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from nanokinetics.annotations.candidates import candidates
+from nanokinetics.annotations import dialect
 from nanokinetics.clip import ClipId, Group, seconds
-from nanokinetics.common.names import class_dir, key_fault
 from nanokinetics.config import VIDEO
 from nanokinetics.dataset import reading
 from nanokinetics.dataset.ledger import FAILED_COLUMNS, STATS_COLUMNS
@@ -196,19 +195,9 @@ def _of_text(text: str, where: str) -> Manifest:
 def _frame(table: Sequence[Row], record: Mapping[str, Any], where: str) -> pd.DataFrame:
     """The rows as those of a selection. Raises InputError for one that cannot be relied on."""
     raw = pd.DataFrame(table, columns=list(COLUMNS), dtype=object)
-    if record["dataset"] == "kinetics":
-        frame, faults = candidates(raw)
-        for row in faults:
-            raise InputError(f"{where}: the clip '{raw['key'][row]}': {faults[row]}")
-        wrong = [a for a, b in zip(raw["key"], frame["key"], strict=True) if a != b]
-        if wrong:
-            raise InputError(f"{where}: the clip '{wrong[0]}' has another id or other times")
-    else:
-        for key, label in zip(raw["key"], raw["label"], strict=True):
-            fault = key_fault(key, class_dir(label)) if key else "a clip has no key"
-            if fault:
-                raise InputError(f"{where}: {fault}")
-        frame = raw.assign(youtube_id="", time_start=np.nan, time_end=np.nan)
+    frame, fault = dialect(record["dataset"]).judged(raw)
+    if fault:
+        raise InputError(f"{where}: {fault}")
     chosen = {(split, label) for split, labels in record["classes"].items() for label in labels}
     seen: set[ClipId] = set()
     for id_ in _ids(frame):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from nanokinetics.common.files import replace_file
-from nanokinetics.config import LOCAL, BuildConfig
+from nanokinetics.config import BuildConfig
 from nanokinetics.dataset.ranking import Ranking, Written
 from nanokinetics.dataset.record import (
     MUST_AGREE,
@@ -64,7 +64,7 @@ def request_of(config: BuildConfig, version: str) -> str | None:
     version: that of this program. None where more than a few files decide: a local source, or
     rows to be left out and told of.
     """
-    if config.source == LOCAL or config.skip_bad_rows or config.from_:
+    if config.src or config.skip_bad_rows or config.from_:
         return None
     try:
         files = [hashlib.sha256(path.read_bytes()).hexdigest() for path in config.annotations]

@@ -1,29 +1,174 @@
-"""Files that are there already: plain ones, members of archives, and archives read as streams."""
+"""Files that are there already: plain ones, members of archives, and archives read as streams.
+
+The source is only ever read.
+"""
 
 from __future__ import annotations
 
 import itertools
 import os
 import shutil
+import sys
 import tarfile
-from collections.abc import Callable, Generator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
-from nanokinetics.errors import Failure, Reason
+from nanokinetics.clip import LOCATION, WHOLE, Clip, ClipId, Grouping, Location, MakerSpec
+from nanokinetics.common.extras import needed
+from nanokinetics.config import COPY, HARDLINK, SYMLINK, TRANSCODE, BuildConfig, SampleConfig
+from nanokinetics.errors import Failure, InputError, Reason
+from nanokinetics.sources import Source
 from nanokinetics.sources.archives import is_plain, opened
+from nanokinetics.sources.scan import IMAGES, VIDEOS, Scan, endings, scan
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CHUNK: Final = 1 << 20
 
+SMALL_FILES: Final = 64
+"""Small files that are handed out, and brought to the disk, together."""
 
-class LocalFetcher:
-    """Brings local files to where a clip is made of them. The source is never written to."""
 
-    def __init__(self, root: Path, streams: Sequence[Sequence[str]]) -> None:
-        self._root = root
+@dataclass(frozen=True)
+class Local(Source):
+    """A folder or an archive on this machine."""
+
+    name: ClassVar = "local"
+    from_src: ClassVar = True
+
+    src: Path
+    place: str
+
+    @classmethod
+    def of(cls, config: SampleConfig) -> Self:
+        if config.src is None:
+            raise InputError(f"name the folder of the {config.dataset} files with --src DIR")
+        place = config.place if isinstance(config, BuildConfig) else None
+        return cls(config.src, place or COPY)
+
+    def scan(self, index: Path | None = None) -> Scan:
+        found = scan(self.src, index)
+        if (found.members or found.streams) and self.place in (HARDLINK, SYMLINK):
+            raise InputError(
+                f"--place {self.place} needs files, and --src holds archives; use copy"
+            )
+        return found
+
+    def locate(self, candidates: pd.DataFrame, found: Scan) -> pd.DataFrame:
+        from nanokinetics.sources.located import locate  # pandas, which workers do not need
+
+        return locate(candidates, found, VIDEOS)
+
+    def require(self, located: pd.DataFrame, found: Scan) -> None:
+        """Raises InputError for a source that holds nothing of what is wanted, as a wrong folder
+        does, and EnvironmentFault when there are images and nothing to open them with."""
+        if not found.streams and not (located[LOCATION[0]] != "").any():
+            raise InputError(f"--src {self.src}: holds none of the files that the annotations name")
+        names = itertools.chain(found.files, (member.name for member in found.members))
+        if endings(names, IMAGES):
+            needed("PIL", "images")
+
+    def recorded(self) -> Mapping[str, Any]:
+        return {"src": str(self.src), "place": self.place}
+
+    def grouping(self, found: Scan | None) -> Grouping:
+        """A stream is read from its beginning for all that is wanted of it: by one process, once.
+
+        Small files are handed out by the dozen.
+        """
+        if found and found.streams:
+            return Grouping(together=sys.maxsize, processes=1)
+        return Grouping(together=1 if self.place == TRANSCODE else SMALL_FILES)
+
+    def maker(self, found: Scan | None) -> MakerSpec:
+        if found is None:
+            raise ValueError("a local source is scanned before clips are made of it")
+        files = partial(LocalFiles, str(found.root.resolve()), found.streams)
+        return MakerSpec(WHOLE, files, place=self.place)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a clip's bytes are: a file, or a part of an archive. `own`: our copy, to be moved."""
+
+    path: str
+    location: Location
+    own: bool = False
+
+    def read(self) -> bytes:
+        """All of it. Raises OSError, or EOFError where an archive is cut short."""
+        with open(self.path, "rb") as file:  # noqa: PTH123 - a Path for each of a million files
+            if not self.location.is_member:
+                return file.read()
+            file.seek(self.location.offset)
+            data = file.read(self.location.size)
+        if len(data) < self.location.size:
+            raise EOFError(f"{self.path} ends within {self.location.name}")
+        return data
+
+    def extracted(self, target: Path) -> Origin:
+        """The same as a file of its own. Raises OSError or EOFError."""
+        location = self.location
+        with Path(self.path).open("rb") as source, target.open("wb") as copy:
+            copy_bytes(source.fileno(), copy.fileno(), location.offset, location.size)
+        return Origin(str(target), Location(location.name), own=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A member of a stream, brought to `path`, and the clips that wait for it."""
+
+    clips: tuple[Clip, ...]
+    name: str
+    path: Path
+
+
+class LocalFiles:
+    """Brings local files to where clips are made of them, in a worker.
+
+    root: the folder that locations are relative to. streams: the archives that must be read from
+    the beginning, each as its parts.
+    """
+
+    def __init__(self, root: str, streams: Sequence[Sequence[str]]) -> None:
+        self.root = Path(root)
         self._streams = streams
         self._seen: frozenset[str] | None = None
         self._numbers = itertools.count(1)
+
+    def origin(self, location: Location) -> Origin:
+        return Origin(f"{self.root}/{location.path}", location)
+
+    def arriving(self, clips: Sequence[Clip], folder: Path) -> Iterator[Arrival | Failure]:
+        """Read the streams once, and bring what the clips want into `folder`, in its order there.
+
+        A clip arrives at most once. A Failure stands for an archive that cannot be read any
+        further. Raises OSError when `folder` cannot be written to, or a part cannot be opened.
+        """
+        pending: defaultdict[str, list[Clip]] = defaultdict(list)
+        for clip in clips:
+            for name in names_of(clip):
+                pending[name].append(clip)
+        if not any(self._may_hold(*names_of(clip)) for clip in clips):
+            return
+        arrived: set[ClipId] = set()
+        for each in self.passing(partial(_is_wanted, pending), folder):
+            if isinstance(each, Failure):
+                yield each
+                continue
+            name, path = each
+            named = pending.pop(PurePosixPath(name).stem, ())
+            waiting = tuple(clip for clip in named if clip.id not in arrived)
+            arrived.update(clip.id for clip in waiting)
+            if waiting:
+                yield Arrival(waiting, name, path)
+            else:
+                path.unlink()
 
     def passing(
         self, wanted: Callable[[str], bool], folder: Path
@@ -39,7 +184,7 @@ class LocalFetcher:
         whole = True
         for parts in self._streams:
             try:
-                with opened(self._root, parts) as archive:
+                with opened(self.root, parts) as archive:
                     for member in archive:
                         archive.members = []  # type: ignore[attr-defined]  # or all would stay
                         name = PurePosixPath(member.name)
@@ -57,9 +202,23 @@ class LocalFetcher:
                 yield Failure(Reason.TRUNCATED, f"{parts[0]} is damaged: {error}")
         self._seen = frozenset(seen) if whole else None
 
-    def may_hold(self, *names: str) -> bool:
+    def _may_hold(self, *names: str) -> bool:
         """Whether a member of one of these base names may be in the streams, as far as is known."""
         return self._seen is None or any(name in self._seen for name in names)
+
+
+def names_of(clip: Clip) -> tuple[str, ...]:
+    """The base names, without extension, that a clip's file or its whole video may have."""
+    stem = clip.key.rpartition("/")[2]
+    return (stem, clip.youtube_id) if clip.youtube_id else (stem,)
+
+
+def _is_wanted(pending: Mapping[str, Sequence[Clip]], name: str) -> bool:
+    path = PurePosixPath(name)
+    clips = pending.get(path.stem, ())
+    # A picture called like a video is its thumbnail.
+    kinds = VIDEOS if any(clip.window for clip in clips) else VIDEOS | IMAGES
+    return bool(clips) and path.suffix.lower() in kinds
 
 
 def copy_bytes(source: int, target: int, offset: int, size: int) -> None:

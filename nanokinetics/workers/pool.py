@@ -1,8 +1,8 @@
-"""Worker processes: hand out jobs, take back outcomes, notice the dead.
+"""Worker processes: hand out jobs, take back results, notice the dead.
 
 Every worker has a pipe of its own and at most one job in hand, so a worker that is killed can
-neither block the others nor leave a doubt about what it was doing. Nothing is decided here about
-what an outcome means.
+neither block the others nor leave a doubt about what it was doing. What a job or a result means is
+no business of a pool.
 """
 
 from __future__ import annotations
@@ -11,46 +11,52 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from multiprocessing.connection import Connection, wait
+from typing import Any, Protocol
 
-from nanokinetics.clip import Clip, Job, Outcome
-from nanokinetics.clips.ffmpeg import exit_now
-from nanokinetics.clips.placing import Placer, PlacerConfig
-from nanokinetics.clips.windows import Worker, WorkerConfig
-from nanokinetics.sources import modules_of
-from nanokinetics.workers.processes import Processes, processes
+from nanokinetics.workers.processes import Processes
+
+
+class Step(Protocol):
+    """What does the work in a worker process."""
+
+    def work(self, job: Any) -> Iterator[Any]:
+        """The results of a job, each as soon as it is there."""
+
+
+OpenStep = Callable[[Callable[[], None]], Step]
+"""Called once in each worker, with a function that sends word to the parent. Picklable."""
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
-    """Clips have their outcomes; the worker may be busy with more clips of the job."""
+class Result:
+    """A job has a result; the worker may be busy with more of the job."""
 
-    outcomes: tuple[Outcome, ...]
+    value: Any
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The video of a job could be opened: the first requests were let through."""
+class Word:
+    """The step has sent word in the midst of a job."""
 
-    job: Job
+    job: Any
 
 
 @dataclass(frozen=True, slots=True)
 class Idle:
     """A worker has ended its job."""
 
-    job: Job
+    job: Any
 
 
 @dataclass(frozen=True, slots=True)
 class Died:
-    """A worker ended with a job unfinished. `clips` have no outcome; the first was in its hands."""
+    """A worker ended with a job unfinished. `log` is the last it said."""
 
-    job: Job
-    clips: tuple[Clip, ...]
+    job: Any
     why: str
     log: str
 
@@ -63,47 +69,39 @@ class NeverStarted:
     log: str
 
 
-Event = Finished | Found | Idle | Died | NeverStarted
+Event = Result | Word | Idle | Died | NeverStarted
 
 
 class _Note(Enum):
-    """What a worker says besides outcomes."""
+    """What a worker says besides results."""
 
     READY = "ready for the next job"
-    FOUND = "the video could be opened"
+    WORD = "the step sends word"
 
 
 @dataclass(slots=True)
-class _Member:
+class _Worker:
     """The parent's view of one worker process."""
 
     pipe: Connection
     ready: bool = False
-    job: Job | None = None
-    left: list[Clip] | None = None
-    last_words: str = ""
-
-
-def processes_for(source: str) -> Processes:
-    """Processes that have imported what the workers of a source need."""
-    return processes([__name__, *modules_of(source)])
+    job: Any = None
+    last_output: str = ""
 
 
 class Pool:
     """Up to `size` workers, started when there is work for them."""
 
-    def __init__(
-        self, config: WorkerConfig | PlacerConfig, size: int, processes: Processes
-    ) -> None:
-        self._config = config
+    def __init__(self, open_step: OpenStep, size: int, processes: Processes) -> None:
+        self._open_step = open_step
         self.size = size
         self._processes = processes
-        self._members: list[_Member] = []
+        self._workers: list[_Worker] = []
 
     @property
     def busy(self) -> int:
         """Jobs in hand."""
-        return sum(member.job is not None for member in self._members)
+        return sum(worker.job is not None for worker in self._workers)
 
     @property
     def has_room(self) -> bool:
@@ -111,78 +109,75 @@ class Pool:
 
     def warm_up(self, jobs: int) -> None:
         """Start the workers that so many jobs will need, so that they are ready when given one."""
-        while len(self._members) < min(jobs, self.size):
+        while len(self._workers) < min(jobs, self.size):
             self._start()
 
-    def give(self, job: Job) -> None:
+    def give(self, job: Any) -> None:
         """Hand a job to a free worker, starting one if need be. Only when there is room."""
-        free = sorted((m for m in self._members if m.job is None), key=lambda m: not m.ready)
-        member = free[0] if free else self._start()
+        free = sorted((w for w in self._workers if w.job is None), key=lambda w: not w.ready)
+        worker = free[0] if free else self._start()
         try:
-            member.pipe.send(job)
+            worker.pipe.send(job)
         except OSError:  # a free worker has died: the job was never in its hands
-            self._remove(member)
+            self._remove(worker)
             self.give(job)
         else:
-            member.job, member.left = job, list(job.clips)
+            worker.job = job
 
     def wait(self, timeout: float) -> Iterator[Event]:
         """What has happened, waiting at most `timeout` seconds for something to happen."""
-        by_pipe = {member.pipe: member for member in self._members}
+        by_pipe = {worker.pipe: worker for worker in self._workers}
         if not by_pipe:
             time.sleep(min(timeout, 1.0))
         for pipe in wait(list(by_pipe), timeout):
-            member = by_pipe[pipe]  # type: ignore[index]
-            yield from self._hear(member)
-            while not member.pipe.closed and member.job and member.pipe.poll():
-                yield from self._hear(member)
+            worker = by_pipe[pipe]  # type: ignore[index]
+            yield from self._receive(worker)
+            while not worker.pipe.closed and worker.job is not None and worker.pipe.poll():
+                yield from self._receive(worker)
 
     def close(self) -> None:
         """End all workers now, whatever they are doing, and wait until they are gone."""
         self._processes.close()
-        for member in self._members:
-            member.pipe.close()
-        self._members.clear()
+        for worker in self._workers:
+            worker.pipe.close()
+        self._workers.clear()
 
-    def _start(self) -> _Member:
-        member = _Member(self._processes.start(work_for, self._config))
-        self._members.append(member)
-        return member
+    def _start(self) -> _Worker:
+        worker = _Worker(self._processes.start(work_for, self._open_step))
+        self._workers.append(worker)
+        return worker
 
-    def _remove(self, member: _Member) -> int | None:
-        self._members.remove(member)
-        member.pipe.close()
-        return self._processes.exit_code(member.pipe)
+    def _remove(self, worker: _Worker) -> int | None:
+        self._workers.remove(worker)
+        worker.pipe.close()
+        return self._processes.exit_code(worker.pipe)
 
-    def _hear(self, member: _Member) -> Iterator[Event]:
+    def _receive(self, worker: _Worker) -> Iterator[Event]:
         try:
-            message = member.pipe.recv()
+            message = worker.pipe.recv()
         except (EOFError, OSError):
-            yield from self._bury(member)
+            yield from self._reap(worker)
             return
-        if message is _Note.FOUND:
-            if member.job:
-                yield Found(member.job)
+        if message is _Note.WORD:
+            if worker.job is not None:
+                yield Word(worker.job)
         elif message is _Note.READY:
-            if member.ready and member.job:
-                job, member.job, member.left = member.job, None, None
+            if worker.ready and worker.job is not None:
+                job, worker.job = worker.job, None
                 yield Idle(job)
-            member.ready = True
+            worker.ready = True
         elif isinstance(message, str):
-            member.last_words = message
+            worker.last_output = message
         else:
-            if member.left:
-                done = {outcome.clip.id for outcome in message}
-                member.left = [clip for clip in member.left if clip.id not in done]
-            yield Finished(message)
+            yield Result(message)
 
-    def _bury(self, member: _Member) -> Iterator[Event]:
-        exit_code, log = self._remove(member), member.last_words
+    def _reap(self, worker: _Worker) -> Iterator[Event]:
+        exit_code, log = self._remove(worker), worker.last_output
         why = log.strip().splitlines()[-1] if log.strip() else _cause(exit_code)
-        if not member.ready:
+        if not worker.ready:
             yield NeverStarted(why, log)
-        if member.job:
-            yield Died(member.job, tuple(member.left or ()), why, log)
+        if worker.job is not None:
+            yield Died(worker.job, why, log)
 
 
 def _cause(exit_code: int | None) -> str:
@@ -198,22 +193,17 @@ def _cause(exit_code: int | None) -> str:
     return f"the worker process was ended by {name}{hint}"
 
 
-def work_for(pipe: Connection, config: WorkerConfig | PlacerConfig) -> None:
-    """What a worker process runs: jobs in, outcomes and notes out.
+def work_for(pipe: Connection, open_step: OpenStep) -> None:
+    """What a worker process runs: jobs in, results and notes out.
 
     An exception that nobody foresaw ends the process; its traceback is the last message.
     """
-    signal.signal(signal.SIGTERM, exit_now)
     try:
-        worker = (
-            Placer(config)
-            if isinstance(config, PlacerConfig)
-            else Worker(config, lambda: pipe.send(_Note.FOUND))
-        )
+        step = open_step(lambda: pipe.send(_Note.WORD))
         pipe.send(_Note.READY)
         while True:
-            for outcomes in worker.work(pipe.recv()):
-                pipe.send(outcomes)
+            for result in step.work(pipe.recv()):
+                pipe.send(result)
             pipe.send(_Note.READY)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # the parent is gone

@@ -15,7 +15,8 @@ from helpers import real_annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nanokinetics.annotations import Annotations, read
+from nanokinetics.annotations import read
+from nanokinetics.annotations.candidates import Annotations
 from nanokinetics.errors import BadRows, InputError
 from nanokinetics.selection.sampling import select
 

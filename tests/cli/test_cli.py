@@ -114,7 +114,7 @@ MAKING_OPTIONS: list[tuple[list[str], dict[str, Any]]] = [
     (["--failed-logs", "logs"], {"failed_logs": "logs"}),
 ]
 
-WHOLE = BuildResult(made=2, wanted=2, new=1, replaced=0, held=0, displaced=0, refusals=0, short={})
+WHOLE = BuildResult(made=2, wanted=2, new=1, replaced=0, held=0, superseded=0, refusals=0, short={})
 
 
 @pytest.fixture(autouse=True)
@@ -377,7 +377,7 @@ def test_a_short_class_is_exit_code_3_and_named(
         new=1,
         replaced=2,
         held=1,
-        displaced=0,
+        superseded=0,
         refusals=3,
         short={Group("train", "hurling (sport)"): (1, 3)},
         reasons={Reason.PRIVATE: 2, Reason.TIMEOUT: 1},

@@ -1,9 +1,8 @@
-"""Files that are whole or not there, and a folder that is the same one throughout."""
+"""Files that are whole or not there, and a folder that nothing is changed outside of."""
 
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,95 +10,12 @@ import pytest
 
 from nanokinetics.common.files import begun, clear_leftovers, replace_file
 from nanokinetics.common.folder import Folder
-from nanokinetics.errors import EnvironmentFault
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "nano").mkdir()
     return tmp_path / "nano"
-
-
-def move_away(folder: Path) -> None:
-    folder.rename(folder.with_name("elsewhere"))
-
-
-def move_away_and_begin_anew(folder: Path) -> None:
-    move_away(folder)
-    folder.mkdir()
-
-
-def put_another_in_its_place(folder: Path) -> None:
-    other = folder.with_name("other")
-    shutil.copytree(folder, other)
-    move_away(folder)
-    other.rename(folder)
-
-
-def put_a_file_in_its_place(folder: Path) -> None:
-    move_away(folder)
-    folder.touch()
-
-
-def link_to_another(folder: Path) -> None:
-    move_away(folder)
-    folder.with_name("other").mkdir()
-    folder.symlink_to("other")
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        shutil.rmtree,
-        move_away,
-        move_away_and_begin_anew,
-        put_another_in_its_place,
-        put_a_file_in_its_place,
-        link_to_another,
-    ],
-)
-def test_a_folder_that_is_not_the_one_it_was_is_told(
-    folder: Path, change: Callable[[Path], None]
-) -> None:
-    (folder / "stats.csv").touch()
-    home = Folder(folder)
-    change(folder)
-    assert not home.is_there
-    with pytest.raises(EnvironmentFault, match=r"nano is not the folder it was") as caught:
-        home.check()
-    assert "unmounted or moved" in str(caught.value)
-    assert "run the same command again" in str(caught.value)
-
-
-def test_a_link_that_points_elsewhere_meanwhile_is_told(folder: Path) -> None:
-    other, link = folder.with_name("other"), folder.with_name("link")
-    other.mkdir()
-    link.symlink_to(folder)
-    home = Folder(link)
-    home.check()
-    link.unlink()
-    link.symlink_to(other)
-    assert not home.is_there
-
-
-def test_what_happens_within_the_folder_does_not_matter(folder: Path) -> None:
-    home = Folder(folder)
-    (folder / "train").mkdir()
-    (folder / "stats.csv").touch()
-    folder.chmod(0o500)
-    home.check()
-    folder.chmod(0o700)
-    (folder / "stats.csv").unlink()
-    (folder / "train").rmdir()
-    home.check()
-
-
-def test_a_folder_that_comes_back_is_the_same_again(folder: Path) -> None:
-    home = Folder(folder)
-    move_away(folder)
-    assert not home.is_there
-    folder.with_name("elsewhere").rename(folder)
-    home.check()
 
 
 def test_a_file_gets_its_content_and_the_folders_it_needs(tmp_path: Path) -> None:

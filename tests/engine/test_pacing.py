@@ -18,9 +18,10 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from tenacity.wait import wait_exponential, wait_fixed, wait_none
+from tenacity.wait import wait_exponential, wait_fixed
 
-from nanokinetics.engine.pacing import ABREAST, HOUR, LONGEST_WAIT, Pacer, PacingPolicy, Ticket
+from nanokinetics.clip import PacingPolicy
+from nanokinetics.engine.pacing import HOUR, LONGEST_WAIT, Pacer, Ticket
 
 FIRST_WAIT = 10
 SPACING = 8
@@ -37,7 +38,8 @@ def pacer(
 ) -> Pacer:
     """A gate that waits 10, 20, 40 … seconds, without jitter, and lets any number be abreast."""
     growing = wait_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT)
-    return Pacer(PacingPolicy(growing, per_hour, max_wait, spacing, abreast), earlier_starts)
+    policy = PacingPolicy(FIRST_WAIT, per_hour, max_wait, spacing, abreast)
+    return Pacer(policy, earlier_starts, wait=growing)
 
 
 def refused_at(gate: Pacer, now: float, retry_after: float | None = None) -> bool:
@@ -75,9 +77,8 @@ def block(gate: Pacer, now: float, refusals: int) -> tuple[float, list[float]]:
 
 
 def test_an_open_gate_lets_a_policys_number_be_asked_for_at_once() -> None:
-    gate = Pacer(PacingPolicy(wait_fixed(FIRST_WAIT)))
-    tickets = [gate.start(0) for _ in range(ABREAST)]
-    assert ABREAST == 2
+    gate = Pacer(PacingPolicy(), wait=wait_fixed(FIRST_WAIT))
+    tickets = [gate.start(0) for _ in range(2)]
     assert not any(ticket.probe for ticket in tickets)
     assert gate.delay(0) is None, "no time can be named: others must answer first"
     assert gate.delay(HOUR) is None
@@ -500,7 +501,7 @@ def test_the_longer_of_gate_and_budget_holds() -> None:
 
 
 def test_the_policy_of_the_command_line_doubles_with_a_tenth_of_jitter() -> None:
-    gate = Pacer(PacingPolicy.exponential(60, per_hour=0, max_wait=1e9))
+    gate = Pacer(PacingPolicy(60, max_wait=1e9))
     now = 0.0
     for wait in (60, 120, 240, 480, 960, 1920, 3600, 3600):
         refused_at(gate, now)
@@ -510,16 +511,8 @@ def test_the_policy_of_the_command_line_doubles_with_a_tenth_of_jitter() -> None
         now += delay + 1e-6
 
 
-@pytest.mark.parametrize("first", [60, 2 * HOUR])
-def test_the_policy_of_the_command_line_spaces_starts_by_a_tenth_of_its_first_wait(
-    first: float,
-) -> None:
-    policy = PacingPolicy.exponential(first, per_hour=0, max_wait=1e9)
-    assert (policy.spacing, policy.abreast) == (first / 10, ABREAST)
-
-
 def test_the_policys_first_wait_may_exceed_an_hour() -> None:
-    gate = Pacer(PacingPolicy.exponential(2 * HOUR, per_hour=0, max_wait=1e9))
+    gate = Pacer(PacingPolicy(2 * HOUR, max_wait=1e9))
     refused_at(gate, 0)
     assert (gate.delay(0) or 0) >= 2 * HOUR
 
@@ -731,7 +724,7 @@ def test_the_promised_time_is_kept_whatever_the_fractions(
 
 
 def test_a_policy_of_any_tenacity_strategy_will_do() -> None:
-    gate = Pacer(PacingPolicy(wait_fixed(7)))
+    gate = Pacer(PacingPolicy(), wait=wait_fixed(7))
     refused_at(gate, 0)
     assert gate.delay(0) == 7
 
@@ -744,7 +737,7 @@ def test_a_policy_of_any_tenacity_strategy_will_do() -> None:
 def test_the_soonest_last_start_is_the_one_that_eager_asking_comes_to(
     count: int, earlier: tuple[float, ...]
 ) -> None:
-    policy = PacingPolicy(wait_none(), per_hour=3, abreast=0)
+    policy = PacingPolicy(per_hour=3, abreast=0)
     told = Pacer(policy, earlier).soonest(count, 0.0)
     pacer, now = Pacer(policy, earlier), 0.0
     for _ in range(count):
@@ -754,7 +747,7 @@ def test_the_soonest_last_start_is_the_one_that_eager_asking_comes_to(
 
 
 def test_without_a_budget_only_a_block_holds_up() -> None:
-    pacer = Pacer(PacingPolicy(wait_fixed(60)))
+    pacer = Pacer(PacingPolicy(), wait=wait_fixed(60))
     assert pacer.soonest(1000, 0.0) == 0
     pacer.refused(pacer.start(0.0), 1.0)
     assert pacer.soonest(1000, 11.0) == 50

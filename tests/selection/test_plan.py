@@ -20,6 +20,7 @@ from nanokinetics.config import BuildConfig
 from nanokinetics.dataset.record import quotas_of
 from nanokinetics.errors import InputError
 from nanokinetics.layout import Layout
+from nanokinetics.selection import settle, source_of
 from nanokinetics.selection.growth import make_plan
 from nanokinetics.selection.plan import Plan, request_of, same_again
 from nanokinetics.selection.sampling import select
@@ -54,7 +55,7 @@ def plan(tmp_path: Path, dest: Layout) -> Planner:
 
     def make(**options: Any) -> Plan:
         asked = {"dataset": "kinetics", "annotations": files, "splits": ["train"], "n": 2}
-        config = BuildConfig(**{**asked, "dest": dest.root, **options})
+        config = settle(BuildConfig(**{**asked, "dest": dest.root, **options}))
         found = read(config.dataset, config.annotations)
         chosen = select(
             found.frame,
@@ -65,7 +66,7 @@ def plan(tmp_path: Path, dest: Layout) -> Planner:
             seed=config.seed,
         )
         request = request_of(config, version("nanokinetics"))
-        made = make_plan(config, found, chosen, dest, request=request)
+        made = make_plan(config, source_of(config), found, chosen, dest, request=request)
         made.save(dest, VERSIONS)
         return made
 
@@ -341,13 +342,17 @@ def test_another_command_reads_the_annotations(
     asked: dict[str, Any] = {"dataset": "kinetics", "dest": dest.root, "n": 2, "splits": ["train"]}
     asked["annotations"] = [tmp_path / "train.csv", tmp_path / "val.csv"]
     plan()
-    assert same_again(request_of(BuildConfig(**asked), "1"), dest) is None  # another version
-    same = request_of(BuildConfig(**asked), version("nanokinetics"))
+    assert (
+        same_again(request_of(settle(BuildConfig(**asked)), "1"), dest) is None
+    )  # another version
+    same = request_of(settle(BuildConfig(**asked)), version("nanokinetics"))
     assert same_again(same, dest) is not None
-    request = request_of(BuildConfig(**{**asked, **other}), version("nanokinetics"))
+    request = request_of(settle(BuildConfig(**{**asked, **other})), version("nanokinetics"))
     assert same_again(request, dest) is None
     annotate(tmp_path / "val.csv", "val", start=11)
-    assert same_again(request_of(BuildConfig(**asked), version("nanokinetics")), dest) is None
+    assert (
+        same_again(request_of(settle(BuildConfig(**asked)), version("nanokinetics")), dest) is None
+    )
 
 
 def test_a_selection_that_was_edited_is_not_taken_for_the_plan(plan: Planner, dest: Layout) -> None:

@@ -18,10 +18,10 @@ import pytest
 import trees
 from trees import lay, member, nested, packed, parts, picture, zipped
 
-from nanokinetics.annotations.located import named
 from nanokinetics.clip import Location
 from nanokinetics.errors import InputError
 from nanokinetics.sources.archives import opened
+from nanokinetics.sources.located import named
 from nanokinetics.sources.scan import IMAGES, Scan, save, scan
 
 TREE = {

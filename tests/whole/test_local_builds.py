@@ -35,10 +35,12 @@ from trees import WNIDS, lay, nested, packed, parts, picture, prefixed, zipped
 from nanokinetics.cli import main
 from nanokinetics.clip import Clip, Job, Made, Outcome
 from nanokinetics.clips.ffmpeg import find_ffmpeg
-from nanokinetics.clips.placing import FLUSHED_AT_ONCE, Placer, PlacerConfig
+from nanokinetics.clips.maker import MakerConfig
+from nanokinetics.clips.placing import WholeMaker
 from nanokinetics.config import VideoConfig
 from nanokinetics.demo.films import read_frame_numbers
 from nanokinetics.layout import Layout
+from nanokinetics.sources.local import SMALL_FILES, Local
 
 Run = Callable[..., Done]
 LABELS = ("training dog", "massaging person's head")
@@ -414,10 +416,10 @@ def test_a_stream_is_read_once_for_all_that_is_wanted_of_it(tmp_path, films):
 
 @pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="only Linux counts what is read")
 def test_a_stream_is_read_no_further_than_the_last_that_is_wanted_of_it(tmp_path):
-    tree = {f"a/{i}.jpg": picture(i) for i in range(FLUSHED_AT_ONCE + 1)}
+    tree = {f"a/{i}.jpg": picture(i) for i in range(SMALL_FILES + 1)}
     tree |= {f"a/bulk{i}.jpg": random.Random(i).randbytes(2_000_000) for i in range(3)}  # noqa: S311
     lay(tmp_path / "source", {"all.tar.gz": packed(tree, "gz")})
-    for count in (FLUSHED_AT_ONCE, FLUSHED_AT_ONCE + 1):  # also where one batch ends
+    for count in (SMALL_FILES, SMALL_FILES + 1):  # also where one batch ends
         wanted = [Clip(str(i), "train", "a") for i in range(count)]
         outcomes, read = _placed(tmp_path, wanted)
         assert [each.clip for each in outcomes if isinstance(each, Made)] == wanted
@@ -429,19 +431,11 @@ def _placed(tmp_path: Path, wanted: Sequence[Clip]) -> tuple[list[Outcome], int]
     bytes it reads can be counted."""
     layout = Layout(tmp_path / "dest")
     layout.temporary.mkdir(parents=True, exist_ok=True)
-    placer = Placer(
-        PlacerConfig(
-            layout=layout,
-            video=VideoConfig(),
-            ffmpeg=find_ffmpeg(WHEEL),
-            threads=1,
-            source=tmp_path / "source",
-            streams=(("all.tar.gz",),),
-            place="copy",
-        )
-    )
+    source = Local(tmp_path / "source", "copy")
+    spec = source.maker(source.scan())
+    maker = WholeMaker(MakerConfig(layout, VideoConfig(), find_ffmpeg(WHEEL), 1, spec), spec.open())
     before = _bytes_read()
-    outcomes = [each for batch in placer.work(Job("local", tuple(wanted))) for each in batch]
+    outcomes = [each for batch in maker.work(Job("local", tuple(wanted))) for each in batch]
     return outcomes, _bytes_read() - before
 
 

@@ -218,8 +218,8 @@ KEYS: dict[str, list[str]] = {
         *("waiting", "paced_seconds", "clips_per_minute", "seconds_left"),
     ],
     "build: result": [
-        *("event", "exit_code", "made", "wanted", "new", "replaced", "held", "displaced"),
-        *("refusals", "short", "reasons", "mendable", "lost"),
+        *("event", "exit_code", "made", "wanted", "new", "replaced", "held", "superseded"),
+        *("refusals", "short", "reasons", "fixable", "lost"),
     ],
     "build: result, short": GROUP,
     "build: result, lost": CLIP,

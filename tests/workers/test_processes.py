@@ -15,9 +15,9 @@ import psutil
 import pytest
 from helpers import gone
 
-from nanokinetics.config import NetworkConfig
+from nanokinetics.config import NetworkConfig, VideoConfig
 from nanokinetics.errors import EnvironmentFault, InputError
-from nanokinetics.sources import check_network
+from nanokinetics.sources.youtube import YouTube
 from nanokinetics.workers.processes import Forked, Processes, Spawned, call
 
 KINDS = [Spawned, *([Forked] if sys.platform == "linux" else [])]
@@ -50,7 +50,7 @@ def test_what_a_function_returns_or_raises_comes_back(children):
     assert call(children, os.path.join, "a", "b").result() == "a/b"
     network = NetworkConfig(yt_dlp_args="--no-such-option")
     for answer, error in (
-        (call(children, check_network, "youtube", network), InputError),
+        (call(children, YouTube(network, VideoConfig()).check), InputError),
         (call(children, os._exit, 3), EnvironmentFault),
     ):
         with pytest.raises(error):
@@ -87,7 +87,7 @@ def test_children_end_with_what_they_are_forked_from_and_others_are_to_be_had():
 
 SCRIPT = """
 import os, sys
-from nanokinetics.processes import call, processes
+from nanokinetics.workers.processes import call, processes
 if __name__ != "__main__":
     print("what a process says that imports this")
 else:

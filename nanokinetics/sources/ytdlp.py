@@ -1,0 +1,336 @@
+"""yt-dlp as a fetcher: one `YoutubeDL`, used again for every video of a worker process.
+
+Finding a video costs two or so small requests and downloads nothing. What a failure means is in
+`diagnosis`; here only what yt-dlp hides is brought to light.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import re
+import shlex
+import ssl
+import time
+from dataclasses import dataclass
+from optparse import OptParseError
+from pathlib import Path
+from typing import Any, Final
+
+import yt_dlp
+from yt_dlp.dependencies import certifi
+from yt_dlp.networking import Request, Response
+from yt_dlp.networking.exceptions import HTTPError, RequestError
+from yt_dlp.utils import DownloadError, YoutubeDLError
+from yt_dlp.utils.networking import select_proxy
+
+from nanokinetics.config import NetworkConfig
+from nanokinetics.errors import Failure, InputError, Reason
+from nanokinetics.sources import diagnosis
+from nanokinetics.sources.diagnosis import HttpProblem
+from nanokinetics.sources.stream import Stream, Video
+
+SOCKET_TIMEOUT: Final = 15.0
+"""Seconds of silence after which a connection is given up, unless yt-dlp's options say other."""
+
+
+class Refused(Exception):
+    """The player API answered 429. yt-dlp would go on and ask as the next client; we stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A site that yt-dlp knows.
+
+    url: the address of a video, with `{}` for its name. extractors: patterns of yt-dlp's names for
+    the site. To go through all of its sites takes longer than to find a video.
+    """
+
+    name: str
+    url: str
+    extractors: tuple[str, ...]
+
+
+class YtDlpFetcher:
+    """Finds videos on a site and says where their streams can be read."""
+
+    def __init__(self, site: Site, network: NetworkConfig, *, resolution: int, audio: bool) -> None:
+        self.name = site.name
+        self._site = site
+        self._lines = _Lines()
+        self._params = {
+            **parse_yt_dlp_args(network.yt_dlp_args),
+            **_fixed_params(resolution, audio=audio),
+            "allowed_extractors": list(site.extractors),
+            "logger": self._lines,
+        }
+        self._params.setdefault("socket_timeout", SOCKET_TIMEOUT)
+        if network.proxy is not None:
+            self._params["proxy"] = network.proxy
+        if network.cookies is not None:
+            self._params["cookiefile"] = _cookies(network.cookies)
+        self._ydl = _Observer(self._params)
+        self._found: dict[str, Any] = {}
+
+    def open(self, name: str) -> Video | Failure:
+        """Find a video: two requests as a guest without a JS runtime, four with one."""
+        self._lines.clear()
+        self._ydl.problems.clear()
+        found = self._ask(
+            lambda: self._ydl.extract_info(
+                self._site.url.format(name), download=False, process=False
+            )
+        )
+        if isinstance(found, Failure):
+            return found
+        kinds = [_kinds(part) for part in found.get("formats") or ()]
+        if any(k["has_audio"] for k in kinds) and not any(k["has_video"] for k in kinds):
+            return Failure(Reason.NO_VIDEO_STREAM, "the video has sound but no picture")
+        self._found = found
+        chosen = self._ask(
+            lambda: self._ydl.process_ie_result(copy.deepcopy(found), download=False)
+        )
+        if isinstance(chosen, Failure):
+            return chosen
+        if not (chosen and (chosen.get("requested_formats") or chosen.get("url"))):
+            return Failure(Reason.NO_FORMATS, "yt-dlp named no address; do its options forbid it?")
+        return self._source(chosen)
+
+    def download(self, folder: Path) -> Video | Failure:
+        """Bring the whole of the video opened last into a folder, with yt-dlp's downloader."""
+        began = time.monotonic()
+        literal = str(folder).replace("%", "%%")  # yt-dlp fills in what follows a %
+        target = {
+            "outtmpl": {"default": f"{literal}/%(format_id)s.%(ext)s"},
+            "fixup": "never",
+        }
+        streams: list[Stream] = []
+        ids: list[str] = []
+        for part in self._chosen:  # one stream after the other: merging would cost another pass
+            params = {**self._params, **target, "format": part["format_id"]}
+            ydl = _Observer(params, like=self._ydl)
+            got = self._ask(
+                lambda ydl=ydl: ydl.process_ie_result(copy.deepcopy(self._found), download=True),
+                ydl,
+            )
+            ydl.close()
+            if isinstance(got, Failure):
+                return got
+            path = got["requested_downloads"][0]["filepath"]
+            size, promised = Path(path).stat().st_size, part.get("filesize") or 0
+            if size < promised:
+                return Failure(Reason.TRUNCATED, f"{size} of {promised} bytes arrived")
+            streams.append(Stream(path, **_kinds(part)))
+            ids.append(part["format_id"])
+        size = sum(Path(s.url).stat().st_size for s in streams)
+        seconds = time.monotonic() - began
+        return Video(
+            tuple(streams),
+            self._found.get("duration"),
+            "+".join(ids),
+            seekable=all(map(_is_plain, self._chosen)),
+            downloaded_bytes=size,
+            download_seconds=seconds,
+        )
+
+    def log(self) -> str:
+        return f"yt-dlp {yt_dlp.version.__version__}\n{self._lines.text()}"
+
+    def _source(self, info: dict[str, Any]) -> Video:
+        self._chosen = info.get("requested_formats") or [info]
+        streams = tuple(self._stream(part) for part in self._chosen)
+        # ffmpeg speaks to HTTP proxies only, and must not go around one of another kind.
+        way = all(not s.proxy or s.proxy.startswith("http://") for s in streams)
+        return Video(
+            streams,
+            info.get("duration"),
+            "+".join(part["format_id"] for part in self._chosen),
+            seekable=way and all(map(_is_plain, self._chosen)),
+        )
+
+    def _stream(self, part: dict[str, Any]) -> Stream:
+        url, params = part["url"], self._params
+        proxies = {**self._ydl.proxies, **({"all": part["proxy"]} if part.get("proxy") else {})}
+        return Stream(
+            url,
+            **_kinds(part),
+            headers=tuple((part.get("http_headers") or {}).items()),
+            cookies=self._cookies(url),
+            proxy=select_proxy(url, proxies) or "",
+            verify=not params.get("nocheckcertificate"),
+            ca_file=ca_file(params),
+            timeout=float(params["socket_timeout"]),
+            bit_rate=1000 * float(part.get("tbr") or 0),
+        )
+
+    def _cookies(self, url: str) -> str:
+        cookies = self._ydl.cookiejar.get_cookies_for_url(url)
+        return "\n".join(f"{c.name}={c.value}; path={c.path}; domain={c.domain};" for c in cookies)
+
+    def _ask(self, question: Any, ydl: _Observer | None = None) -> Any:
+        """What yt-dlp answers, or the Failure that its exception stands for."""
+        observer = ydl or self._ydl
+        try:
+            return question()
+        except Refused as refused:
+            return diagnosis.of_yt_dlp(str(refused), expected=False, problems=observer.problems)
+        except DownloadError as error:
+            cause = error.exc_info[1] if error.exc_info else None
+            expected = bool(getattr(cause, "expected", False))
+            return diagnosis.of_yt_dlp(str(error), expected=expected, problems=observer.problems)
+        except (YoutubeDLError, RequestError, OSError) as error:
+            return diagnosis.of_yt_dlp(str(error), expected=False, problems=observer.problems)
+
+
+class _Observer(yt_dlp.YoutubeDL):  # type: ignore[misc]
+    """A YoutubeDL that remembers the requests that went wrong, which its exceptions do not tell."""
+
+    def __init__(self, params: dict[str, Any], *, like: _Observer | None = None) -> None:
+        self.problems: list[HttpProblem] = []
+        super().__init__({**params, "cookiefile": None} if like else params)
+        if like:
+            self.cookiejar: Any = like.cookiejar
+
+    def urlopen(self, req: Request | str) -> Response:
+        url = req if isinstance(req, str) else req.url
+        try:
+            return super().urlopen(req)
+        except HTTPError as error:
+            page = _page(url)
+            wait = diagnosis.retry_after(error.response.headers.get("Retry-After"), time.time())
+            self.problems.append(HttpProblem(page, error.status, wait, str(error)))
+            if error.status == 429 and page == "player":
+                raise Refused(str(error)) from None
+            raise
+        except RequestError as error:
+            self.problems.append(HttpProblem(_page(url), None, None, str(error)))
+            raise
+
+
+class _Lines:
+    """The logger that yt-dlp writes to: all it said about the video at hand."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+
+    def clear(self) -> None:
+        self._lines.clear()
+
+    def text(self) -> str:
+        return "\n".join(self._lines)
+
+    def debug(self, line: str) -> None:
+        self._lines.append(line)
+
+    info = warning = error = debug
+
+
+def parse_yt_dlp_args(text: str) -> dict[str, Any]:
+    """The parameters that differ from yt-dlp's defaults, as yt-dlp itself reads its options.
+
+    Raises InputError with yt-dlp's words for an option that it does not know.
+    """
+    if not text.strip():
+        return {}
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):  # --help and its like print and exit
+            given = yt_dlp.parse_options(["--ignore-config", *shlex.split(text)])
+    except (OptParseError, ValueError, SystemExit) as error:
+        why = (str(error).strip().splitlines() or ["not usable here"])[-1].rpartition("error: ")[2]
+        raise InputError(f"--yt-dlp-args '{text}': {why}") from None
+    if given.urls:
+        raise InputError(f"--yt-dlp-args '{text}': '{given.urls[0]}' is not an option")
+    default = yt_dlp.parse_options(["--ignore-config"]).ydl_opts
+    changed = {k: v for k, v in given.ydl_opts.items() if k not in default or default[k] != v}
+    return {k: v for k, v in changed.items() if k not in _NOT_FOR_US}
+
+
+# fmt: off
+_NOT_FOR_US: Final = frozenset({
+    "listformats", "list_thumbnails", "listsubtitles", "match_filter", "daterange", "simulate",
+    "skip_download", "min_views", "max_views", "age_limit", "download_archive", "forceprint",
+    "print_to_file", "dump_single_json", "forcejson", "wait_for_video", "live_from_start",
+    "outtmpl", "paths",
+})
+"""Parameters that make yt-dlp print, skip or pretend instead of finding a video."""
+# fmt: on
+
+
+def javascript(yt_dlp_args: str) -> list[tuple[str, str, bool]]:
+    """The JavaScript runtimes that yt-dlp would use: name, version, and whether that suffices."""
+    with yt_dlp.YoutubeDL({**parse_yt_dlp_args(yt_dlp_args), "quiet": True}) as ydl:
+        found = [runtime.info for runtime in ydl._js_runtimes.values() if runtime]  # noqa: SLF001
+    return [(info.name, info.version, info.supported) for info in found if info]
+
+
+def _fixed_params(resolution: int, *, audio: bool) -> dict[str, Any]:
+    """What this program relies on, whatever else is asked of yt-dlp.
+
+    Retrying is the worker's business and the gate's, so yt-dlp does none of its own.
+    """
+    return {
+        # Whatever kind of stream is missing, something is left to take.
+        "format": "bv*+ba/b/bv*" if audio else "bv/b/bv*",
+        # `res` is the shorter side. Codecs that are cheap to decode, after what can be sought in.
+        "format_sort": [f"res:{resolution}", "proto", "vcodec:h264", "acodec:aac"],
+        "extractor_retries": 0,
+        "retries": 0,
+        "fragment_retries": 0,
+        "ignoreerrors": False,
+        "quiet": True,
+        "noprogress": True,
+        "color": "never",
+        "noplaylist": True,
+        "cachedir": False,
+        "nopart": True,
+        "overwrites": True,
+        "hls_prefer_native": True,
+        "postprocessors": [],
+    }
+
+
+def _cookies(path: Path) -> io.StringIO:
+    """A cookie file's text, in memory: yt-dlp writes such a file back, and this one is not ours.
+
+    Raises InputError for one that cannot be read.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"--cookies {path} cannot be read: {error}") from None
+    # A line that is none would be quoted on the terminal by yt-dlp, secret or not.
+    kept = [line for line in lines if line.startswith("#") or line.count("\t") == 6]
+    if not kept or not re.match(r"#( Netscape)? HTTP Cookie File", kept[0]):
+        raise InputError(f"--cookies {path} is not a cookie file in Netscape's format")
+    return io.StringIO("\n".join([*kept, ""]))
+
+
+def _page(url: str) -> str:
+    for part, name in (("/youtubei/", "player"), ("/watch", "watch"), ("/videoplayback", "media")):
+        if part in url:
+            return name
+    return "other"
+
+
+def _is_plain(part: dict[str, Any]) -> bool:
+    """Whether a format is one file over HTTP, and not a list of segments."""
+    return part.get("protocol") in ("http", "https")
+
+
+def _kinds(part: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "has_video": part.get("vcodec") != "none",
+        "has_audio": part.get("acodec") != "none",
+    }
+
+
+def ca_file(params: dict[str, Any]) -> str:
+    """The certificates that yt-dlp trusts, so that ffmpeg trusts the same.
+
+    yt-dlp takes certifi's wherever that is installed, unless told `--compat-options no-certifi`;
+    then Python's own choice holds, which `SSL_CERT_FILE` can name.
+    """
+    if certifi and "no-certifi" not in params.get("compat_opts", ()):
+        return str(certifi.where())
+    return ssl.get_default_verify_paths().cafile or ""
