@@ -53,36 +53,6 @@ def parse_duration(text: str | float) -> float:
     return found
 
 
-def parse_n(text: str) -> int | dict[str, int]:
-    """The value of `--n`: `10`, or `train=10,val=2`. Raises InputError for anything else."""
-    try:
-        if "=" not in text:
-            return int(text)
-        pairs = [part.split("=", 1) for part in text.split(",")]
-        quotas = {split.strip(): int(count) for split, count in pairs}
-    except ValueError:
-        raise InputError(f"--n '{text}' is neither a number nor like train=10,val=2") from None
-    if len(quotas) < len(pairs):
-        raise InputError(f"--n '{text}' names a split twice")
-    return quotas
-
-
-def parse_classes(text: str) -> tuple[str, ...]:
-    """The value of `--classes`: labels between commas, or `@FILE` with a label a line."""
-    if not text.startswith("@"):
-        return tuple(name.strip() for name in text.split(",") if name.strip())
-    path = Path(text[1:])
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"--classes: {path} cannot be read: {_why(error)}") from None
-    return tuple(line.strip() for line in lines if line.strip())
-
-
-def _why(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
-
-
 @dataclass(frozen=True, kw_only=True)
 class SampleConfig:
     """What to choose.

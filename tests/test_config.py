@@ -11,14 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nanokinetics.cli.options import parse_classes, parse_n
 from nanokinetics.config import (
     BuildConfig,
     NetworkConfig,
     SampleConfig,
     VideoConfig,
-    parse_classes,
     parse_duration,
-    parse_n,
 )
 from nanokinetics.errors import InputError
 from nanokinetics.selection import settle

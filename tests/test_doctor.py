@@ -14,25 +14,14 @@ from pathlib import Path
 import pytest
 from helpers import ONE_CLIENT, SMALL, WHEEL, youtube_id
 
-from nanokinetics import doctor
 from nanokinetics.cli import main
 from nanokinetics.config import NetworkConfig
 from nanokinetics.demo.scenario import Fault, Scenario, Video
 from nanokinetics.demo.site import DemoSite
-from nanokinetics.doctor import (
-    Finding,
-    Level,
-    examine,
-    of_canary,
-    of_certificates,
-    of_destination,
-    of_ffmpeg,
-    of_file_system,
-    of_proxy,
-    of_solver,
-    of_space,
-    of_yt_dlp,
-)
+from nanokinetics.doctor import Finding, Level, destination, examine, programs
+from nanokinetics.doctor.destination import of_destination, of_file_system, of_space
+from nanokinetics.doctor.network import of_canary, of_certificates, of_proxy
+from nanokinetics.doctor.programs import of_ffmpeg, of_solver, of_yt_dlp
 from nanokinetics.errors import EnvironmentFault, InputError
 
 TODAY = date(2026, 6, 1)
@@ -210,7 +199,7 @@ def test_yt_dlp_names_the_solver_it_takes() -> None:
     """And it is what yt-dlp itself goes by; else this program would warn for nothing."""
     from yt_dlp.extractor.youtube.jsc._builtin import vendor
 
-    assert doctor._solver_wanted() == vendor.VERSION
+    assert programs.solver_wanted() == vendor.VERSION
 
 
 def test_a_yt_dlp_that_cannot_be_imported_is_a_fault_and_no_defect(tmp_path: Path) -> None:
@@ -309,8 +298,8 @@ def test_a_destination_that_is_read_only_is_a_fault(tmp_path: Path, place: str) 
 def test_a_file_system_is_told_by_what_it_lacks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert of_file_system(tmp_path)[:2] == (Level.OK, f"has {', '.join(doctor._FEATURES)}")
-    monkeypatch.setattr(doctor, "LONGEST_NAME", 256)  # which no file system has
+    assert of_file_system(tmp_path)[:2] == (Level.OK, f"has {', '.join(destination._FEATURES)}")
+    monkeypatch.setattr(destination, "LONGEST_NAME", 256)  # which no file system has
     level, found, _ = of_file_system(tmp_path)
     assert (level, found) == (Level.WARNING, "lacks long names")
     assert list(tmp_path.iterdir()) == []
@@ -342,7 +331,7 @@ def test_little_space_is_a_warning_and_none_a_fault(free: int, level: Level) -> 
 def test_a_check_that_fails_of_itself_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nanokinetics.sources.ytdlp.javascript", lambda _: 1 // 0)
+    monkeypatch.setattr("nanokinetics.sources.ytdlp_options.javascript", lambda _: 1 // 0)
     found = examined(tmp_path)["javascript"]
     assert found.level is Level.WARNING
     assert "could not be looked at (ZeroDivisionError" in found.found

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from nanokinetics import config
 from nanokinetics.annotations import DATASETS
 from nanokinetics.common.text import plain
 from nanokinetics.errors import InputError
@@ -83,13 +83,13 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
     add(
         "--n",
         metavar="N",
-        type=typed(config.parse_n),
+        type=typed(parse_n),
         help="clips of each class; or for each split: train=10,val=2",
     )
     add(
         "--classes",
         metavar="A,B|@FILE",
-        type=typed(config.parse_classes),
+        type=typed(parse_classes),
         help="choose from these labels only (default: all)",
     )
     add("--num-classes", metavar="K", type=int, help="draw K classes (default: all)")
@@ -151,3 +151,33 @@ def as_json(value: Estimate | BuildResult, **more: Any) -> str:
         lists["lost"] = [{**id_._asdict(), "reason": why} for id_, why in value.lost.items()]
     fields_of = {f.name: getattr(value, f.name) for f in fields(value)}
     return plain(json.dumps(more | fields_of | lists, ensure_ascii=False, default=dict))
+
+
+def parse_n(text: str) -> int | dict[str, int]:
+    """The value of `--n`: `10`, or `train=10,val=2`. Raises InputError for anything else."""
+    try:
+        if "=" not in text:
+            return int(text)
+        pairs = [part.split("=", 1) for part in text.split(",")]
+        quotas = {split.strip(): int(count) for split, count in pairs}
+    except ValueError:
+        raise InputError(f"--n '{text}' is neither a number nor like train=10,val=2") from None
+    if len(quotas) < len(pairs):
+        raise InputError(f"--n '{text}' names a split twice")
+    return quotas
+
+
+def parse_classes(text: str) -> tuple[str, ...]:
+    """The value of `--classes`: labels between commas, or `@FILE` with a label a line."""
+    if not text.startswith("@"):
+        return tuple(name.strip() for name in text.split(",") if name.strip())
+    path = Path(text[1:])
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"--classes: {path} cannot be read: {_why(error)}") from None
+    return tuple(line.strip() for line in lines if line.strip())
+
+
+def _why(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

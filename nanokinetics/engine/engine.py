@@ -12,10 +12,13 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from nanokinetics.clip import ADOPTED, Clip, ClipId, Failed, Job, Made
-from nanokinetics.engine.blame import (
+from nanokinetics.engine.blame import Blame
+from nanokinetics.engine.books import Books, Clock, masked_failure
+from nanokinetics.engine.pacing import Pacer, Ticket
+from nanokinetics.engine.quotas import Quotas
+from nanokinetics.engine.verdicts import (
     AskCanary,
     Asked,
-    Blame,
     CloseGate,
     EndRun,
     LetIn,
@@ -24,11 +27,8 @@ from nanokinetics.engine.blame import (
     Verdict,
     WriteDown,
 )
-from nanokinetics.engine.books import Books, Clock, masked_failure
-from nanokinetics.engine.pacing import Pacer, Ticket
-from nanokinetics.engine.quotas import Quotas
-from nanokinetics.engine.waiting import TICK, Waiting, farewell
-from nanokinetics.errors import Blocked, EnvironmentFault, Failure, Kind, Reason
+from nanokinetics.engine.waiting import TICK, Waiting, farewell, progress_of
+from nanokinetics.errors import EnvironmentFault, Failure, Kind, Reason
 from nanokinetics.progress import Progress, Reporter
 from nanokinetics.sources import Source
 from nanokinetics.workers.pool import Died, Event, Idle, NeverStarted, Pool, Result, Word
@@ -92,7 +92,7 @@ class Engine:
             self._reporter.update(self._progress())
             if not self._pool.busy:
                 if self._given_up:
-                    raise Blocked(self._farewell())
+                    raise farewell(self._blocked_by, self._quotas, self._opens_at())
                 if not (self._quotas.waiting or self._suspects or self._canaries):
                     verdicts = self._blame.nothing_left()
                     if verdicts is None:
@@ -277,30 +277,11 @@ class Engine:
             self._given_up = True
         _log.info("refused (%s): closed until %s", failure.reason, self._pacer.closed_until)
 
-    def _farewell(self) -> str:
-        until = self._clock.wall() + (self._pacer.delay(self._clock.steady()) or 0.0)
-        reason = self._blocked_by or Reason.RATE_LIMITED
-        return farewell(reason, self._quotas.made, self._quotas.wanted, until)
-
-    def _to_ask(self) -> int:
-        """Clips still to be asked for, with the replacements of those that will prove gone."""
-        quotas = self._quotas
-        return quotas.waiting + quotas.waiting * quotas.replaced // max(1, quotas.made)
+    def _opens_at(self) -> float:
+        """When the next may be asked for, in seconds since the epoch."""
+        return self._clock.wall() + (self._pacer.delay(self._clock.steady()) or 0.0)
 
     def _progress(self) -> Progress:
-        now, wall = self._clock.steady(), self._clock.wall()
-        since, delay = self._pacer.closed_since, self._pacer.delay(now)
-        rest = delay if self._quotas.waiting and since is None else 0.0
-        return Progress(
-            made=self._quotas.made,
-            wanted=self._quotas.wanted,
-            replaced=self._quotas.replaced,
-            held=self._quotas.held,
-            in_hand=len(self._jobs),
-            blocked_since=None if since is None else wall + since - now,
-            blocked_until=wall + delay if since is not None and delay else None,
-            blocked_by=self._blocked_by.words if self._blocked_by else "",
-            resting_until=wall + rest if rest and rest > self._pacer.spacing else None,
-            waiting=self._quotas.waiting,
-            paced_seconds=self._pacer.soonest(self._to_ask(), now),
+        return progress_of(
+            self._quotas, self._pacer, self._clock, len(self._jobs), self._blocked_by
         )

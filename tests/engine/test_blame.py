@@ -8,12 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from nanokinetics.clip import Clip, Failed
-from nanokinetics.engine.blame import (
-    IN_A_ROW,
-    REMEMBERED,
+from nanokinetics.engine.blame import IN_A_ROW, REMEMBERED, Blame, may_be_global
+from nanokinetics.engine.verdicts import (
     AskCanary,
     Asked,
-    Blame,
     CloseGate,
     EndRun,
     LetIn,
@@ -21,7 +19,6 @@ from nanokinetics.engine.blame import (
     TryAlone,
     Verdict,
     WriteDown,
-    may_be_global,
 )
 from nanokinetics.errors import EnvironmentFault, ExitCode, Failure, Kind, Reason
 

@@ -26,7 +26,7 @@ from helpers import (
     wait_until,
     youtube_id,
 )
-from nanokinetics.engine.doubts import IN_A_ROW
+from nanokinetics.engine.blame import IN_A_ROW
 
 from nanokinetics.demo.scenario import Fault, Film, Scenario, Throttle, Video
 from nanokinetics.demo.site import DemoSite

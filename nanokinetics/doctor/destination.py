@@ -1,0 +1,134 @@
+"""Where the clips go: the folder, its file system, and the space there."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from filelock import FileLock, Timeout
+
+from nanokinetics.common.text import size
+from nanokinetics.dataset.record import read_record
+from nanokinetics.doctor.findings import Level, Told
+from nanokinetics.layout import Layout
+
+LITTLE_SPACE: Final = 1_000_000_000
+NO_SPACE: Final = 50_000_000
+"""Bytes: some 700 clips of ten seconds at 360p, and some 35."""
+
+LONGEST_NAME: Final = 255
+"""Bytes of a file's name, as most file systems have it and the annotations are checked for."""
+
+
+def of_destination(dest: Path | None) -> Told:
+    place = existing(dest)
+    if dest is not None and dest.exists():
+        read_record(Layout(dest))  # raises for a file, and for somebody else's folder
+    if not place.is_dir():
+        return Level.FAULT, f"{place} is a file", "name a folder with --dest"
+    try:
+        with tempfile.TemporaryDirectory(prefix=".nanokinetics-", dir=place) as folder:
+            (Path(folder) / "try").write_bytes(b"x" * 4096)
+    except OSError as error:
+        why = f"{place} cannot be written to: {error.strerror}"
+        return Level.FAULT, why, "name another with --dest, or mend its rights"
+    return Level.OK, f"{place} can be written to" + _to_be_made(dest), ""
+
+
+def _to_be_made(dest: Path | None) -> str:
+    return "" if dest is None or dest.exists() else f"; {dest.name} will be made"
+
+
+def of_file_system(dest: Path | None) -> Told:
+    """What the file system of a folder can do that builds make use of."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=".nanokinetics-", dir=existing(dest)) as folder:
+            lacks = [what for what, attempt in _FEATURES.items() if not attempt(Path(folder))]
+    except OSError as error:
+        return Level.WARNING, f"could not be looked at ({error.strerror})", ""
+    if not lacks:
+        return Level.OK, f"has {', '.join(_FEATURES)}", ""
+    level = Level.FAULT if {_RENAME, _LOCKS} & {*lacks} else Level.WARNING
+    return level, f"lacks {', '.join(lacks)}", "name a --dest on another file system if it matters"
+
+
+def _renames(folder: Path) -> bool:
+    old, new = folder / "old", folder / "new"
+    old.write_bytes(b"old")
+    new.write_bytes(b"new")
+    return _succeeds(lambda: new.replace(old)) and old.read_bytes() == b"new"
+
+
+def _locks(folder: Path) -> bool:
+    """Whether a second run would be kept out."""
+    path = folder / "lock"
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore"
+        )  # filelock tells of another kind of lock, which does as well
+        try:
+            with FileLock(path, timeout=0), FileLock(path, timeout=0):
+                return False
+        except Timeout:
+            return True
+        except (OSError, NotImplementedError):  # the latter from a filelock of one kind only
+            return False
+
+
+def _links(folder: Path) -> bool:
+    (folder / "file").touch()
+    return _succeeds(lambda: (folder / "hard").hardlink_to(folder / "file"))
+
+
+def _symlinks(folder: Path) -> bool:
+    return _succeeds(lambda: (folder / "soft").symlink_to("file"))
+
+
+def _long_names(folder: Path) -> bool:
+    return _succeeds((folder / ("x" * LONGEST_NAME)).touch)
+
+
+def _tells_case(folder: Path) -> bool:
+    (folder / "case").touch()
+    return not (folder / "CASE").exists()
+
+
+def _succeeds(attempt: Callable[[], object]) -> bool:
+    try:
+        attempt()
+    except OSError:
+        return False
+    return True
+
+
+_RENAME: Final = "atomic rename"
+_LOCKS: Final = "file locks"
+_FEATURES: Final[Mapping[str, Callable[[Path], bool]]] = {
+    _RENAME: _renames,
+    _LOCKS: _locks,
+    "hard links": _links,
+    "symbolic links": _symlinks,
+    "long names": _long_names,
+    "upper and lower case": _tells_case,
+}
+
+
+def of_space(free: int) -> Told:
+    told = f"{size(free)}, for some {free // 1_400_000:,} clips of ten seconds at 360p"
+    if free < NO_SPACE:
+        return Level.FAULT, told, "make room, or name another --dest"
+    if free < LITTLE_SPACE:
+        return Level.WARNING, told, "nanokinetics sample says how much is needed"
+    return Level.OK, told, ""
+
+
+def existing(dest: Path | None) -> Path:
+    """The folder itself, or the nearest one above it that is there."""
+    place = Path(os.path.abspath(dest or Path()))  # noqa: PTH100 - links are not to be followed
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    return place

@@ -1,0 +1,100 @@
+"""The programs that a build runs: ffmpeg, yt-dlp, and a JavaScript runtime."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from importlib.metadata import PackageNotFoundError, requires, version
+from typing import Final
+
+from nanokinetics.clips.ffmpeg import find_ffmpeg, inputs_of
+from nanokinetics.config import NetworkConfig
+from nanokinetics.doctor.findings import UPDATE, Level, Told
+
+OLD: Final = 90
+"""Days from which on yt-dlp's own command line warns of its age."""
+
+SOLVER: Final = "yt-dlp-ejs"
+
+DECODERS: Final[Mapping[str, frozenset[str]]] = {
+    "VP9": frozenset({"vp9", "libvpx-vp9"}),
+    "AV1": frozenset({"libdav1d", "libaom-av1", "libgav1"}),  # ffmpeg's own needs a graphics card
+    "Opus": frozenset({"opus", "libopus"}),
+}
+"""What YouTube has beside H.264 and AAC, and the decoders of ffmpeg that can read it."""
+
+
+def of_ffmpeg(path: str | None) -> Told:
+    found = find_ffmpeg(path)
+    about = f"{found.version} at {found.path}, with libx264"
+    if "aac" not in found.encoders:
+        return Level.FAULT, f"{about} but without aac", "use --no-audio, or another --ffmpeg"
+    about += " and aac"
+    protocols, decoders = inputs_of(found)
+    if not protocols >= {"https", "tls"}:
+        why = "but it cannot read https, and every stream of YouTube is that"
+        return Level.FAULT, f"{about}, {why}", "install another ffmpeg, or name one with --ffmpeg"
+    lacks = [codec for codec, able in DECODERS.items() if not decoders & able]
+    if lacks:
+        why = f"but nothing that decodes {', '.join(lacks)}: videos that come as that alone fail"
+        return Level.WARNING, f"{about}, {why}", "another ffmpeg may have it"
+    return Level.OK, about, ""
+
+
+def of_yt_dlp(number: str, today: date) -> Told:
+    """yt-dlp's version is the date of its release; a nightly one has the time behind it."""
+    try:
+        year, month, day = map(int, number.split(".")[:3])
+        age = (today - date(year, month, day)).days
+    except ValueError:
+        return Level.WARNING, f"{number}, of unknown age", UPDATE
+    if age > OLD:
+        why = "an old one is the commonest cause of failure"
+        return Level.WARNING, f"{number}, {age} days old; {why}", UPDATE
+    return Level.OK, f"{number}, {max(0, age)} days old", ""
+
+
+def of_javascript(network: NetworkConfig) -> Told:
+    from nanokinetics.sources.ytdlp_options import javascript
+
+    found = javascript(network.yt_dlp_args)
+    usable = [f"{name} {number}" for name, number, supported in found if supported]
+    if usable:
+        return Level.OK, ", ".join(usable), ""
+    old = [f"{name} {number} is too old for yt-dlp" for name, number, _ in found]
+    return Level.WARNING, ", ".join(old) or "none that yt-dlp would use; formats may lack", UPDATE
+
+
+def of_solver(number: str, wanted: str) -> Told:
+    """The package of scripts that a runtime solves YouTube's challenges with.
+
+    number: its version, empty if it is not here. wanted: the version that yt-dlp names; it takes
+    those that differ in the last part too. Empty for a yt-dlp that names none.
+    """
+    if not wanted:
+        return Level.OK, number or "none, and this yt-dlp names none", ""
+    if not number:
+        return Level.WARNING, f"{SOLVER} is not here; formats may lack", UPDATE
+    if number.split(".")[:2] != wanted.split(".")[:2]:
+        why = f"{SOLVER} {number}, and this yt-dlp takes {wanted} only; formats may lack"
+        return Level.WARNING, why, UPDATE
+    return Level.OK, f"{SOLVER} {number}", ""
+
+
+def imported_yt_dlp() -> str:
+    import yt_dlp
+
+    return str(yt_dlp.version.__version__)
+
+
+def installed(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def solver_wanted() -> str:
+    named = (re.match(rf"{SOLVER}\s*==\s*([\w.]+)", each) for each in requires("yt-dlp") or ())
+    return next((found[1] for found in named if found), "")
