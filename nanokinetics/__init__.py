@@ -1,22 +1,65 @@
 """A small, honest video dataset: n clips a class, chosen first, and only those are fetched.
 
 >>> from nanokinetics import build, sample
->>> selection = sample("kinetics", annotations=["train.csv"], splits=["train"], n=10)
->>> build("kinetics", annotations=["train.csv"], splits=["train"], n=10, dest="nano-k400")
+>>> selection = sample("kinetics", annotations=["train.csv"], split="train", n=10)
+>>> build("kinetics", annotations=["train.csv"], split="train", n=10, dest="nano-k400")
 """
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nanokinetics.api import BuildResult, build, sample
+    from nanokinetics.clip import ClipId, Group
+    from nanokinetics.errors import (
+        BadRows,
+        Blocked,
+        EnvironmentFault,
+        ExitCode,
+        InputError,
+        NanokineticsError,
+        Reason,
+    )
 
-__all__ = ["BuildResult", "build", "sample"]
+    __version__: str
+
+_HOMES = {
+    "nanokinetics.api": ("BuildResult", "build", "sample"),
+    "nanokinetics.clip": ("ClipId", "Group"),
+    "nanokinetics.errors": (
+        *("BadRows", "Blocked", "EnvironmentFault", "ExitCode", "InputError"),
+        *("NanokineticsError", "Reason"),
+    ),
+}
+"""Where each public name stands."""
+
+__all__ = [
+    "BadRows",
+    "Blocked",
+    "BuildResult",
+    "ClipId",
+    "EnvironmentFault",
+    "ExitCode",
+    "Group",
+    "InputError",
+    "NanokineticsError",
+    "Reason",
+    "build",
+    "sample",
+]
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
 def __getattr__(name: str) -> Any:
     """Import on first use: a worker process has no need of pandas."""
-    if name in __all__:
-        from nanokinetics import api
+    import importlib
 
-        return getattr(api, name)
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version(__name__)
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(module), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from nanokinetics.clip import ClipId, Group
 from nanokinetics.clips.ffmpeg import Ffmpeg, find_ffmpeg
@@ -27,6 +27,7 @@ from nanokinetics.dataset.indexes.contents import contents
 from nanokinetics.engine import Books, Clock, Work, quotas_of, run
 from nanokinetics.engine.quotas import Quotas
 from nanokinetics.errors import EnvironmentFault, ExitCode, Reason
+from nanokinetics.options import BuildOptions, SampleOptions
 from nanokinetics.progress import Reporter, Silent
 from nanokinetics.selection import (
     Decision,
@@ -74,15 +75,19 @@ class BuildResult:
         return ExitCode.SHORT if self.short else ExitCode.OK
 
 
-def sample(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> Selection:
+def sample(
+    dataset: str, *, reporter: Reporter | None = None, **options: Unpack[SampleOptions]
+) -> Selection:
     """Choose clips, without any network. The options are the fields of `SampleConfig`.
 
     Raises InputError for anything that cannot be used.
     """
-    return select(SampleConfig(dataset=dataset, **options), reporter or Silent())
+    return select(SampleConfig.of(dataset, options), reporter or Silent())
 
 
-def build(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> BuildResult:
+def build(
+    dataset: str, *, reporter: Reporter | None = None, **options: Unpack[BuildOptions]
+) -> BuildResult:
     """Sample, fetch, trim, check and index; on a folder of an earlier run, go on with it.
 
     The options are the fields of `BuildConfig`. Other processes import the script that calls this,
@@ -93,7 +98,7 @@ def build(dataset: str, *, reporter: Reporter | None = None, **options: Any) -> 
     when the machine is at fault, KeyboardInterrupt on Ctrl-C. What was finished by then is kept,
     and the same call goes on.
     """
-    config = settle(BuildConfig(dataset=dataset, **options))
+    config = settle(BuildConfig.of(dataset, options))
     origin = origin_of(config)
     if origin:
         config = made_alike(config, origin.record)

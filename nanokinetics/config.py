@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from nanokinetics.errors import InputError
 
@@ -90,6 +90,16 @@ class SampleConfig:
     from_: Path | None = None
     allow_replacements: bool = False
     skip_bad_rows: bool = False
+
+    @classmethod
+    def of(cls, dataset: str, options: Mapping[str, Any]) -> Self:
+        """What a caller of the library asks for. `split` may stand for `splits`."""
+        given = dict(options)
+        if "split" in given:
+            if given.get("splits") is not None:
+                raise InputError("split and splits are the same; leave one out")
+            given["splits"] = given.pop("split")
+        return cls(dataset=dataset, **given)
 
     def __post_init__(self) -> None:
         self._set("annotations", tuple(Path(p) for p in _listed(self.annotations)))

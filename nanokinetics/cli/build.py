@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from nanokinetics import config
 from nanokinetics.cli.options import Parser, add_choice, add_command, as_json, typed
 from nanokinetics.cli.saying import say
+from nanokinetics.common.logs import logger, logging_to
 from nanokinetics.errors import ExitCode
 
 if TYPE_CHECKING:
     from nanokinetics.api import BuildResult
+    from nanokinetics.progress import Reporter
+
+
+_log = logger(__name__)
 
 
 def add(commands: Any) -> None:
@@ -24,6 +31,8 @@ def add(commands: Any) -> None:
         "--dest nano-k400",
     )
     add_choice(parser)
+    parser.add_argument("--log", metavar="FILE", type=Path,
+        help="append a dated line for each thing that happens, without secrets")  # fmt: skip
     parser.add_argument("--json", action="store_true",
         help="progress and result as JSON objects on standard output, one a line")  # fmt: skip
     _add_making(parser)
@@ -131,11 +140,11 @@ def _add_making(parser: Parser) -> None:
 
 
 def run(options: dict[str, Any]) -> ExitCode:
-    from nanokinetics.api import build
     from nanokinetics.cli.display import reporter
 
     quiet, json = options.pop("quiet"), options.pop("json")
-    result = build(options.pop("dataset"), reporter=reporter(quiet=quiet, objects=json), **options)
+    with logging_to(options.pop("log")):
+        result = _build(options, reporter(quiet=quiet, objects=json))
     if json:
         say(as_json(result, event="result", exit_code=int(result.exit_code)))
     elif not quiet:
@@ -147,6 +156,20 @@ def run(options: dict[str, Any]) -> ExitCode:
     for wrong, clips in result.fixable.items():
         say(f"nanokinetics: {wrong}; {clips} clips are left for the next run", to=sys.stderr)
     return result.exit_code
+
+
+def _build(options: dict[str, Any], reporter: Reporter) -> BuildResult:
+    """Build, and log when it began and how it ended."""
+    from nanokinetics import __version__, build
+
+    _log.info("nanokinetics %s: %s", __version__, shlex.join(sys.argv))
+    try:
+        result = build(reporter=reporter, **options)
+    except BaseException as error:
+        _log.info("ended: %s: %s", type(error).__name__, error)
+        raise
+    _log.info("ended: %d of %d clips, %d of them new", result.made, result.wanted, result.new)
+    return result
 
 
 SHOWN: Final = 5

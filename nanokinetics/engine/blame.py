@@ -18,6 +18,7 @@ from dataclasses import replace
 from typing import Final
 
 from nanokinetics.clip import Clip, ClipId, Failed
+from nanokinetics.common.logs import logger
 from nanokinetics.engine.verdicts import (
     AskCanary,
     Asked,
@@ -36,6 +37,8 @@ IN_A_ROW: Final = 5
 
 REMEMBERED: Final = 3
 """Clips of this run that may serve as canaries, the latest first; one may be gone by then."""
+
+_log = logger(__name__)
 
 TRIES: Final = 2
 """Times that a clip may end its worker before it is out."""
@@ -138,7 +141,11 @@ class Blame:
 
     def _ask_canary(self) -> Verdicts:
         """Have the canary asked for, unless it is on its way. Only if there is one."""
-        return [] if self._canary.is_out else [AskCanary(self._canary.take())]
+        if self._canary.is_out:
+            return []
+        clip = self._canary.take()
+        _log.info("many failed in a row: asking for %s to see whether anything works", clip.key)
+        return [AskCanary(clip)]
 
     def _find_out(self) -> Verdicts | None:
         """What to do once many have failed; None if only waiting can tell."""
@@ -177,6 +184,7 @@ class Blame:
                 if failed not in self._suspects.failed:
                     self._suspects.add(failed, now)
                 return [self._end()]
+            _log.warning("nothing can be made any more (%s): waiting", failure.reason)
             self._outage_since = now
             self._aside += [each.clip for each in self._suspects.take()]
         return [CloseGate(failure)]
@@ -188,6 +196,7 @@ class Blame:
         """
         verdicts: Verdicts = [WriteDown(each) for each in self._suspects.clear(asked_at)]
         if self._outage_since is not None and self._outage_since <= asked_at:
+            _log.info("clips can be made again")
             self._outage_since = None
             verdicts += self._take_back()
         return verdicts

@@ -6,12 +6,12 @@ be asked for, `blame` what a failure means; `books` alone writes.
 
 from __future__ import annotations
 
-import logging
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 from nanokinetics.clip import ADOPTED, Clip, ClipId, Failed, Job, Made
+from nanokinetics.common.logs import logger
 from nanokinetics.engine.blame import Blame
 from nanokinetics.engine.books import Books, Clock, masked_failure
 from nanokinetics.engine.pacing import Pacer, Ticket
@@ -36,7 +36,7 @@ from nanokinetics.workers.pool import Died, Event, Idle, NeverStarted, Pool, Res
 FALSE_STARTS: Final = 3
 """Workers that may end before their first job, in a row, before the run gives up."""
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 class Engine:
@@ -133,6 +133,7 @@ class Engine:
                         continue
                     return
                 job = Job(self._source.name, clips)
+            _log.debug("asking for %s%s", job.clips[0].key, " as the canary" * job.anew)
             self._tickets[job] = self._pacer.start(now)
             self._jobs.update((clip.id, job) for clip in job.clips)
             self._pool.give(job)
@@ -179,7 +180,7 @@ class Engine:
             case Died(job=job, why=why, log=log):
                 self._died(job, why, log)
             case NeverStarted(why=why, log=log):
-                _log.warning("a worker never started: %s\n%s", why, log)
+                _log.warning("a worker could not start: %s\n%s", why, log)
                 self._false_starts += 1
                 if self._false_starts >= FALSE_STARTS:
                     raise EnvironmentFault(f"worker processes cannot start: {why}")
@@ -191,7 +192,6 @@ class Engine:
 
     def _died(self, job: Job, why: str, log: str) -> None:
         """A worker has died: the first clip without an outcome was in its hands."""
-        _log.warning("a worker died: %s", why)
         ticket = self._end(job)
         self._pacer.unanswered(ticket)
         first, *others = [clip for clip in job.clips if self._jobs.get(clip.id) is job]
@@ -217,6 +217,7 @@ class Engine:
         if job.anew:
             self._books.throw_away(asked)
         else:
+            _log.debug("made %s", ", ".join(made.clip.key for made in batch))
             try:
                 self._books.keep(batch)
             finally:
@@ -236,7 +237,6 @@ class Engine:
     def _carry_out(self, verdicts: Iterable[Verdict], ticket: Ticket | None = None) -> None:
         """Do what blame has decided. ticket: that of the request whose outcome it judged."""
         for verdict in verdicts:
-            _log.debug("%s", verdict)
             match verdict:
                 case WriteDown(failed=failed):
                     self._record(failed)
@@ -259,6 +259,7 @@ class Engine:
     def _record(self, failed: Failed) -> None:
         """Write a failure down, and let its class draw the next candidate unless it may pass."""
         failure = failed.failure
+        _log.info("%s: %s (%s)", failed.clip.key, failure.reason, failure.message)
         self._books.failed(failed)
         self.reasons[failure.reason] += 1
         if failure.reason.about_the_video and self._source.shares_fate:
@@ -275,7 +276,11 @@ class Engine:
         self._blocked_by = failure.reason
         if self._pacer.refused(ticket, self._clock.steady(), failure.retry_after):
             self._given_up = True
-        _log.info("refused (%s): closed until %s", failure.reason, self._pacer.closed_until)
+        _log.info(
+            "refused (%s); asking again in %.1f s",
+            failure.reason,
+            self._opens_at() - self._clock.wall(),
+        )
 
     def _opens_at(self) -> float:
         """When the next may be asked for, in seconds since the epoch."""

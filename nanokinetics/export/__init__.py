@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, Unpack
 
 from nanokinetics.dataset.built import Dataset, read
 from nanokinetics.errors import EnvironmentFault, InputError
 from nanokinetics.export import folders, huggingface, lists, mmaction2, video2dataset, webdataset
 from nanokinetics.export.options import SOURCE, Options
 from nanokinetics.export.output import Output
+from nanokinetics.options import ExportOptions
 
 __all__ = ["FORMATS", "Exported", "Format", "export"]
 
@@ -75,7 +76,7 @@ def export(
     *,
     output: str | Path | None = None,
     tick: Callable[[], object] = lambda: None,
-    **options: Any,
+    **options: Unpack[ExportOptions],
 ) -> Exported:
     """Write the finished clips of a dataset in a format, into `output` or beside the dataset.
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from nanokinetics.clip import LOCATION, WHOLE, Clip, ClipId, Grouping, Location, MakerSpec
 from nanokinetics.common.extras import needed
+from nanokinetics.common.logs import logger
 from nanokinetics.config import COPY, HARDLINK, SYMLINK, TRANSCODE, BuildConfig, SampleConfig
 from nanokinetics.errors import Failure, InputError, Reason
 from nanokinetics.sources import Source
@@ -32,6 +33,9 @@ CHUNK: Final = 1 << 20
 
 SMALL_FILES: Final = 64
 """Small files that are handed out, and brought to the disk, together."""
+
+
+_log = logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,10 @@ class Local(Source):
 
     def scan(self, index: Path | None = None) -> Scan:
         found = scan(self.src, index)
+        _log.info(
+            "%s: %d files, %d members of archives, %d archives to be read as streams",
+            self.src, len(found.files), len(found.members), len(found.streams),
+        )  # fmt: skip
         if (found.members or found.streams) and self.place in (HARDLINK, SYMLINK):
             raise InputError(
                 f"--place {self.place} needs files, and --src holds archives; use copy"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final, Self
 
 from nanokinetics.clip import WINDOWS, Grouping, MakerSpec, PacingPolicy
+from nanokinetics.common.logs import logger
 from nanokinetics.config import BuildConfig, NetworkConfig, Pace, SampleConfig, VideoConfig
 from nanokinetics.errors import InputError
 from nanokinetics.sources import Fetcher, Source
@@ -24,6 +25,9 @@ SPACING: Final = 1 / 10
 default, within the 5 to 10 s between two videos that yt-dlp's wiki recommends."""
 
 _EXTRACTORS: Final = (r"youtube(\+.*)?",)  # with plugins of it
+
+
+_log = logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,7 @@ class YouTube(Source):
         return Grouping(together=1)
 
     def policy(self, asked: Pace) -> PacingPolicy:
+        _log.info("asking YouTube %s", "with an account" if asked.has_account else "as a guest")
         default = ACCOUNT_PER_HOUR if asked.has_account else GUEST_PER_HOUR
         return PacingPolicy(
             first_wait=asked.first_wait,

@@ -17,7 +17,10 @@ from enum import Enum
 from multiprocessing.connection import Connection, wait
 from typing import Any, Protocol
 
+from nanokinetics.common.logs import logger
 from nanokinetics.workers.processes import Processes
+
+_log = logger(__name__)
 
 
 class Step(Protocol):
@@ -143,6 +146,7 @@ class Pool:
         self._workers.clear()
 
     def _start(self) -> _Worker:
+        _log.debug("starting worker %d of %d", len(self._workers) + 1, self.size)
         worker = _Worker(self._processes.start(work_for, self._open_step))
         self._workers.append(worker)
         return worker
@@ -174,6 +178,7 @@ class Pool:
     def _reap(self, worker: _Worker) -> Iterator[Event]:
         exit_code, log = self._remove(worker), worker.last_output
         why = log.strip().splitlines()[-1] if log.strip() else _cause(exit_code)
+        _log.warning("a worker has ended: %s", why)
         if not worker.ready:
             yield NeverStarted(why, log)
         if worker.job is not None:

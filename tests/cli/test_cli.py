@@ -179,7 +179,7 @@ def test_what_sample_receives(
 @pytest.mark.parametrize(
     ("command", "config", "beside"),
     [
-        ("build", BuildConfig, {"quiet", "json"}),
+        ("build", BuildConfig, {"quiet", "json", "log"}),
         (
             "sample",
             SampleConfig,

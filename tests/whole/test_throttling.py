@@ -26,10 +26,10 @@ from helpers import (
     wait_until,
     youtube_id,
 )
-from nanokinetics.engine.blame import IN_A_ROW
 
 from nanokinetics.demo.scenario import Fault, Film, Scenario, Throttle, Video
 from nanokinetics.demo.site import DemoSite
+from nanokinetics.engine.blame import IN_A_ROW
 
 TINY = Film(duration=6, width=64, height=64, fps=5, gop_seconds=1)
 VIDEO = Video(TINY, ("progressive",))

@@ -1,0 +1,65 @@
+"""Loggers of this package: what they pass on holds no secret and does nothing to a terminal.
+
+What happens in a worker process is not logged; its output stands in the logs of failures.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nanokinetics.common.secrets import mask
+from nanokinetics.common.text import plain
+from nanokinetics.errors import InputError
+
+
+class _Clean(logging.Filter):
+    """Masks the text of a record before any handler sees it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg = "\n".join(map(plain, mask(record.getMessage()).split("\n")))
+        record.args = ()
+        return True
+
+
+_CLEAN = _Clean()
+
+
+def logger(name: str) -> logging.Logger:
+    """The logger of a module."""
+    found = logging.getLogger(name)
+    found.addFilter(_CLEAN)
+    return found
+
+
+@contextmanager
+def logging_to(path: Path | None) -> Iterator[None]:
+    """Append all that the package logs to a file, a dated line each, in UTC. None logs nowhere.
+
+    Raises InputError for a file that cannot be written to.
+    """
+    if path is None:
+        yield
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = logging.FileHandler(path, encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise InputError(f"--log {path}: {error.strerror}") from None
+    form = logging.Formatter("{asctime}Z {levelname:<7} {name}: {message}", style="{")
+    form.converter = time.gmtime
+    form.default_time_format, form.default_msec_format = "%Y-%m-%dT%H:%M:%S", "%s.%03d"
+    handler.setFormatter(form)
+    whole = logging.getLogger(__name__.partition(".")[0])
+    before = whole.level
+    whole.addHandler(handler)
+    whole.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        whole.removeHandler(handler)
+        whole.setLevel(before)
+        handler.close()

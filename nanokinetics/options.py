@@ -1,0 +1,70 @@
+"""The options of the library, typed: what `sample`, `build` and `export` take as keywords.
+
+Each is a field of `SampleConfig`, `BuildConfig` or `export.options.Options`, where its meaning
+stands, and an option of the command line. A test holds the three together.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TypedDict
+
+AnyPath = str | os.PathLike[str]
+Texts = str | Sequence[str]
+Paths = AnyPath | Sequence[AnyPath]
+
+
+class SampleOptions(TypedDict, total=False):
+    """What to choose. `split` and `splits` are the same."""
+
+    n: int | Mapping[str, int] | None
+    annotations: Paths
+    source: str | None
+    src: AnyPath | None
+    class_names: AnyPath | None
+    listing: Paths | None
+    split: Texts | None
+    splits: Texts | None
+    classes: Texts | None
+    num_classes: int | None
+    preset: str | None
+    seed: str | int | None
+    from_: AnyPath | None
+    allow_replacements: bool
+    skip_bad_rows: bool
+
+
+class BuildOptions(SampleOptions, total=False):
+    """What to make of the choice, and how. Durations are seconds, or texts such as `6h`."""
+
+    dest: AnyPath
+    place: str | None
+    workers: int | None
+    resolution: int | None
+    audio: bool | None
+    fps: float | None
+    crf: int | None
+    x264_preset: str | None
+    max_per_hour: int | None
+    max_wait: float | str
+    wait_forever: bool
+    block_wait: float | str
+    retry_failed: bool
+    replace_transient: bool
+    cookies: AnyPath | None
+    proxy: str | None
+    yt_dlp_args: str
+    ffmpeg: str | None
+    failed_logs: AnyPath
+
+
+class ExportOptions(TypedDict, total=False):
+    """How a format is written; each format takes some of them."""
+
+    label_ids: str
+    prefix: str | None
+    files: str
+    metadata: str
+    shard_samples: int
+    shard_bytes: int
