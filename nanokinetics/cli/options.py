@@ -54,7 +54,7 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
     add(
         "--source",
         choices=SOURCES,
-        help="where the clips of Kinetics are (default: youtube)",
+        help="where the clips are (default: where those of the dataset lie)",
     )
     add(
         "--src",

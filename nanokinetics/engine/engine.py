@@ -273,14 +273,10 @@ class Engine:
             self._quotas.hold(failed.clip)
 
     def _refused(self, ticket: Ticket, failure: Failure) -> None:
+        _log.info("refused: %s", failure.reason)
         self._blocked_by = failure.reason
         if self._pacer.refused(ticket, self._clock.steady(), failure.retry_after):
             self._given_up = True
-        _log.info(
-            "refused (%s); asking again in %.1f s",
-            failure.reason,
-            self._opens_at() - self._clock.wall(),
-        )
 
     def _opens_at(self) -> float:
         """When the next may be asked for, in seconds since the epoch."""

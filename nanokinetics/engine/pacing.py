@@ -21,6 +21,9 @@ from tenacity import RetryCallState, Retrying
 from tenacity.wait import wait_base, wait_exponential, wait_random
 
 from nanokinetics.clip import PacingPolicy
+from nanokinetics.common.logs import logger
+
+_log = logger(__name__)
 
 HOUR: Final = 3600.0
 LONGEST_WAIT: Final = HOUR
@@ -126,6 +129,7 @@ class Pacer:
             if self.spacing < self.policy.spacing / 10:
                 self.spacing = 0.0
         if ticket is self._probe:
+            _log.info("the gate is open again after %.1f s", now - (self.closed_since or now))
             self._probe = None
             self.closed_since = self.closed_until = None
             self._opened_at = now
@@ -173,6 +177,7 @@ class Pacer:
         return abreast > 0 and len(self._asking) >= abreast
 
     def _close_until(self, until: float, now: float) -> None:
+        _log.info("the gate is closed for %.1f s", until - now)
         counted = max(now, self.closed_until or now)
         self.waited += max(0.0, until - counted)
         self.closed_until = until
