@@ -72,7 +72,8 @@ class Books:
         self._home.make(TEMPORARY)
 
     def close(self) -> None:
-        self._home.clear(TEMPORARY)
+        if self.are_there:  # or another folder has taken its place
+            self._home.clear(TEMPORARY)
         self._ledger.close()
 
     @property
