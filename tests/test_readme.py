@@ -86,6 +86,15 @@ def code_spans(text: str) -> list[str]:
     return re.findall(r"`([^`\n]+)`", FENCE.sub("", text))
 
 
+BENCHMARKS = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py"))
+
+
+def benches(text: str) -> list[list[str]]:
+    """The words of every bench that a page tells to run, its path first."""
+    found = re.findall(r"((?:(?:benchmarks|scripts)/)?\w+\.py\b[^`\n|]*)", text)
+    return [words for each in found if Path((words := each.split())[0]).stem in BENCHMARKS]
+
+
 COMMANDS = [(page, argv) for page in PAGES for argv in shell_commands(read(page))]
 
 
@@ -118,6 +127,20 @@ def test_every_flag_named_in_prose_exists(page: Path) -> None:
             if program.startswith("--") or program == "nanokinetics":
                 flags = set(FLAG.findall(FOR_YT_DLP.sub("--yt-dlp-args", span)))
                 assert flags <= known, line
+
+
+@pytest.mark.parametrize("words", [w for page in PAGES for w in benches(read(page))], ids=" ".join)
+def test_every_bench_that_is_shown_can_be_run(words: list[str]) -> None:
+    path = ROOT / words[0] if "/" in words[0] else ROOT / "benchmarks" / words[0]
+    options = set(re.findall(r"\"(--[a-z][\w-]*)\"", read(path)))
+    assert {word for word in words if word.startswith("--")} <= options
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_program_that_is_shown_exists(page: Path) -> None:
+    """As a path that begins with the folder that it lies in, not as one of somebody's own."""
+    for path in re.findall(r"(?<![\w./-])(?:scripts|benchmarks|tests)/[\w./-]*\w", read(page)):
+        assert (ROOT / path).exists(), path
 
 
 def test_every_option_handed_to_yt_dlp_is_one_of_its_own() -> None:
