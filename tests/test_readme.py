@@ -28,7 +28,7 @@ from nanokinetics.estimate import Estimate
 from nanokinetics.progress import Progress
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/**/*.md"))]
 FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 FLAG = re.compile(r"(?<![\w-])--[a-z][\w-]*")
 FOR_YT_DLP = re.compile(r"--yt-dlp-args[= ](\"[^\"]*\"|'[^']*')")
