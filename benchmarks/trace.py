@@ -35,7 +35,7 @@ STAGES: Final = (
     *("__main__", "cli", "api", "selection", "annotations", "engine", "workers"),
     *("sources", "clips", "dataset"),
 )
-"""In the order in which one clip passes them; a stage stands before one that it calls first."""
+"""In the order in which one clip passes them; a stage comes before one that it calls first."""
 
 COMMON: Final = ("config", "clip", "errors", "layout", "progress", "common")
 """What all stages use."""

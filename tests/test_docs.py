@@ -68,7 +68,7 @@ def of_classes() -> frozenset[str]:
 
 
 def is_there(span: str) -> bool:
-    """Whether what stands between backticks exists, if it is a path or a name at all."""
+    """Whether the text between backticks exists, if it is a path or a name at all."""
     span = span.removesuffix("()")
     if FILE_OF_A_DATASET.fullmatch(span):
         return span in read(PACKAGE / "layout.py")
