@@ -1,6 +1,6 @@
 """One clip from its row of the annotations to its file, and how often the way changes folders.
 
-    python benchmarks/trace.py
+    python benchmarks/trace_clip.py
 
 Builds a dataset of one clip from the demo site, with one worker, and follows the parent process by
 `sys.setprofile`. An *entry* is a call from another folder of the package. Each module at the root
