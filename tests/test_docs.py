@@ -118,8 +118,9 @@ def fences(page: Path) -> list[str]:
 def test_the_tree_is_the_one_on_disk() -> None:
     tree = next(block for block in fences(PAGE) if block.startswith("nanokinetics/"))
     shown = {line.split()[0].strip("/") for line in tree.splitlines() if line.startswith("  ")}
-    there = {path.name for path in PACKAGE.iterdir() if path.suffix in ("", ".py")}
-    assert {_bare(name) for name in shown} == {_bare(n) for n in there} - {"__pycache__"}
+    folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    there = {path.name for path in PACKAGE.glob("*.py")} | folders
+    assert {_bare(name) for name in shown} == {_bare(name) for name in there}
     outside = {line.split()[0] for line in tree.splitlines() if not line.startswith("  ")}
     assert all((ROOT / name).is_dir() for name in outside)
 

@@ -160,9 +160,11 @@ def run(options: dict[str, Any]) -> ExitCode:
 
 def _build(options: dict[str, Any], reporter: Reporter) -> BuildResult:
     """Build, and log when it began and how it ended."""
-    from nanokinetics import __version__, build
+    from importlib.metadata import version
 
-    _log.info("nanokinetics %s: %s", __version__, shlex.join(sys.argv))
+    from nanokinetics.api import build
+
+    _log.info("nanokinetics %s: %s", version("nanokinetics"), shlex.join(sys.argv))
     try:
         result = build(reporter=reporter, **options)
     except BaseException as error:

@@ -69,6 +69,7 @@ class Engine:
         self.fixable: Counter[str] = Counter()
         """What is wrong with a local source, such as a damaged archive, and how many clips wait."""
         self._tickets: dict[Job, Ticket] = {}
+        """The jobs in hand, and the permission of each."""
         self._jobs: dict[ClipId, Job] = {}
         self._dead: dict[str, Failure] = {}
         """Videos of which nothing is to be had."""
@@ -90,7 +91,7 @@ class Engine:
             self._dispatch()
             self._waiting.note(self._waiting_for())
             self._reporter.update(self._progress())
-            if not self._pool.busy:
+            if not self._tickets:
                 if self._given_up:
                     raise farewell(self._blocked_by, self._quotas, self._opens_at())
                 if not (self._quotas.waiting or self._suspects or self._canaries):
@@ -115,7 +116,7 @@ class Engine:
 
     def _dispatch(self) -> None:
         """Hand out as many jobs as there are free workers and the gate lets through."""
-        while self._pool.has_room and self._alone is None and not self._given_up:
+        while len(self._tickets) < self._pool.size and self._alone is None and not self._given_up:
             now = self._clock.steady()
             if self._pacer.delay(now) != 0:
                 return
@@ -123,7 +124,7 @@ class Engine:
             if self._canaries:
                 job = self._alone = self._canaries.popleft()
             elif self._suspects:
-                if self._pool.busy:
+                if self._tickets:
                     return
                 job = self._alone = self._suspects.popleft()
             else:

@@ -63,7 +63,6 @@ def settle(config: Config) -> Config:
     if config.listing is not None and not own.takes_lists:
         takers = ", ".join(each.name for each in DATASETS.values() if each.takes_lists)
         raise InputError(f"--list is for the dataset '{takers}'")
-    kind.of(config)
     return replace(config, source=name)
 
 

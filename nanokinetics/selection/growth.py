@@ -41,6 +41,7 @@ def make_plan(
     origin: what `run.json` shall say of a selection that was taken from elsewhere. request: what
     `request_of` made of all that is asked, so that `same_again` knows it.
     """
+    video = config.video
     asked = {
         "dataset": config.dataset,
         "source": source.name,
@@ -48,7 +49,7 @@ def make_plan(
         "split": [s for s in SPLITS if any(g.split == s for g in selection.quotas)],
         "n": {group.split: wanted for group, wanted in selection.quotas.items()},
         "classes": _classes(selection.quotas),
-        **{name: getattr(config.video, name) for name in VIDEO},
+        **{name: getattr(video, name) for name in VIDEO},
         "annotations": dict(annotations.digests),
         "labels": list(selection.labels),
         REQUEST: request,
