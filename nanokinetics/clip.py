@@ -60,6 +60,8 @@ class ClipId(NamedTuple):
         return Group(self.split, self.label)
 
 
+HOUR: Final = 3600.0
+
 LOCATION: Final = ("path", "name", "offset", "size")
 """The fields of `Location`, as columns of a table of candidates. They say where things lie on one
 machine, and are not written to `selection.csv`."""
@@ -272,6 +274,6 @@ class PacingPolicy:
 
     first_wait: float = 60.0
     per_hour: int = 0
-    max_wait: float = 6 * 3600.0
+    max_wait: float = 6 * HOUR
     spacing: float = 0.0
     abreast: int = 2

@@ -6,7 +6,6 @@ that a build makes by default. Whatever an estimate rests on is named in its `as
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,13 +15,12 @@ from typing import Final
 
 import pandas as pd
 
-from nanokinetics.clip import ClipId, Group
+from nanokinetics.clip import HOUR, ClipId, Group
+from nanokinetics.dataset.tables import Damaged, Reader
 from nanokinetics.errors import InputError, Reason
 from nanokinetics.layout import FAILED, STATS
 from nanokinetics.selection.frame import Selection
 from nanokinetics.sources import is_remote
-
-HOUR: Final = 3600.0
 
 MEGABYTES_A_SECOND: Final = 0.12
 """Fetched for a second of a 360p clip. Ten seconds came to 1.40, 1.19 and 1.02 MB with yt-dlp's
@@ -331,15 +329,17 @@ def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str,
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            table = csv.DictReader(file)
+            table = Reader(file, path)
             for name in ("split", "label", "key", *columns):
-                if name not in (table.fieldnames or ()):
+                if name not in table.header:
                     why = f"has no column '{name}', so it is not such a table of a build"
                     raise InputError(f"--stats: {path} {why}")
-            for row in table:
-                if None not in row.values():
-                    yield table.line_num, row
+            for line, row in table:
+                if len(row) >= len(table.header):
+                    yield line, dict(zip(table.header, row, strict=False))
     except OSError as error:
         raise InputError(f"--stats: {path} cannot be read: {error.strerror}") from None
-    except (csv.Error, UnicodeDecodeError) as error:
+    except Damaged as error:
+        raise InputError(f"--stats: {path} cannot be read: {error.why}") from None
+    except UnicodeDecodeError as error:
         raise InputError(f"--stats: {path} cannot be read: {error}") from None

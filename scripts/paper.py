@@ -6,7 +6,6 @@ They leave all work to the library, and write the paper's own files from what it
 from __future__ import annotations
 
 import csv
-import io
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -16,6 +15,7 @@ try:
     from nanokinetics.cli.guard import guarded
     from nanokinetics.cli.options import Parser as OurParser
     from nanokinetics.common.files import replace_file
+    from nanokinetics.dataset.tables import rendered
     from nanokinetics.errors import ExitCode
     from nanokinetics.layout import Layout
 except ModuleNotFoundError as error:
@@ -90,9 +90,7 @@ def listed(layout: Layout, split: str) -> list[tuple[Path, str]]:
 
 def text_of(rows: Iterable[Iterable[object]], delimiter: str = " ") -> str:
     """A row a line; a value that holds the delimiter is quoted, as pandas writes and reads it."""
-    out = io.StringIO()
-    csv.writer(out, delimiter=delimiter, lineterminator="\n").writerows(rows)
-    return out.getvalue()
+    return rendered(rows, delimiter)
 
 
 def write(path: Path, text: str) -> None:

@@ -18,11 +18,11 @@ import pandas as pd
 
 from nanokinetics.clip import LOCATION
 from nanokinetics.common.names import class_dir, file_name, label_fault, normalised_split, shown
+from nanokinetics.dataset.tables import ABOUT, ANNOTATION
 from nanokinetics.errors import BadRow, InputError
 
-COLUMNS: Final = ("key", "split", "label", "youtube_id", "time_start", "time_end")
-NEEDED: Final = ("label", "youtube_id", "time_start", "time_end", "split")
-"""What a row of annotations says, in the order of DeepMind's files."""
+COLUMNS: Final = ABOUT
+NEEDED: Final = ANNOTATION
 
 _YOUTUBE_ID: Final = re.compile(r"[A-Za-z0-9_-]{11}")
 _ID_BYTES: Final = np.array([bool(re.fullmatch(r"[A-Za-z0-9_-]", chr(i))) for i in range(256)])

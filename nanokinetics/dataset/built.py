@@ -150,15 +150,13 @@ def _classes(layout: Layout, column: str) -> dict[str, tuple[int, str]]:
 def _rows(layout: Layout) -> Iterator[Row]:
     """The whole rows of `stats.csv`; a last line that is torn or being written is left out."""
     from nanokinetics.dataset.ledger import STATS_COLUMNS
-    from nanokinetics.dataset.reading import DAMAGED, rows
+    from nanokinetics.dataset.tables import Damaged, opened
 
-    for line, row in enumerate(rows(layout.stats, STATS_COLUMNS), start=2):
+    for line, row in opened(layout.stats, STATS_COLUMNS).rows():
         try:
             _check(row)
         except (TypeError, ValueError):
-            raise InputError(
-                f"{layout.stats}, line {line}: not a row of this table; {DAMAGED}"
-            ) from None
+            raise Damaged(layout.stats, line, "not a row of this table") from None
         yield row
 
 

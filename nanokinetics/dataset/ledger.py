@@ -15,11 +15,10 @@ from typing import Final
 
 from nanokinetics.clip import ADOPTED, Clip, ClipId, Failed, Made, seconds
 from nanokinetics.common.folder import Folder
-from nanokinetics.dataset.tables import Table
+from nanokinetics.dataset.tables import ABOUT, Row, Table
 from nanokinetics.errors import Reason
 from nanokinetics.layout import Layout
 
-ABOUT: Final = ("key", "split", "label", "youtube_id", "time_start", "time_end")
 # fmt: off
 STATS_COLUMNS: Final = (
     *ABOUT, "path", "source", "width", "height", "fps", "frames", "duration", "has_audio", "bytes",
@@ -32,6 +31,8 @@ FAILED_COLUMNS: Final = (
 # fmt: on
 WAITS_COLUMNS: Final = ("since", "until", "why")
 
+HOURLY_BUDGET: Final = "hourly_budget"
+"""Why a run waits, in `waits.csv`, apart from the reasons of failures."""
 
 _REASONS: Final = {str(reason): reason for reason in Reason}
 
@@ -171,6 +172,11 @@ class Ledger:
     def close(self) -> None:
         self._stats.close()
         self._failed.close()
+
+
+def id_of(row: Row) -> ClipId:
+    """Which clip a row of `stats.csv` or `failed.csv` speaks of."""
+    return ClipId(row["split"], row["label"], row["key"])
 
 
 def _about(clip: Clip) -> dict[str, str]:

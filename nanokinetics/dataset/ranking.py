@@ -14,10 +14,11 @@ from itertools import pairwise, repeat
 from typing import Final
 
 from nanokinetics.clip import Clip, ClipId, Group
+from nanokinetics.dataset.tables import ABOUT
 from nanokinetics.errors import InputError
 from nanokinetics.layout import SPLITS
 
-COLUMNS: Final = ("key", "split", "label", "youtube_id", "time_start", "time_end", "rank")
+COLUMNS: Final = (*ABOUT, "rank")
 """Those of `selection.csv`."""
 
 

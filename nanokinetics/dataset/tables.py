@@ -1,4 +1,7 @@
-"""The CSV tables of a dataset: append, read and rewrite."""
+"""The CSV tables of a dataset: RFC 4180 but for LF line ends, UTF-8, with a header.
+
+Here they are rendered, read, appended to and rewritten, and nowhere else.
+"""
 
 from __future__ import annotations
 
@@ -16,22 +19,111 @@ from nanokinetics.common.folder import Folder
 from nanokinetics.errors import InputError
 from nanokinetics.layout import Layout
 
+ABOUT: Final = ("key", "split", "label", "youtube_id", "time_start", "time_end")
+"""What each of our tables says of a clip first."""
 
-def write_csv(layout: Layout, path: Path, rows: Iterable[Iterable[object]]) -> None:
-    """An RFC 4180 table of a dataset, with LF line ends, written whole. Raises OSError."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    replace_file(path, text.getvalue().encode(), layout.root)
-
+ANNOTATION: Final = ("label", "youtube_id", "time_start", "time_end", "split")
+"""What a row of annotations says, in the order of DeepMind's files."""
 
 Row = Mapping[str, str]
-
 
 _APPEND: Final = os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0)
 
 
+def rendered(rows: Iterable[Iterable[object]], delimiter: str = ",") -> str:
+    """Rows as text, a line each; only what needs quotes has them."""
+    text = io.StringIO()
+    csv.writer(text, delimiter=delimiter, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def write_csv(layout: Layout, path: Path, rows: Iterable[Iterable[object]]) -> None:
+    """Write a table of a dataset whole. Raises OSError."""
+    replace_file(path, rendered(rows).encode(), layout.root)
+
+
+class Damaged(InputError):
+    """A table that cannot be relied on from some line on, and why."""
+
+    def __init__(self, where: object, line: int, why: str) -> None:
+        super().__init__(f"{where}, line {line}: {why}; mend or remove the line")
+        self.line = line
+        self.why = why
+
+
+class Reader:
+    """The header of a table, and each row with the number of the line that it ends in.
+
+    Rows come as they stand, of any width; `named` and `rows` ask for whole ones.
+    """
+
+    def __init__(
+        self,
+        lines: Iterable[str],
+        where: object,
+        *,
+        columns: Sequence[str] | None = None,
+        before: int = 0,
+    ) -> None:
+        """where: what messages call the table. columns: those that it must have, unless it is
+        empty; None for any. before: lines of `where` that come before these.
+
+        Raises InputError for other columns, and Damaged for what is no CSV.
+        """
+        self._rows = csv.reader(lines)
+        self._where = where
+        self._before = before
+        _, first = next(iter(self), (0, columns or ()))
+        self.header = tuple(first)
+        if columns is not None and self.header != tuple(columns):
+            raise InputError(f"{where}: its header is not {','.join(columns)}")
+
+    def __iter__(self) -> Iterator[tuple[int, Sequence[str]]]:
+        try:
+            for row in self._rows:
+                yield self._line, row
+        except csv.Error as error:
+            raise Damaged(self._where, self._line, str(error)) from None
+
+    def named(self, *names: str) -> Iterator[tuple[int, tuple[str, ...]]]:
+        """The line and the named columns, two or more, of every row. Raises Damaged."""
+        named = itemgetter(*map(self.header.index, names))
+        return ((line, named(row)) for line, row in self._whole())
+
+    def rows(self) -> Iterator[tuple[int, Row]]:
+        """The line and the whole of every row. Raises Damaged."""
+        return ((line, dict(zip(self.header, row, strict=True))) for line, row in self._whole())
+
+    def _whole(self) -> Iterator[tuple[int, Sequence[str]]]:
+        width = len(self.header)
+        for line, row in self:
+            if len(row) != width:
+                raise Damaged(self._where, line, "not a row of this table")
+            yield line, row
+
+    @property
+    def _line(self) -> int:
+        return self._before + self._rows.line_num
+
+
+def opened(path: Path, columns: Sequence[str]) -> Reader:
+    """A table of ours, read without changing it: a build may be at work on it.
+
+    No such file is an empty table. What follows the last line end is still being written, or was
+    torn by a crash, and is left out. Raises InputError for a file that is no such table.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        data = b""
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    text = _decoded(data[: data.rfind(b"\n") + 1], path)
+    return Reader(io.StringIO(text, newline=""), path, columns=columns)
+
+
 class Table:
-    """One append-only CSV file: RFC 4180 but for LF line ends, UTF-8, with a header."""
+    """One append-only table, held by one process."""
 
     def __init__(self, home: Folder, path: Path, columns: Sequence[str]) -> None:
         self._home = home
@@ -42,7 +134,7 @@ class Table:
 
     def _mend(self) -> None:
         """Make the table if there is none, and cut off a last line that a crash has torn."""
-        header = _line(self._columns)
+        header = _encoded([self._columns])
         data = self._path.read_bytes() if self._path.exists() else b""
         if header.startswith(data):  # nothing yet, or a header that was torn
             replace_file(self._path, header)
@@ -53,10 +145,7 @@ class Table:
                 f"{self._path}: its header is not that of a nanokinetics table; "
                 "name another --dest, or move the file away"
             )
-        try:
-            whole.decode()
-        except UnicodeDecodeError as error:
-            raise self.damage(whole.count(b"\n", 0, error.start) + 1, "not UTF-8") from None
+        _decoded(whole, self._path)
         if whole != data:
             file = self._home.open(self._path.name, os.O_RDWR)
             try:
@@ -66,7 +155,7 @@ class Table:
 
     def append(self, rows: Iterable[Row]) -> None:
         """Write rows in one piece, all of them or none. Raises OSError."""
-        data = _lines([row[name] for name in self._columns] for row in rows)
+        data = _encoded([row[name] for name in self._columns] for row in rows)
         before = os.fstat(self._file).st_size
         try:
             while data:  # a disk that is all but full takes a part; the next write says why
@@ -91,24 +180,14 @@ class Table:
 
     def rows(self, *names: str) -> Iterator[tuple[int, tuple[str, ...]]]:
         """The line number and the named columns of every row. Raises InputError for damage."""
-        width = len(self._columns)
-        named = itemgetter(*map(self._columns.index, names))
         with self._path.open(encoding="utf-8", newline="") as file:
-            reader = csv.reader(file)
-            try:
-                next(reader)  # the header, which was looked at before
-                for row in reader:
-                    if len(row) != width:
-                        raise self.damage(reader.line_num, "not a row of this table")
-                    yield reader.line_num, named(row)
-            except csv.Error as error:
-                raise self.damage(reader.line_num, str(error)) from None
+            yield from Reader(file, self._path, columns=self._columns).named(*names)
 
     def damage(self, line: int, why: str) -> InputError:
-        return InputError(f"{self._path}, line {line}: {why}; mend or remove the line")
+        return Damaged(self._path, line, why)
 
     def rewrite(self, rows: Iterable[Sequence[str]]) -> None:
-        replace_file(self._path, _lines([self._columns, *rows]))
+        replace_file(self._path, _encoded([self._columns, *rows]))
         os.close(self._file)
         self._file = self._home.open(self._path.name, _APPEND)
 
@@ -117,11 +196,12 @@ class Table:
         os.close(self._file)
 
 
-def _line(values: Sequence[str]) -> bytes:
-    return _lines([values])
+def _encoded(rows: Iterable[Sequence[str]]) -> bytes:
+    return rendered(rows).encode(errors="replace")  # a server may send half a surrogate pair
 
 
-def _lines(rows: Iterable[Sequence[str]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode(errors="replace")  # a server may send half a surrogate pair
+def _decoded(data: bytes, path: Path) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise Damaged(path, data.count(b"\n", 0, error.start) + 1, "not UTF-8") from None

@@ -8,7 +8,6 @@ a user would get.
 from __future__ import annotations
 
 import csv
-import io
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from typing import Final
 from nanokinetics.api import BuildResult, build
 from nanokinetics.common.files import replace_file
 from nanokinetics.common.text import plain
+from nanokinetics.dataset.tables import ANNOTATION, rendered
 from nanokinetics.demo.films import read_frame_numbers
 from nanokinetics.demo.scenario import Fault, Film, Form, Scenario, Throttle, Video
 from nanokinetics.demo.site import DemoSite
@@ -77,11 +77,8 @@ def scenario() -> Scenario:
 
 def to_csv(wanted: tuple[Row, ...]) -> str:
     """The rows as DeepMind would publish them: the clips are ten seconds long."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(("label", "youtube_id", "time_start", "time_end", "split"))
-    table.writerows((r.label, r.youtube_id, r.start, r.start + 10, r.split) for r in wanted)
-    return text.getvalue()
+    windows = ((r.label, r.youtube_id, r.start, r.start + 10, r.split) for r in wanted)
+    return rendered([ANNOTATION, *windows])
 
 
 def demo(folder: Path, reporter: Reporter, *, quiet: bool = False) -> ExitCode:

@@ -11,14 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nanokinetics.clip import Clip, ClipId, Failed, Made
+from nanokinetics.clip import HOUR, Clip, ClipId, Failed, Made
 from nanokinetics.common.files import clear_leftovers
 from nanokinetics.common.names import is_inside
 from nanokinetics.common.secrets import mask
 from nanokinetics.dataset.home import Home
 from nanokinetics.dataset.ledger import Ledger, utc
 from nanokinetics.engine.failed_logs import FailedLogs
-from nanokinetics.engine.pacing import HOUR
 from nanokinetics.errors import EnvironmentFault, Failure, Reason
 from nanokinetics.layout import MP4, TEMPORARY, Layout
 

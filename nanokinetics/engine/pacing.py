@@ -20,12 +20,11 @@ from typing import Final
 from tenacity import RetryCallState, Retrying
 from tenacity.wait import wait_base, wait_exponential, wait_random
 
-from nanokinetics.clip import PacingPolicy
+from nanokinetics.clip import HOUR, PacingPolicy
 from nanokinetics.common.logs import logger
 
 _log = logger(__name__)
 
-HOUR: Final = 3600.0
 LONGEST_WAIT: Final = HOUR
 """Seconds of the longest single wait: a block by YouTube lasts an hour or more."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from nanokinetics.dataset.ledger import utc
+from nanokinetics.dataset.ledger import HOURLY_BUDGET, utc
 from nanokinetics.engine.books import Books, Clock
 from nanokinetics.engine.pacing import Pacer
 from nanokinetics.engine.quotas import Quotas
@@ -18,8 +18,7 @@ TICK: Final = 0.5
 class Waiting:
     """Notes each time in which nobody was asked for anything, once it is over."""
 
-    BUDGET: ClassVar = "hourly_budget"
-    """Why a run waits, in `waits.csv`, apart from the reasons of failures."""
+    BUDGET: ClassVar = HOURLY_BUDGET
 
     def __init__(self, books: Books, clock: Clock) -> None:
         self._books = books

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
 import json
@@ -11,6 +10,7 @@ from typing import Any, Final
 
 from nanokinetics.common.extras import needed
 from nanokinetics.dataset.built import Dataset, Sample
+from nanokinetics.dataset.tables import rendered
 from nanokinetics.errors import InputError
 from nanokinetics.export.options import CSV, PARQUET, Options
 from nanokinetics.export.output import Output
@@ -86,9 +86,7 @@ def _refuse_nulls(rows: Sequence[Mapping[str, Any]]) -> None:
     import pandas as pd
 
     texts = sorted({row[name] for row in rows for name in ("label", "key", "youtube_id")} - {""})
-    table = io.StringIO()
-    csv.writer(table).writerows([text] for text in texts)
-    table.seek(0)
+    table = io.StringIO(rendered([text] for text in texts))
     found = pd.read_csv(table, header=None, dtype=str, skip_blank_lines=False)[0]
     for text, read in zip(texts, found, strict=True):
         if text != read:

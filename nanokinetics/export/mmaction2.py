@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from nanokinetics.annotations import dialect
 from nanokinetics.dataset.built import Dataset
+from nanokinetics.dataset.tables import ANNOTATION
 from nanokinetics.export.lists import line
 from nanokinetics.export.options import Options
 from nanokinetics.export.output import Output
-
-HEADER: Final = ("label", "youtube_id", "time_start", "time_end", "split")
 
 
 def write(dataset: Dataset, out: Output, options: Options) -> None:  # noqa: ARG001 - of all writers
@@ -32,8 +31,8 @@ def write(dataset: Dataset, out: Output, options: Options) -> None:  # noqa: ARG
         out.text(f"{name}_{split}_list_videos.txt", "".join(lines))
         if own.split_folders:
             out.place(f"videos_{split}", dataset.root / split)
-            rows = ([sample.row[column] for column in HEADER] for sample in samples)
-            out.table(f"annotations/{own.mmaction2}_{split}.csv", [HEADER, *rows])
+            rows = ([sample.row[column] for column in ANNOTATION] for sample in samples)
+            out.table(f"annotations/{own.mmaction2}_{split}.csv", [ANNOTATION, *rows])
         for _ in samples:
             out.tick()
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import errno
-import io
 import os
 import shutil
 from collections import defaultdict
@@ -16,6 +14,7 @@ from typing import IO, Final
 from nanokinetics.common.files import replace_file
 from nanokinetics.common.folder import Folder, new_file
 from nanokinetics.common.names import is_inside
+from nanokinetics.dataset.tables import rendered
 from nanokinetics.errors import InputError
 from nanokinetics.layout import LOCK
 
@@ -85,9 +84,7 @@ class Output:
 
     def table(self, name: str, rows: Iterable[Iterable[object]]) -> None:
         """An RFC 4180 table with LF line ends."""
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(rows)
-        self.text(name, text.getvalue())
+        self.text(name, rendered(rows))
 
     def place(self, name: str, target: Path, how: str = SYMLINK) -> None:
         """Give a file, or by a link a folder, of the dataset a name here."""

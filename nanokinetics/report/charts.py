@@ -16,6 +16,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
+from nanokinetics.dataset.ledger import HOURLY_BUDGET
 from nanokinetics.errors import Reason
 from nanokinetics.report.figures import Effort, Failures, Summary, Timeline
 from nanokinetics.report.summary import SHORTEST_SPAN
@@ -66,7 +67,6 @@ _STYLE: Final[Any] = {
 _SIZE: Final = (4.8, 2.9)
 """Inches: as wide as a phone, so that the letters stay readable there."""
 
-BUDGET: Final = "hourly_budget"
 """The reason of a wait that nobody's refusal caused."""
 
 _MOST_REASONS: Final = 10
@@ -164,8 +164,8 @@ def _since(time: Timeline) -> tuple[str, float]:
 def _idle(axes: Any, time: Timeline, length: float) -> None:
     waits = time.waits or ()
     for label, colour, spans in (
-        ("held up", REFUSED, [wait for wait in waits if wait.why != BUDGET]),
-        ("hourly budget", BUDGETED, [wait for wait in waits if wait.why == BUDGET]),
+        ("held up", REFUSED, [wait for wait in waits if wait.why != HOURLY_BUDGET]),
+        ("hourly budget", BUDGETED, [wait for wait in waits if wait.why == HOURLY_BUDGET]),
         ("pause", PAUSE, time.pauses),
     ):
         if spans:

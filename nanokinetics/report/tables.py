@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import os
 from collections.abc import Mapping, Sequence
@@ -17,8 +16,9 @@ import pandas as pd
 from nanokinetics.clip import Group
 from nanokinetics.common.names import is_inside
 from nanokinetics.config import LONGEST_DURATION
-from nanokinetics.dataset.ledger import FAILED_COLUMNS, STATS_COLUMNS
+from nanokinetics.dataset.ledger import FAILED_COLUMNS, STATS_COLUMNS, WAITS_COLUMNS
 from nanokinetics.dataset.record import quotas_of, read_record
+from nanokinetics.dataset.tables import Damaged, Reader
 from nanokinetics.errors import InputError
 from nanokinetics.layout import RUN, SELECTION, STATS, Layout
 
@@ -37,7 +37,6 @@ TIMES: Final = frozenset({"finished_at", "failed_at", "since", "until"})
 
 STATS_USED: Final = (*IDENTITY, "path", "source", *NUMBERS, "finished_at")
 FAILED_USED: Final = (*IDENTITY, "reason", "kind", "message", "failed_at")
-WAITS_COLUMNS: Final = ("since", "until", "why")
 
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -123,15 +122,18 @@ def _table(
     text, data = "", path.read_bytes() if path.exists() else b""
     try:
         text = data.decode("utf-8-sig")
-        header = next(csv.reader(io.StringIO(text, newline="")), [])
-    except (UnicodeDecodeError, csv.Error) as error:
+        header = Reader(io.StringIO(text, newline=""), path).header
+    except UnicodeDecodeError as error:
         raise NotOurs(f"{path}: not a table of ours: {error}") from None
-    if tuple(header) == tuple(ours):
+    except Damaged as error:
+        raise NotOurs(f"{path}: not a table of ours: {error.why}") from None
+    if header == tuple(ours):
         text = text[: text.rfind("\n") + 1]
     elif missing := [name for name in needed if name not in header and data]:
         raise NotOurs(f"{path}: not a table of ours, without a column '{missing[0]}'")
     there = [name for name in used if name in header]
-    lines, columns = _columns(path, text, header, there)
+    table = Reader(io.StringIO(text, newline=""), path, columns=header)
+    lines, columns = _columns(table, path, there)
     frame = pd.DataFrame(dict(zip(there, columns, strict=True)), dtype=str)
     frame = frame.reindex(columns=list(used), fill_value="")
     left_out: list[tuple[int, str]] = []
@@ -156,25 +158,19 @@ def _table(
     return frame, notes
 
 
-def _columns(
-    path: Path, text: str, header: Sequence[str], names: Sequence[str]
-) -> tuple[list[int], list[list[str]]]:
+def _columns(table: Reader, path: Path, names: Sequence[str]) -> tuple[list[int], list[list[str]]]:
     """The line of each row, and the named columns. Raises InputError for a row that is torn."""
-    places = [header.index(name) for name in names]
     lines: list[int] = []
     columns: list[list[str]] = [[] for _ in names]
-    reader = csv.reader(io.StringIO(text, newline=""))
-    try:
-        next(reader, None)
-        for row in filter(None, reader):
-            if len(row) != len(header):
-                why = f"{len(row)} values under {len(header)} columns; mend or remove the line"
-                raise InputError(f"{path}, line {reader.line_num}: {why}")
-            lines.append(reader.line_num)
-            for column, place in zip(columns, places, strict=True):
-                column.append(row[place])
-    except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}: not a table of ours: {error}") from None
+    places, width = [table.header.index(name) for name in names], len(table.header)
+    for line, row in table:
+        if not row:
+            continue
+        if len(row) != width:
+            raise Damaged(path, line, f"{len(row)} values under {width} columns")
+        lines.append(line)
+        for column, place in zip(columns, places, strict=True):
+            column.append(row[place])
     return lines, columns
 
 

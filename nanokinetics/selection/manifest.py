@@ -6,7 +6,6 @@ from somebody else, so that every row is judged like one of the annotations.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
 import json
@@ -23,16 +22,14 @@ import pandas as pd
 from nanokinetics.annotations import dialect
 from nanokinetics.clip import ClipId, Group, seconds
 from nanokinetics.config import VIDEO
-from nanokinetics.dataset import reading
-from nanokinetics.dataset.ledger import FAILED_COLUMNS, STATS_COLUMNS
+from nanokinetics.dataset.ledger import FAILED_COLUMNS, STATS_COLUMNS, id_of
 from nanokinetics.dataset.ranking import COLUMNS as RANKED
 from nanokinetics.dataset.record import check_record, quotas_of, record_of
-from nanokinetics.dataset.tables import Row
+from nanokinetics.dataset.tables import ABOUT, Reader, Row, opened, rendered
 from nanokinetics.errors import EnvironmentFault, InputError
 from nanokinetics.layout import SPLITS, Layout
 from nanokinetics.selection.frame import Selection
 
-COLUMNS: Final = RANKED[:-1]
 MAGIC: Final = "# nanokinetics manifest 1\n"
 HEADER: Final = (
     "dataset",
@@ -118,14 +115,13 @@ class Manifest:
         lines = [
             f"# {name}: {json.dumps(value, ensure_ascii=False)}\n" for name, value in about.items()
         ]
-        table = io.StringIO()
-        writer = csv.writer(table, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        clips = Selection(self.picks, {}, ())
-        for clip in map(clips.clip, range(len(self.picks))):
-            times = (seconds(clip.time_start), seconds(clip.time_end))
-            writer.writerow((clip.key, clip.split, clip.label, clip.youtube_id, *times))
-        return "".join([MAGIC, *lines, table.getvalue()])
+        picks = Selection(self.picks, {}, ())
+        clips = map(picks.clip, range(len(self.picks)))
+        rows = (
+            (c.key, c.split, c.label, c.youtube_id, seconds(c.time_start), seconds(c.time_end))
+            for c in clips
+        )
+        return "".join([MAGIC, *lines, rendered([ABOUT, *rows])])
 
 
 def read(place: Path) -> Manifest:
@@ -145,10 +141,10 @@ def read(place: Path) -> Manifest:
 
 def _of_folder(layout: Layout) -> Manifest:
     record = record_of(layout)
-    table = reading.rows(layout.selection, RANKED)
+    table = [row for _, row in opened(layout.selection, RANKED).rows()]
     where = str(layout.selection)
     ranked = Selection(_frame(table, record, where), quotas_of(record), tuple(record["labels"]))
-    made = set(map(reading.id_of, reading.rows(layout.stats, STATS_COLUMNS)))
+    made = {id_of(row) for _, row in opened(layout.stats, STATS_COLUMNS).rows()}
     was_begun = layout.stats.exists()
     picked: list[int] = []
     due: list[ClipId] = []
@@ -157,12 +153,12 @@ def _of_folder(layout: Layout) -> Manifest:
         due += [id_ for _, id_ in ids[:n]]
         picked += islice((row for row, id_ in ids if not was_begun or id_ in made), n)
     is_pick = np.isin(np.arange(len(ranked.frame)), picked)
-    failed = reading.rows(layout.failed, FAILED_COLUMNS)
+    failed = opened(layout.failed, FAILED_COLUMNS).rows()
     return Manifest(
         record,
         _grouped(ranked.frame[is_pick]),
         _grouped(ranked.frame[~is_pick]),
-        {reading.id_of(row): row["reason"] for row in failed},
+        {id_of(row): row["reason"] for _, row in failed},
         frozenset(due),
     )
 
@@ -181,7 +177,7 @@ def _of_text(text: str, where: str) -> Manifest:
         except (ValueError, RecursionError):
             raise InputError(f"{where}, line {number}: not of the form '# name: JSON'") from None
     check_record(record, where)
-    table = list(reading.parsed(lines[head:], COLUMNS, where, head))
+    table = [row for _, row in Reader(lines[head:], where, columns=ABOUT, before=head).rows()]
     found = Manifest(record, _frame(table, record, where))
     name = record.get("name", found.name)
     if name != found.name:
@@ -194,7 +190,7 @@ def _of_text(text: str, where: str) -> Manifest:
 
 def _frame(table: Sequence[Row], record: Mapping[str, Any], where: str) -> pd.DataFrame:
     """The rows as those of a selection. Raises InputError for one that cannot be relied on."""
-    raw = pd.DataFrame(table, columns=list(COLUMNS), dtype=object)
+    raw = pd.DataFrame(table, columns=list(ABOUT), dtype=object)
     frame, fault = dialect(record["dataset"]).judged(raw)
     if fault:
         raise InputError(f"{where}: {fault}")
@@ -218,7 +214,7 @@ def _grouped(frame: pd.DataFrame) -> pd.DataFrame:
         range(len(frame)),
         key=[(SPLITS.index(id_.split), id_.label) for id_ in _ids(frame)].__getitem__,
     )
-    ranked = frame[list(COLUMNS)].take(order).reset_index(drop=True)
+    ranked = frame[list(ABOUT)].take(order).reset_index(drop=True)
     ranked["rank"] = ranked.groupby(["split", "label"], sort=False).cumcount() + 1
     return ranked
 

@@ -27,11 +27,11 @@ from nanokinetics.clip import Clip, ClipId, Group
 from nanokinetics.clips.ffmpeg import find_ffmpeg
 from nanokinetics.common.extras import needed
 from nanokinetics.common.names import class_dir, is_inside
-from nanokinetics.dataset import indexes, reading
+from nanokinetics.dataset import indexes
 from nanokinetics.dataset.indexes.contents import Contents, Label, contents
-from nanokinetics.dataset.ledger import STATS_COLUMNS
+from nanokinetics.dataset.ledger import STATS_COLUMNS, id_of
 from nanokinetics.dataset.record import is_as_written, quotas_of, record_of
-from nanokinetics.dataset.tables import Row
+from nanokinetics.dataset.tables import Row, opened
 from nanokinetics.errors import EnvironmentFault, ExitCode, InputError
 from nanokinetics.layout import METADATA, OWN, SPLITS, STRAYS, Layout
 from nanokinetics.selection.frame import Selection
@@ -148,8 +148,8 @@ def _with_parents(folder: str) -> list[str]:
 
 def read(layout: Layout) -> Tables:
     record = record_of(layout)
-    table = reading.rows(layout.stats, STATS_COLUMNS)
-    rows = {reading.id_of(row): row for row in table}
+    table = [row for _, row in opened(layout.stats, STATS_COLUMNS).rows()]
+    rows = {id_of(row): row for row in table}
     ranked = layout.selection.read_bytes()
     if not is_as_written(ranked, record):
         raise InputError(
@@ -160,7 +160,7 @@ def read(layout: Layout) -> Tables:
     return Tables(
         Layout(layout.root, _class_dirs(layout, rows)),
         rows,
-        Counter(map(reading.id_of, table)),
+        Counter(map(id_of, table)),
         selection,
         record.get("names", {}),
     )
@@ -173,7 +173,7 @@ def _class_dirs(layout: Layout, rows: Mapping[ClipId, Row]) -> dict[str, str]:
     for id_, row in rows.items():
         seen[id_.label][PurePosixPath(row["path"]).parent.name] += len(rows)
     try:
-        for listed in reading.rows(layout.classes, tuple(Label.__dataclass_fields__)):
+        for _, listed in opened(layout.classes, tuple(Label.__dataclass_fields__)).rows():
             seen[listed["label"]][listed["class_dir"]] += 1
     except InputError:
         pass  # damage of a list is told with the lists

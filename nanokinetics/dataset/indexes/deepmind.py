@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from nanokinetics.clip import seconds
 from nanokinetics.dataset.indexes.contents import Contents
-from nanokinetics.dataset.tables import write_csv
+from nanokinetics.dataset.tables import ANNOTATION, write_csv
 from nanokinetics.layout import Layout
-
-HEADER = ("label", "youtube_id", "time_start", "time_end", "split")
 
 
 def write(contents: Contents, layout: Layout) -> None:
@@ -16,4 +14,4 @@ def write(contents: Contents, layout: Layout) -> None:
             (c.label, c.youtube_id, seconds(c.time_start), seconds(c.time_end), split)
             for c in (kept.clip for kept in clips)
         )
-        write_csv(layout, layout.annotations_of(split), [HEADER, *rows])
+        write_csv(layout, layout.annotations_of(split), [ANNOTATION, *rows])
