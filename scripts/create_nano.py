@@ -15,8 +15,9 @@ from typing import Any, Final
 
 import paper
 
+from nanokinetics.dataset.built import Dataset
 from nanokinetics.errors import InputError
-from nanokinetics.layout import SPLITS, Layout
+from nanokinetics.layout import SPLITS
 
 OFFICIAL: Final = {
     "k400": "https://s3.amazonaws.com/kinetics/400/annotations/{}.csv",
@@ -52,8 +53,8 @@ def main() -> int:
     options: dict[str, Any] = vars(parser.parse_args())
     dataset, split, src = (options.pop(name) for name in ("dataset", "video_type", "src"))
 
-    def write(layout: Layout) -> None:
-        write_lists(layout, dataset)
+    def write(made: Dataset) -> None:
+        write_lists(made, dataset)
 
     return paper.build(
         "kinetics",
@@ -84,13 +85,13 @@ def find_annotations(dataset: str | None, split: str | None) -> Path:
     )
 
 
-def write_lists(layout: Layout, dataset: str | None) -> None:
+def write_lists(made: Dataset, dataset: str | None) -> None:
     """`nano-train.csv` and the like, and what their numbers stand for."""
     for split in SPLITS:
-        if clips := paper.listed(layout, split):
-            paper.write(layout.root / f"nano-{split}.csv", paper.text_of(clips))
-    classes = "".join(f"#{each.id} {each.label}\n" for each in paper.labels(layout))
-    paper.write(layout.root / f"map-{dataset or 'kinetics'}-class.csv", classes)
+        if clips := paper.listed(made, split):
+            paper.write(made.root / f"nano-{split}.csv", paper.text_of(clips))
+    classes = "".join(f"#{id_} {label}\n" for label, id_ in made.label_ids.items())
+    paper.write(made.root / f"map-{dataset or 'kinetics'}-class.csv", classes)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,9 @@ from typing import Final
 
 import paper
 
+from nanokinetics.dataset.built import Dataset
 from nanokinetics.errors import InputError
-from nanokinetics.layout import SPLITS, Layout
+from nanokinetics.layout import SPLITS
 
 DATASET: Final = "imagenetmini"
 LIST: Final = "imagenetmini-classes.txt"
@@ -35,8 +36,8 @@ def main() -> int:
     numbers = read_numbers(Path(args.class_fp)) if args.class_fp else None
     dest = Path(args.dest)
 
-    def write(layout: Layout) -> None:
-        write_lists(layout, dest, numbers, args.class_fp)
+    def write(made: Dataset) -> None:
+        write_lists(made, dest, numbers, args.class_fp)
 
     return paper.build(
         "imagenet",
@@ -69,19 +70,17 @@ def read_numbers(path: Path) -> dict[str, str]:
     return numbers
 
 
-def write_lists(layout: Layout, dest: Path, numbers: dict[str, str] | None, source: str) -> None:
+def write_lists(made: Dataset, dest: Path, numbers: dict[str, str] | None, source: str) -> None:
     """The three lists of the images, from those of the dataset."""
-    classes = paper.labels(layout)
-    missing = [each.label for each in classes if numbers is not None and each.label not in numbers]
+    classes = made.label_ids
+    missing = [label for label in classes if numbers is not None and label not in numbers]
     if missing:
         more = f" (and {len(missing) - 1} more classes)" if len(missing) > 1 else ""
         raise InputError(f"--class_fp {source}: has no line for {missing[0]}{more}; no list made")
-    label_of = {each.id: each.label for each in classes}
-    images = [
-        (path, label_of[id_]) for split in SPLITS for path, id_ in paper.listed(layout, split)
-    ]
+    label_of = {id_: label for label, id_ in classes.items()}
+    images = [(path, label_of[id_]) for split in SPLITS for path, id_ in paper.listed(made, split)]
     named = [(path, label if numbers is None else numbers[label]) for path, label in images]
-    ids = [(each.id if numbers is None else numbers[each.label], each.label) for each in classes]
+    ids = [(id_ if numbers is None else numbers[label], label) for label, id_ in classes.items()]
     paper.write(dest / LIST, paper.text_of(named))
     paper.write(dest / PATHS, paper.text_of([("Image Path", "Class"), *images], ","))
     paper.write(dest / CLASSES, paper.text_of([("Class ID", "Class Name"), *ids], ","))

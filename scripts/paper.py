@@ -5,16 +5,16 @@ They leave all work to the library, and write the paper's own files from what it
 
 from __future__ import annotations
 
-import csv
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 try:
     from nanokinetics.cli.guard import guarded
     from nanokinetics.cli.options import Parser as OurParser
     from nanokinetics.common.files import replace_file
+    from nanokinetics.dataset.built import Dataset
     from nanokinetics.dataset.tables import rendered
     from nanokinetics.errors import ExitCode
     from nanokinetics.layout import Layout
@@ -42,7 +42,7 @@ def run(main: Callable[[], int]) -> NoReturn:
 
 
 def build(
-    dataset: str, dest: Path, write: Callable[[Layout], None], *, quiet: bool, **options: Any
+    dataset: str, dest: Path, write: Callable[[Dataset], None], *, quiet: bool, **options: Any
 ) -> ExitCode:
     """Build into `dest`, have the paper's files written of whatever is there then, and sum up."""
     # Worker processes import the script again, and have no need of the library's pandas.
@@ -55,37 +55,18 @@ def build(
     try:
         result = build_dataset(dataset, dest=dest, reporter=reporter(quiet=quiet), **options)
     finally:
-        if layout.run.exists():  # blocked or interrupted, what was finished is listed all the same
-            write(layout)
+        if layout.run.exists() and layout.selection.exists():
+            # Blocked or interrupted, what was finished is listed all the same.
+            write(Dataset.open(dest))
     if not quiet:
         say(*summary(result, str(dest)))
     return result.exit_code
 
 
-class Label(NamedTuple):
-    """A class of a built dataset, as `classes.csv` has it."""
-
-    id: str
-    label: str
-    folder: str
-
-
-def labels(layout: Layout) -> list[Label]:
-    """The classes of a dataset by their ids."""
-    if not layout.classes.exists():
-        return []
-    with layout.classes.open(encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(file)
-        return [Label(row["label_id"], row["label"], row["class_dir"]) for row in rows]
-
-
-def listed(layout: Layout, split: str) -> list[tuple[Path, str]]:
-    """Absolute path and label id of each file in a split."""
-    if not layout.list_of(split).exists():
-        return []
-    root = layout.root.absolute()
-    lines = layout.list_of(split).read_text(encoding="utf-8").splitlines()
-    return [(root / path, label_id) for path, label_id in (line.split(" ") for line in lines)]
+def listed(dataset: Dataset, split: str) -> list[tuple[Path, int]]:
+    """Absolute path and label id of each file in the list of a split."""
+    root = dataset.root.absolute()
+    return [(root / path, label_id) for path, label_id in dataset.listed(split)]
 
 
 def text_of(rows: Iterable[Iterable[object]], delimiter: str = " ") -> str:

@@ -12,7 +12,7 @@ from nanokinetics.cli.saying import say
 from nanokinetics.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
-    from nanokinetics.verify.checks import Verdict
+    from nanokinetics.verify import Verdict
 
 SHOWN: Final = 20
 """Problems of one kind that are named."""
@@ -43,8 +43,7 @@ def add(commands: Any) -> None:
 def run(options: dict[str, Any]) -> ExitCode:
     from tqdm import tqdm
 
-    from nanokinetics.verify.checks import Look, verify
-    from nanokinetics.verify.repair import repair
+    from nanokinetics.verify import Look, repair, verify
 
     dest, quiet = Path(options.pop("dest")), options.pop("quiet")
     as_json = options.pop("json")

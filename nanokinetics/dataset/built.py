@@ -1,20 +1,33 @@
-"""A built dataset as its exporters see it: read from its tables, never written to."""
+"""A built dataset as everybody but a build sees it: read from its tables, never written to.
+
+A table is read when it is first asked for, and held to no more than who asks relies on: `made` and
+`failed` take rows as they stand, `splits` only finished clips that are there. No pandas is needed.
+"""
 
 from __future__ import annotations
 
-import csv
-import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from nanokinetics.clip import ClipId, Group
+from nanokinetics.dataset.indexes.contents import Label
+from nanokinetics.dataset.ledger import FAILED_COLUMNS, STATS_COLUMNS, id_of
+from nanokinetics.dataset.ranking import SelectionTable
+from nanokinetics.dataset.record import (
+    SELECTION_DIGEST,
+    is_as_written,
+    quotas_of,
+    read_record,
+    record_of,
+)
+from nanokinetics.dataset.tables import Damaged, Reader, Row, opened
 from nanokinetics.errors import InputError
 from nanokinetics.layout import SPLITS, Layout
-
-if TYPE_CHECKING:
-    from nanokinetics.dataset.tables import Row
 
 AGAIN: Final = "run the same build again"
 
@@ -64,17 +77,137 @@ class Sample:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dataset:
-    """The finished clips of each split that was asked for, by class folder and name.
+    """One folder.
 
-    `label_ids` has every chosen class, also those without a clip; `record` is `run.json`.
+    `record` is `run.json`, and empty where there is none. source_ids: number the classes among all
+    labels of the annotations.
     """
 
-    root: Path
-    splits: Mapping[str, tuple[Sample, ...]]
-    label_ids: Mapping[str, int]
+    layout: Layout
     record: Mapping[str, Any]
+    source_ids: bool = False
+
+    @classmethod
+    def open(cls, dest: Path, *, source_ids: bool = False) -> Dataset:
+        """Raises InputError for a folder that is no built dataset."""
+        layout = Layout(dest)
+        return cls(layout, record_of(layout), source_ids)
+
+    @classmethod
+    def found_in(cls, folder: Path) -> Dataset:
+        """Whatever there is of a dataset: perhaps only some of its tables.
+
+        Raises InputError for a damaged `run.json`.
+        """
+        layout = Layout(folder)
+        return cls(layout, (read_record(layout) if layout.run.exists() else None) or {})
+
+    @property
+    def root(self) -> Path:
+        return self.layout.root
+
+    # -- what was asked for
+
+    @cached_property
+    def wanted(self) -> dict[Group, int]:
+        """Clips wanted of each group; empty without `run.json`."""
+        return quotas_of(self.record) if self.record else {}
+
+    @cached_property
+    def ranking(self) -> SelectionTable:
+        """`selection.csv`, if it is the one that the build has written. Raises InputError."""
+        path = self.layout.selection
+        table = path.read_bytes()
+        if not is_as_written(table, self.record):
+            raise InputError(
+                f"{path} is not the one that the build has written, and nothing can be judged "
+                "without it; restore it, or run the build again, which writes it anew"
+            )
+        ranking = SelectionTable(table, quotas=self.wanted, labels=self.record["labels"])
+        if self.record.get(SELECTION_DIGEST) is None:  # as in folders of long ago
+            ranking.check()
+        return ranking
+
+    @cached_property
+    def classes(self) -> dict[str, Label]:
+        """`classes.csv`, by label; empty if there is none yet. Raises InputError for damage."""
+        path = self.layout.classes
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                table = Reader(file, path, columns=[field.name for field in fields(Label)])
+                return {row["label"]: _label(row) for _, row in table.rows()}
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror}") from None
+        except (InputError, ValueError):
+            raise InputError(f"{path} is damaged; {AGAIN}") from None
+
+    @property
+    def label_ids(self) -> dict[str, int]:
+        """The id of each chosen class, also of those without a clip."""
+        return {
+            each.label: each.source_id if self.source_ids else each.label_id
+            for each in self.classes.values()
+        }
+
+    def listed(self, split: str) -> list[tuple[str, int]]:
+        """Path and label id of each line of a split's list; none if there is none yet."""
+        try:
+            text = self.layout.list_of(split).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return []
+        pairs = (line.rsplit(" ", 1) for line in text.splitlines())
+        return [(path, int(label_id)) for path, label_id in pairs]
+
+    # -- what became of it
+
+    @cached_property
+    def made(self) -> dict[ClipId, Row]:
+        """The last row of each clip in `stats.csv`, as text. Raises InputError for damage."""
+        return {id_of(row): row for _, row in self._stats}
+
+    @property
+    def times(self) -> Counter[ClipId]:
+        """How often each clip stands in `stats.csv`."""
+        return Counter(id_of(row) for _, row in self._stats)
+
+    @cached_property
+    def failed(self) -> dict[ClipId, Row]:
+        """The last row of each clip in `failed.csv`; it may have been made since."""
+        return {id_of(row): row for _, row in opened(self.layout.failed, FAILED_COLUMNS).rows()}
+
+    @property
+    def got(self) -> Counter[Group]:
+        """Clips of each group that have a row, be their files there or not."""
+        return Counter(id_.group for id_ in self.made)
+
+    @cached_property
+    def _stats(self) -> list[tuple[int, Row]]:
+        return list(opened(self.layout.stats, STATS_COLUMNS).rows())
+
+    # -- the finished clips, each of which is there
+
+    @cached_property
+    def splits(self) -> dict[str, tuple[Sample, ...]]:
+        """The finished clips of each split that was asked for, by class folder and key.
+
+        Raises InputError where the tables do not agree, or where a file is not as recorded.
+        """
+        classes, ids = self._chosen(), self.label_ids
+        self._check_rows()
+        found: dict[str, list[Sample]] = {split: [] for split in self.record["split"]}
+        for split, label, key in self.made:
+            if split not in found or label not in classes:
+                raise InputError(
+                    f"{self.layout.stats}: {key} is of '{label}' ({split}), which was never asked "
+                    "for; mend the table"
+                )
+        for id_ in sorted(self.made, key=lambda i: (i.split, classes[i.label].class_dir, i.key)):
+            found[id_.split].append(self._sample(self.made[id_], ids[id_.label]))
+        return {split: tuple(found[split]) for split in SPLITS if split in found}
 
     @property
     def samples(self) -> tuple[Sample, ...]:
@@ -83,85 +216,46 @@ class Dataset:
     def file(self, sample: Sample) -> Path:
         return self.root / sample.path
 
+    def _chosen(self) -> dict[str, Label]:
+        """`classes.csv`, with all classes that were asked for."""
+        path = self.layout.classes
+        if not path.exists():
+            raise InputError(f"{path} is not there: a build was cut off; {AGAIN}")
+        chosen = {label for labels in self.record["classes"].values() for label in labels}
+        if missing := sorted(chosen - self.classes.keys()):
+            raise InputError(f"{path} lacks '{missing[0]}': a build was cut off; {AGAIN}")
+        return self.classes
 
-def read(dest: Path, *, source_ids: bool = False) -> Dataset:
-    """Read a dataset; `source_ids` numbers the classes among all labels of the annotations.
+    def _check_rows(self) -> None:
+        for line, row in self._stats:
+            try:
+                _check(row)
+            except ValueError:
+                raise Damaged(self.layout.stats, line, "not a row of this table") from None
 
-    Raises InputError for a folder that is no dataset, is damaged, holds no clip, or lacks a file
-    that its ledger has.
-    """
-    from nanokinetics.dataset.record import record_of
-
-    layout = Layout(Path(os.path.abspath(dest)))  # noqa: PTH100 - links stay: they may avoid a blank
-    record = record_of(layout)
-    classes = _classes(layout, "source_id" if source_ids else "label_id")
-    chosen = {label for labels in record["classes"].values() for label in labels}
-    if missing := sorted(chosen - classes.keys()):
-        raise InputError(f"{layout.classes} lacks '{missing[0]}': a build was cut off; {AGAIN}")
-    rows = {(row["split"], row["label"], row["key"]): row for row in _rows(layout)}
-    found: dict[str, list[Sample]] = {split: [] for split in record["split"]}
-    for split, label, key in rows:
-        if split not in found or label not in classes:
-            raise InputError(
-                f"{layout.stats}: {key} is of '{label}' ({split}), which was never asked for; "
-                "mend the table"
-            )
-    for split, label, key in sorted(rows, key=lambda each: (each[0], classes[each[1]][1], each[2])):
-        found[split].append(_sample(layout, rows[split, label, key], classes[label][0]))
-    if not any(found.values()):
-        raise InputError(f"{dest} holds no finished clip yet; {AGAIN}")
-    label_ids = {label: number for label, (number, _) in classes.items()}
-    splits: dict[str, tuple[Sample, ...]] = {s: tuple(found[s]) for s in SPLITS if s in found}
-    return Dataset(layout.root, splits, label_ids, record)
-
-
-def _sample(layout: Layout, row: Row, label_id: int) -> Sample:
-    path = row["path"]
-    file = layout.within(path)
-    if file is None:
-        raise InputError(f"{layout.stats}: the path '{path}' leaves the dataset; mend the table")
-    try:
-        size = file.stat().st_size
-    except OSError:
-        raise InputError(
-            f"{layout.root / path} is in {layout.stats.name} but not there; {AGAIN}"
-        ) from None
-    if str(size) != row["bytes"]:
-        raise InputError(
-            f"{layout.root / path} has {size} bytes and not the {row['bytes']} of "
-            f"{layout.stats.name}; {AGAIN}"
-        )
-    return Sample(row["split"], row["label"], label_id, path, size, row)
-
-
-def _classes(layout: Layout, column: str) -> dict[str, tuple[int, str]]:
-    """The id and the folder of each class."""
-    try:
-        with layout.classes.open(encoding="utf-8", newline="") as file:
-            return {
-                row["label"]: (int(row[column]), row["class_dir"]) for row in csv.DictReader(file)
-            }
-    except FileNotFoundError:
-        raise InputError(f"{layout.classes} is not there: a build was cut off; {AGAIN}") from None
-    except (KeyError, TypeError, ValueError, csv.Error):
-        raise InputError(f"{layout.classes} is damaged; {AGAIN}") from None
-
-
-def _rows(layout: Layout) -> Iterator[Row]:
-    """The whole rows of `stats.csv`; a last line that is torn or being written is left out."""
-    from nanokinetics.dataset.ledger import STATS_COLUMNS
-    from nanokinetics.dataset.tables import Damaged, opened
-
-    for line, row in opened(layout.stats, STATS_COLUMNS).rows():
+    def _sample(self, row: Row, label_id: int) -> Sample:
+        path, stats = row["path"], self.layout.stats
+        file = self.layout.within(path)
+        if file is None:
+            raise InputError(f"{stats}: the path '{path}' leaves the dataset; mend the table")
         try:
-            _check(row)
-        except (TypeError, ValueError):
-            raise Damaged(layout.stats, line, "not a row of this table") from None
-        yield row
+            size = file.stat().st_size
+        except OSError:
+            raise InputError(f"{file} is in {stats.name} but not there; {AGAIN}") from None
+        if str(size) != row["bytes"]:
+            raise InputError(
+                f"{file} has {size} bytes and not the {row['bytes']} of {stats.name}; {AGAIN}"
+            )
+        return Sample(row["split"], row["label"], label_id, path, size, row)
+
+
+def _label(row: Row) -> Label:
+    numbers = {name: int(row[name]) for name in ("label_id", "source_id", "wanted", "got")}
+    return Label(label=row["label"], class_dir=row["class_dir"], **numbers)
 
 
 def _check(row: Row) -> None:
-    """Raises TypeError or ValueError for a row that lacks something."""
+    """Raises ValueError for a row that lacks something."""
     for name in ("key", "split", "label", "youtube_id", "path", "has_audio", "sha256"):
         if "\n" in row[name]:
             raise ValueError(name)

@@ -66,7 +66,7 @@ class Ranking(ABC):
     def _keys(self, rows: range) -> Iterator[str]: ...
 
 
-class Written(Ranking):
+class SelectionTable(Ranking):
     """The ranking of a `selection.csv` that is known to be whole: a line is a row, as no key and
     no label holds a line end. Each is taken apart when it is asked for."""
 
@@ -77,6 +77,15 @@ class Written(Ranking):
         self._table = table
         self.quotas = dict(quotas)
         self.labels = tuple(labels)
+
+    def check(self) -> None:
+        """Raises InputError unless all of it can be read, where no digest says so."""
+        try:
+            for row in range(len(self._lines)):
+                self.clip(row)
+                int(self._fields(row)[-1])
+        except (ValueError, csv.Error) as error:
+            raise InputError(f"selection.csv cannot be read: {error}") from None
 
     def clip(self, row: int) -> Clip:
         key, split, label, youtube_id, start, end, _ = self._fields(row)

@@ -7,7 +7,6 @@ a user would get.
 
 from __future__ import annotations
 
-import csv
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Final
 from nanokinetics.api import BuildResult, build
 from nanokinetics.common.files import replace_file
 from nanokinetics.common.text import plain
+from nanokinetics.dataset.built import Dataset
 from nanokinetics.dataset.tables import ANNOTATION, rendered
 from nanokinetics.demo.films import read_frame_numbers
 from nanokinetics.demo.scenario import Fault, Film, Form, Scenario, Throttle, Video
@@ -116,10 +116,8 @@ def demo(folder: Path, reporter: Reporter, *, quiet: bool = False) -> ExitCode:
 
 def _account(result: BuildResult, dest: Path, fetched: int, refused: int) -> Iterator[str]:
     """What was made, what was replaced and why, read from the tables and from the clips."""
-    with (dest / "stats.csv").open(encoding="utf-8", newline="") as file:
-        made = list(csv.DictReader(file))
-    with (dest / "failed.csv").open(encoding="utf-8", newline="") as file:
-        failed = list(csv.DictReader(file))
+    dataset = Dataset.open(dest)
+    made, failed = dataset.made.values(), dataset.failed.values()
     yield ""
     yield f"made {result.made} of {result.wanted} clips in {len(CLASSES)} classes:"
     exact = 0

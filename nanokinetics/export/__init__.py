@@ -5,12 +5,13 @@ A format is a module here and a line in FORMATS.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Unpack
 
-from nanokinetics.dataset.built import Dataset, read
+from nanokinetics.dataset.built import AGAIN, Dataset
 from nanokinetics.errors import EnvironmentFault, InputError
 from nanokinetics.export import folders, huggingface, lists, mmaction2, video2dataset, webdataset
 from nanokinetics.export.options import SOURCE, Options
@@ -96,7 +97,10 @@ def export(
                 f"--{name.replace('_', '-')} says nothing to {format}, only to {takers}"
             )
     asked = Options(**options)
-    dataset = read(Path(dest), source_ids=asked.label_ids == SOURCE)
+    root = Path(os.path.abspath(dest))  # noqa: PTH100 - links stay: they may avoid a blank
+    dataset = Dataset.open(root, source_ids=asked.label_ids == SOURCE)
+    if not dataset.samples:
+        raise InputError(f"{dest} holds no finished clip yet; {AGAIN}")
     folder = Path(output) if output else _beside(dataset.root, format)
     if dataset.root.resolve() in (folder.resolve(), *folder.resolve().parents):
         raise InputError(

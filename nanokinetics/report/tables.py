@@ -16,8 +16,8 @@ import pandas as pd
 from nanokinetics.clip import Group
 from nanokinetics.common.names import is_inside
 from nanokinetics.config import LONGEST_DURATION
+from nanokinetics.dataset.built import Dataset
 from nanokinetics.dataset.ledger import FAILED_COLUMNS, STATS_COLUMNS, WAITS_COLUMNS
-from nanokinetics.dataset.record import quotas_of, read_record
 from nanokinetics.dataset.tables import Damaged, Reader
 from nanokinetics.errors import InputError
 from nanokinetics.layout import RUN, SELECTION, STATS, Layout
@@ -76,16 +76,16 @@ def read(dest: Path) -> Tables:
     for torn rows, with file and line.
     """
     root, stats = (dest.parent, dest) if dest.is_file() else (dest, dest / STATS)
-    layout = Layout(root)
     if not root.is_dir():
         raise InputError(f"{dest}: there is no such folder, nor such a table")
+    layout = Layout(root)
     if not any((stats.exists(), layout.run.exists(), layout.selection.exists())):
         raise InputError(
             f"{dest}: holds no {STATS}, {RUN} or {SELECTION}, so it is not a dataset of ours; name "
             f"the folder that was built, or a {STATS}"
         )
-    record = (read_record(layout) if layout.run.exists() else None) or {}
-    names = record.get("names")
+    dataset = Dataset.found_in(root)
+    names = dataset.record.get("names")
     made, notes = _table(stats, STATS_USED, IDENTITY, STATS_COLUMNS)
     made = made.drop_duplicates(IDENTITY, keep="last", ignore_index=True)
     failed, more = _failed(layout.failed)
@@ -96,19 +96,18 @@ def read(dest: Path) -> Tables:
         failed=failed.drop_duplicates(IDENTITY, keep="last", ignore_index=True),
         waits=waits,
         notes=(*notes, *more, *most),
-        quotas=_quotas(record, layout.run),
+        quotas=_quotas(dataset),
         names=names if isinstance(names, dict) else {},
         sizes=np.array([_size(root, path) for path in made["path"].tolist()], dtype=np.float64),
     )
 
 
-def _quotas(record: Mapping[str, Any], path: Path) -> dict[Group, int]:
-    if not record:
-        return {}
+def _quotas(dataset: Dataset) -> dict[Group, int]:
     try:
-        return {group: int(n) for group, n in quotas_of(record).items()}
+        return {group: int(n) for group, n in dataset.wanted.items()}
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise InputError(f"{path}: its n and classes do not fit together; restore it") from None
+        where = dataset.layout.run
+        raise InputError(f"{where}: its n and classes do not fit together; restore it") from None
 
 
 def _table(

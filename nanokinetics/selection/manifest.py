@@ -22,12 +22,12 @@ import pandas as pd
 from nanokinetics.annotations import dialect
 from nanokinetics.clip import ClipId, Group, seconds
 from nanokinetics.config import VIDEO
-from nanokinetics.dataset.ledger import FAILED_COLUMNS, STATS_COLUMNS, id_of
-from nanokinetics.dataset.ranking import COLUMNS as RANKED
-from nanokinetics.dataset.record import check_record, quotas_of, record_of
+from nanokinetics.dataset.built import Dataset
+from nanokinetics.dataset.ranking import COLUMNS
+from nanokinetics.dataset.record import check_record, quotas_of
 from nanokinetics.dataset.tables import ABOUT, Reader, Row, opened, rendered
 from nanokinetics.errors import EnvironmentFault, InputError
-from nanokinetics.layout import SPLITS, Layout
+from nanokinetics.layout import SPLITS
 from nanokinetics.selection.frame import Selection
 
 MAGIC: Final = "# nanokinetics manifest 1\n"
@@ -128,7 +128,7 @@ def read(place: Path) -> Manifest:
     """The subset of a built folder, or of a manifest file. Raises InputError for anything else."""
     try:
         if place.is_dir():
-            return _of_folder(Layout(place))
+            return _of_folder(Dataset.open(place))
         text = place.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise InputError(f"there is no {place}; name a built folder or a manifest") from None
@@ -139,13 +139,11 @@ def read(place: Path) -> Manifest:
     return _of_text(text.replace("\r\n", "\n"), str(place))
 
 
-def _of_folder(layout: Layout) -> Manifest:
-    record = record_of(layout)
-    table = [row for _, row in opened(layout.selection, RANKED).rows()]
-    where = str(layout.selection)
-    ranked = Selection(_frame(table, record, where), quotas_of(record), tuple(record["labels"]))
-    made = {id_of(row) for _, row in opened(layout.stats, STATS_COLUMNS).rows()}
-    was_begun = layout.stats.exists()
+def _of_folder(dataset: Dataset) -> Manifest:
+    record, path = dataset.record, dataset.layout.selection
+    table = [row for _, row in opened(path, COLUMNS).rows()]
+    ranked = Selection(_frame(table, record, str(path)), dataset.wanted, tuple(record["labels"]))
+    made, was_begun = dataset.made, dataset.layout.stats.exists()
     picked: list[int] = []
     due: list[ClipId] = []
     for group, n in ranked.quotas.items():
@@ -153,12 +151,11 @@ def _of_folder(layout: Layout) -> Manifest:
         due += [id_ for _, id_ in ids[:n]]
         picked += islice((row for row, id_ in ids if not was_begun or id_ in made), n)
     is_pick = np.isin(np.arange(len(ranked.frame)), picked)
-    failed = opened(layout.failed, FAILED_COLUMNS).rows()
     return Manifest(
         record,
         _grouped(ranked.frame[is_pick]),
         _grouped(ranked.frame[~is_pick]),
-        {id_of(row): row["reason"] for _, row in failed},
+        {id_: row["reason"] for id_, row in dataset.failed.items()},
         frozenset(due),
     )
 

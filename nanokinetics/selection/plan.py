@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from nanokinetics.common.files import replace_file
 from nanokinetics.config import BuildConfig
-from nanokinetics.dataset.ranking import Ranking, Written
+from nanokinetics.dataset.ranking import Ranking, SelectionTable
 from nanokinetics.dataset.record import (
     MUST_AGREE,
     REQUEST,
@@ -42,9 +42,9 @@ class Plan:
         Not of local files, whose places are not in its table.
         """
         ranked = self.selection
-        if isinstance(ranked, Written):
+        if isinstance(ranked, SelectionTable):
             return self
-        written = Written(self.table, quotas=ranked.quotas, labels=ranked.labels)
+        written = SelectionTable(self.table, quotas=ranked.quotas, labels=ranked.labels)
         return replace(self, selection=written)
 
     def save(self, layout: Layout, versions: Mapping[str, str]) -> None:
@@ -91,5 +91,5 @@ def same_again(request: str | None, layout: Layout) -> Plan | None:
         return None
     if hashlib.sha256(table).hexdigest() != record.get(SELECTION_DIGEST):
         return None
-    ranking = Written(table, quotas=quotas_of(record), labels=record["labels"])
+    ranking = SelectionTable(table, quotas=quotas_of(record), labels=record["labels"])
     return Plan(ranking, record, table)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from nanokinetics.verify.checks import Kind, Look, Problem, Verdict, verify
+from nanokinetics.verify.checks import verify
 from nanokinetics.verify.repair import repair
+from nanokinetics.verify.verdict import Kind, Look, Problem, Verdict
 
 __all__ = ["Kind", "Look", "Problem", "Verdict", "repair", "verify"]

@@ -17,7 +17,9 @@ from nanokinetics.dataset.ledger import Ledger
 from nanokinetics.dataset.record import record_of
 from nanokinetics.errors import EnvironmentFault, InputError
 from nanokinetics.layout import OWN, STRAYS, Layout
-from nanokinetics.verify.checks import Look, Tables, Verdict, judged, read
+from nanokinetics.verify.checks import judged
+from nanokinetics.verify.tables import Tables, read
+from nanokinetics.verify.verdict import Look, Verdict
 
 
 def repair(dest: Path, how: Look) -> Verdict:
@@ -31,14 +33,14 @@ def repair(dest: Path, how: Look) -> Verdict:
     try:
         Folder(dest).refuse_links(OWN)
         with FileLock(layout.lock, timeout=0):
-            dataset = read(layout)
-            if not dataset.rows:
+            tables = read(dest)
+            if not tables.rows:
                 raise InputError(
                     f"{layout.stats} holds no clip; restore it, or run the build, which takes up "
                     "what is there"
                 )
-            verdict = judged(dataset, False, how)
-            _take_out(dataset, verdict)
+            verdict = judged(tables, False, how)
+            _take_out(tables, verdict)
             return replace(verdict, repaired=True)
     except Timeout:
         raise InputError(f"a build is at work in {dest}; repair it when that has ended") from None
@@ -46,8 +48,8 @@ def repair(dest: Path, how: Look) -> Verdict:
         raise EnvironmentFault(f"{error.filename or dest}: {error.strerror or error}") from None
 
 
-def _take_out(dataset: Tables, verdict: Verdict) -> None:
-    layout, home = dataset.layout, Folder(dataset.layout.root)
+def _take_out(tables: Tables, verdict: Verdict) -> None:
+    layout, home = tables.layout, Folder(tables.layout.root)
     for id_, path in verdict.bad.items():
         if is_inside(path) and path.startswith(f"{id_.split}/"):
             home.remove(path)
@@ -62,4 +64,4 @@ def _take_out(dataset: Tables, verdict: Verdict) -> None:
         home.prune(path)  # a folder without files is a class to some loaders
     with closing(Ledger(layout)) as ledger:
         ledger.drop(verdict.bad)
-    indexes.write_all(dataset.contents(without=verdict.bad), layout)
+    indexes.write_all(tables.contents(without=verdict.bad), layout)

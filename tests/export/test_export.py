@@ -19,7 +19,7 @@ from helpers import WHEEL, Row, commands, nanokinetics, read_table, snapshot, wa
 
 from nanokinetics import build
 from nanokinetics.cli import main
-from nanokinetics.dataset.built import Sample, read
+from nanokinetics.dataset.built import Dataset, Sample
 from nanokinetics.errors import EnvironmentFault, InputError
 from nanokinetics.export import FORMATS, export, mmaction2
 from nanokinetics.export.options import LABEL_IDS, METADATA, Options, parse_bytes
@@ -516,7 +516,7 @@ def test_damage_of_the_tables_is_named(dataset) -> None:
         with pytest.raises(InputError, match=said):
             export(dataset, "vjepa")
     (dataset / "stats.csv").write_bytes(table + b"torn,train,yo")
-    assert len(read(dataset).samples) == 20
+    assert len(Dataset.open(dataset).samples) == 20
     for name in ("classes.csv", "stats.csv", "run.json"):
         (dataset / name).unlink()
         with pytest.raises(

@@ -7,6 +7,8 @@ from nanokinetics.dataset.indexes.contents import Contents
 from nanokinetics.dataset.tables import ANNOTATION, write_csv
 from nanokinetics.layout import Layout
 
+HEADER = ANNOTATION
+
 
 def write(contents: Contents, layout: Layout) -> None:
     for split, clips in contents.splits.items():
@@ -14,4 +16,4 @@ def write(contents: Contents, layout: Layout) -> None:
             (c.label, c.youtube_id, seconds(c.time_start), seconds(c.time_end), split)
             for c in (kept.clip for kept in clips)
         )
-        write_csv(layout, layout.annotations_of(split), [ANNOTATION, *rows])
+        write_csv(layout, layout.annotations_of(split), [HEADER, *rows])

@@ -1,0 +1,67 @@
+"""What stands around the clips: files without a row, wrong lists, and classes that are short."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from itertools import zip_longest
+from pathlib import Path
+
+from nanokinetics.clip import Group
+from nanokinetics.dataset import indexes
+from nanokinetics.layout import METADATA, SPLITS, STRAYS, Layout
+from nanokinetics.sources.scan import IMAGES, VIDEOS
+from nanokinetics.verify.tables import Tables
+from nanokinetics.verify.verdict import Kind, Problem
+
+
+def strays(tables: Tables) -> Iterator[str]:
+    """What loaders would take for clips, or for classes: files below the splits that have no row,
+    pictures and videos elsewhere, links to folders, and folders that hold nothing."""
+    root, known = tables.layout.root, set(tables.paths.values())
+    known |= {f"{split}/{METADATA}" for split in SPLITS} | tables.links
+    for folder, folders, names in os.walk(root):
+        inside = Path(folder).relative_to(root).as_posix()
+        if inside == ".":
+            folders[:] = [name for name in folders if name != STRAYS and not name.startswith(".")]
+        is_split = inside.split("/")[0] in SPLITS
+        for name in sorted((*names, *folders)):
+            path = f"{inside}/{name}".removeprefix("./")
+            place = root / path
+            if name in folders:
+                is_stray = is_split and (place.is_symlink() or not any(place.iterdir()))
+            else:
+                is_stray = is_split or place.suffix.lower() in IMAGES | VIDEOS
+            if is_stray and path not in known:
+                yield path
+
+
+def wrong_lists(tables: Tables) -> Iterator[Problem]:
+    """The lists that are not what they would be if they were written now."""
+    with tempfile.TemporaryDirectory(prefix="nanokinetics-") as folder:
+        fresh = Layout(Path(folder), tables.layout.class_dirs)
+        indexes.write_all(tables.contents(), fresh)
+        for right in sorted(fresh.root.rglob("*.csv")):
+            path = right.relative_to(fresh.root).as_posix()
+            try:
+                there = (tables.layout.root / path).read_bytes()
+            except OSError as error:
+                yield Problem(Kind.LIST, path, f"cannot be read: {error.strerror}")
+                continue
+            wanted = right.read_bytes()
+            if there != wanted:
+                pairs = zip_longest(there.split(b"\n"), wanted.split(b"\n"))
+                line = next(i for i, (a, b) in enumerate(pairs, start=1) if a != b)
+                what = f"does not agree with stats.csv, first in line {line}"
+                yield Problem(Kind.LIST, path, what)
+
+
+def short_classes(tables: Tables) -> Iterator[Problem]:
+    kept = tables.contents().splits
+    got = Counter(Group(split, each.clip.label) for split in kept for each in kept[split])
+    for group, wanted in tables.selection.quotas.items():
+        if got[group] < wanted:
+            folder = f"{group.split}/{tables.layout.class_dir(group.label)}"
+            yield Problem(Kind.SHORT, folder, f"has {got[group]} of {wanted} clips")

@@ -1,0 +1,91 @@
+"""What the tables of a dataset say of its clips, and of where each lies."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from nanokinetics.clip import ClipId
+from nanokinetics.common.names import class_dir, is_inside
+from nanokinetics.dataset.built import Dataset
+from nanokinetics.dataset.indexes.contents import Contents, contents
+from nanokinetics.dataset.ranking import Ranking
+from nanokinetics.dataset.tables import Row
+from nanokinetics.errors import InputError
+from nanokinetics.layout import OWN, Layout
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables of one folder, as far as its clips hang on them."""
+
+    layout: Layout
+    rows: Mapping[ClipId, Row]
+    repeated: Counter[ClipId]
+    selection: Ranking
+    names: Mapping[str, str]
+
+    @property
+    def paths(self) -> dict[ClipId, str]:
+        return {id_: row["path"] for id_, row in self.rows.items()}
+
+    @cached_property
+    def links(self) -> frozenset[str]:
+        """The dataset's own files, splits and class folders that are links to elsewhere."""
+        folders = {path.rpartition("/")[0] for path in self.paths.values() if is_inside(path)}
+        folders |= {
+            f"{group.split}/{self.layout.class_dir(group.label)}" for group in self.selection.quotas
+        }
+        above = {part for folder in folders for part in _with_parents(folder)}
+        return frozenset(p for p in (*OWN, *above) if (self.layout.root / p).is_symlink())
+
+    def is_behind_a_link(self, path: str) -> bool:
+        return any(folder in self.links for folder in _with_parents(path.rpartition("/")[0]))
+
+    def contents(self, without: Iterable[ClipId] = ()) -> Contents:
+        done = self.paths
+        for id_ in without:
+            del done[id_]
+        return contents(self.selection, done, self.layout, self.names)
+
+
+def _with_parents(folder: str) -> list[str]:
+    """`train`, `train/a_class`."""
+    parts = folder.split("/")
+    return ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]
+
+
+def read(dest: Path) -> Tables:
+    """Raises InputError for a folder that is no built dataset, or whose tables are damaged."""
+    dataset = Dataset.open(dest)
+    return Tables(
+        Layout(dest, _class_dirs(dataset)),
+        dataset.made,
+        dataset.times,
+        dataset.ranking,
+        dataset.record.get("names", {}),
+    )
+
+
+def _class_dirs(dataset: Dataset) -> dict[str, str]:
+    """The class folders that are numbered: `003_` before the usual name. As most rows of a class
+    have them, or `classes.csv` where it has none."""
+    seen: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for id_, row in dataset.made.items():
+        seen[id_.label][PurePosixPath(row["path"]).parent.name] += len(dataset.made)
+    try:
+        for listed in dataset.classes.values():
+            seen[listed.label][listed.class_dir] += 1
+    except InputError:
+        pass  # damage of a list is told with the lists
+    found: dict[str, str] = {}
+    for label, folders in seen.items():
+        usual = re.escape(class_dir(label))
+        numbered = [f for f, _ in folders.most_common() if re.fullmatch(rf"\d{{3}}_{usual}", f)]
+        if numbered:
+            found[label] = numbered[0]
+    return found
