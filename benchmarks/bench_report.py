@@ -20,9 +20,10 @@ from contextlib import closing
 from pathlib import Path
 
 from nanokinetics.clip import Clip, Failed, Made, Media
+from nanokinetics.common.folder import Folder
 from nanokinetics.dataset.ledger import Ledger
 from nanokinetics.errors import Failure, Reason
-from nanokinetics.layout import Layout
+from nanokinetics.layout import RUN, Layout
 
 REASONS = (Reason.PRIVATE, Reason.UNAVAILABLE, Reason.GEO_BLOCKED, Reason.NETWORK)
 BEGIN = 1.77e9
@@ -59,7 +60,7 @@ def used() -> float:
 def invent(dest: Path, rows: int, classes: int) -> None:
     """The tables of a build that took weeks, written by the ledger itself."""
     dest.mkdir(parents=True)
-    chance, layout, now = random.Random(0), Layout(dest), BEGIN
+    chance, home, now = random.Random(0), Folder(dest), BEGIN
     media = Media(480, 360, 300, 10.0, 1 / 30, has_audio=True)
     labels = [f"doing thing {number}" for number in range(classes)]
     record = {
@@ -71,8 +72,8 @@ def invent(dest: Path, rows: int, classes: int) -> None:
         "classes": {"train": labels},
         "n": {"train": rows // classes + 1},
     }
-    layout.run.write_text(json.dumps(record))
-    with closing(Ledger(layout)) as ledger:
+    home.write(RUN, json.dumps(record).encode())
+    with closing(Ledger(home, Layout())) as ledger:
         for number in range(rows):
             now += chance.expovariate(1 / 4) + (3600 if chance.random() < 1e-4 else 0)
             label = labels[number % classes]

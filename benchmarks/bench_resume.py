@@ -25,9 +25,10 @@ from measuring import timed
 
 from nanokinetics.annotations import read as read_annotations
 from nanokinetics.clip import Made, Media
+from nanokinetics.common.folder import Folder
 from nanokinetics.config import BuildConfig
 from nanokinetics.dataset.ledger import Ledger
-from nanokinetics.layout import Layout
+from nanokinetics.layout import STATS, Layout
 from nanokinetics.selection import sampling, settle, source_of
 from nanokinetics.selection.growth import make_plan
 
@@ -80,22 +81,22 @@ class Bench:
         )
         found = read_annotations(config.dataset, config.annotations)
         selection = sampling.select(found.frame, splits=None, n=self._n)
-        layout = Layout(self.dest)
+        home, layout = Folder(self.dest), Layout()
         self.dest.mkdir()
-        make_plan(config, source_of(settle(config)), found, selection, layout).save(layout, {})
+        make_plan(config, source_of(settle(config)), found, selection, home).save(home, {})
         media = Media(480, 360, 300, 10.0, 1 / 30, has_audio=True)
         clips = 0
-        with closing(Ledger(layout)) as ledger:
+        with closing(Ledger(home, layout)) as ledger:
             for group, n in selection.quotas.items():
                 for row in selection.rows(group)[:n]:
                     clip = selection.clip(row)
-                    path = layout.clip(clip)
+                    path = home.place(layout.clip_path(clip))
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_bytes(b"0")
                     ledger.made([Made(clip, None, "youtube", media, 1, "0" * 64)], 1e9)
                     self._last = path
                     clips += 1
-        self._table = layout.stats.read_bytes()
+        self._table = home.place(STATS).read_bytes()
         return clips
 
     def plain(self) -> float:

@@ -109,14 +109,14 @@ def build(
             decision = decide(config, origin, source, home, tools.begin_check, reporter)
             work = tools.work(decision)
             with closing(Books(home, decision.layout, config.failed_logs, clock)) as books:
-                decision.plan.save(decision.layout, _versions(work.ffmpeg))
+                decision.plan.save(home, _versions(work.ffmpeg))
                 with without_collector():
                     quotas = quotas_of(decision.plan.selection, books, config)
                 try:
                     came_to = run(work, quotas, books, config, clock, reporter)
                 finally:
                     with held(signal.SIGINT, signal.SIGTERM):
-                        superseded = index(decision, quotas, books) if books.are_there else 0
+                        superseded = index(decision, home, quotas, books) if books.are_there else 0
                 lost = _lost(decision.plan, books) if "from" in decision.plan.record else {}
     except OSError as error:
         raise EnvironmentFault(
@@ -137,16 +137,17 @@ def build(
     )
 
 
-def index(decision: Decision, quotas: Quotas, books: Books) -> int:
+def index(decision: Decision, home: Home, quotas: Quotas, books: Books) -> int:
     """Bring all that is derived from the ledger up to date; how many replacements went."""
     surplus = quotas.surplus()  # they replaced better-ranked clips which have now been made
     done = books.done
     if surplus:
         books.drop({id_: done[id_] for id_ in surplus})
-    plan, layout = decision.plan, decision.layout
-    if not indexes.are_fresh(layout):
+    plan = decision.plan
+    if not indexes.are_fresh(home):
         kept = {id_: path for id_, path in done.items() if id_ not in surplus}
-        indexes.write_all(contents(plan.selection, kept, layout, plan.record.get("names")), layout)
+        names = plan.record.get("names")
+        indexes.write_all(contents(plan.selection, kept, decision.layout, names), home)
     return len(surplus)
 
 

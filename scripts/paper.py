@@ -17,7 +17,7 @@ try:
     from nanokinetics.dataset.built import Dataset
     from nanokinetics.dataset.tables import rendered
     from nanokinetics.errors import ExitCode
-    from nanokinetics.layout import Layout
+    from nanokinetics.layout import RUN, SELECTION
 except ModuleNotFoundError as error:
     sys.exit(
         f"this Python has no {error.name}: install the project (pip install .), or use "
@@ -51,11 +51,10 @@ def build(
     from nanokinetics.cli.display import reporter
     from nanokinetics.cli.saying import say
 
-    layout = Layout(dest)
     try:
         result = build_dataset(dataset, dest=dest, reporter=reporter(quiet=quiet), **options)
     finally:
-        if layout.run.exists() and layout.selection.exists():
+        if (dest / RUN).exists() and (dest / SELECTION).exists():
             # Blocked or interrupted, what was finished is listed all the same.
             write(Dataset.open(dest))
     if not quiet:

@@ -30,8 +30,9 @@ from nanokinetics.sources import diagnosis
 
 @dataclass(frozen=True, slots=True)
 class MakerConfig:
-    """All that a maker is told. threads: those of each ffmpeg."""
+    """All that a maker is told. dest: the dataset's folder. threads: those of each ffmpeg."""
 
+    dest: Path
     layout: Layout
     video: VideoConfig
     ffmpeg: Ffmpeg
@@ -51,7 +52,8 @@ class Maker(ABC):
     ) -> None:
         self._config = config
         self._layout = config.layout
-        self._folder = config.layout.temporary / str(os.getpid())
+        self._home = Folder(config.dest)
+        self._folder = self._home.place(TEMPORARY) / str(os.getpid())
         self._bytes_from = bytes_from
         self._on_found = on_found
         self._count = 0
@@ -62,7 +64,7 @@ class Maker(ABC):
 
     def _make_folder(self) -> None:
         """Make the folder for temporary files. Its parent is there, or the destination is gone."""
-        Folder(self._layout.root).make(f"{TEMPORARY}/{self._folder.name}")
+        self._home.make(f"{TEMPORARY}/{self._folder.name}")
 
     def _new(self, suffix: str) -> str:
         """A temporary name that nothing has yet."""
@@ -76,7 +78,7 @@ class Maker(ABC):
 
     def _adopt(self, clip: Clip) -> Made | None:
         """A whole file that already stands in the clip's place: a run was ended before its row."""
-        path = self._layout.clip(clip)
+        path = self._home.place(self._layout.clip_path(clip))
         if clip.window is None or not path.exists():
             return None
         found = self._measure(path, decode=True)

@@ -1,8 +1,4 @@
-"""Files that are written whole or not at all, and a folder that must stay where it is.
-
-Nothing here follows a link that somebody may have put into a folder: what is written, moved or
-removed there lies there.
-"""
+"""Single files that are written whole or not at all, wherever they lie; see `folder` for more."""
 
 from __future__ import annotations
 
@@ -28,33 +24,9 @@ def begun(path: Path) -> Iterator[IO[bytes]]:
         yield file
 
 
-def replace_file(path: Path, data: bytes, root: Path | None = None) -> None:
-    """Give a file new content in one step: written beside it, flushed, renamed over it.
-
-    Whoever reads it meanwhile sees the old or the new content, never a part. A file that holds
-    the content already is left as it is. No folder between `root` and the file may be a link.
-    Raises OSError.
-    """
-    if _holds(path, data):
-        return
-    root = root or path.parent
-    root.mkdir(parents=True, exist_ok=True)
-    with Folder(root).begun(str(path.relative_to(root))) as file:
-        file.write(data)
-
-
-def _holds(path: Path, data: bytes) -> bool:
-    try:
-        return path.stat().st_size == len(data) and path.read_bytes() == data
-    except OSError:  # whatever is wrong with it shows when it is written
-        return False
-
-
-def clear_leftovers(root: Path, *below: Path) -> None:
-    """Remove what was begun in a folder, and in others below it, by processes that were killed."""
-    home = Folder(root)
-    for folder in (root, *below):
-        home.sweep(str(folder.relative_to(root)))
+def replace_file(path: Path, data: bytes) -> None:
+    """Give a file new content in one step: see `Folder.write`. Raises OSError."""
+    Folder(path.parent).write(path.name, data)
 
 
 def flush(path: Path) -> tuple[str, int]:

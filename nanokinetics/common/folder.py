@@ -50,6 +50,38 @@ class Folder:
             return None
         return found.st_dev, found.st_ino
 
+    def place(self, path: str) -> Path:
+        """Where something of this folder lies, to be read there."""
+        return self.path / path
+
+    def within(self, path: str) -> Path | None:
+        """The place of a path of a table; None if it cannot be there, as in an edited one."""
+        return self.path / path if is_inside(path) else None
+
+    def size(self, path: str) -> int | None:
+        """Bytes of a file; None if there is none. A path of an edited table may hold anything."""
+        try:
+            return os.stat(f"{self._root}/{path}").st_size  # noqa: PTH116 - 100,000 times
+        except (OSError, ValueError):
+            return None
+
+    def write(self, path: str, data: bytes) -> None:
+        """Give a file new content in one step: written beside it, flushed, renamed over it.
+
+        Whoever reads it meanwhile sees the old or the new content, never a part. A file that holds
+        the content already is left as it is. The folder is made if it is not there.
+        """
+        if not self._holds(path, data):
+            self.path.mkdir(parents=True, exist_ok=True)
+            with self.begun(path) as file:
+                file.write(data)
+
+    def _holds(self, path: str, data: bytes) -> bool:
+        try:
+            return self.size(path) == len(data) and self.place(path).read_bytes() == data
+        except OSError:  # whatever is wrong with it shows when it is written
+            return False
+
     def refuse_links(self, paths: Iterable[str]) -> None:
         """Raises OSError for the first of these files and folders that is a link."""
         for path in paths:

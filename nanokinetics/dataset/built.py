@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from nanokinetics.clip import ClipId, Group
+from nanokinetics.common.folder import Folder
 from nanokinetics.dataset.indexes.contents import Label
 from nanokinetics.dataset.ledger import FAILED_COLUMNS, STATS_COLUMNS, id_of
 from nanokinetics.dataset.ranking import SelectionTable
@@ -27,7 +28,7 @@ from nanokinetics.dataset.record import (
 )
 from nanokinetics.dataset.tables import Damaged, Reader, Row, opened
 from nanokinetics.errors import InputError
-from nanokinetics.layout import SPLITS, Layout
+from nanokinetics.layout import CLASSES, FAILED, RUN, SELECTION, SPLITS, STATS, list_of
 
 AGAIN: Final = "run the same build again"
 
@@ -85,15 +86,15 @@ class Dataset:
     labels of the annotations.
     """
 
-    layout: Layout
+    home: Folder
     record: Mapping[str, Any]
     source_ids: bool = False
 
     @classmethod
     def open(cls, dest: Path, *, source_ids: bool = False) -> Dataset:
         """Raises InputError for a folder that is no built dataset."""
-        layout = Layout(dest)
-        return cls(layout, record_of(layout), source_ids)
+        home = Folder(dest)
+        return cls(home, record_of(home), source_ids)
 
     @classmethod
     def found_in(cls, folder: Path) -> Dataset:
@@ -101,12 +102,12 @@ class Dataset:
 
         Raises InputError for a damaged `run.json`.
         """
-        layout = Layout(folder)
-        return cls(layout, (read_record(layout) if layout.run.exists() else None) or {})
+        home = Folder(folder)
+        return cls(home, (read_record(home) if home.place(RUN).exists() else None) or {})
 
     @property
     def root(self) -> Path:
-        return self.layout.root
+        return self.home.path
 
     # -- what was asked for
 
@@ -118,7 +119,7 @@ class Dataset:
     @cached_property
     def ranking(self) -> SelectionTable:
         """`selection.csv`, if it is the one that the build has written. Raises InputError."""
-        path = self.layout.selection
+        path = self.home.place(SELECTION)
         table = path.read_bytes()
         if not is_as_written(table, self.record):
             raise InputError(
@@ -133,7 +134,7 @@ class Dataset:
     @cached_property
     def classes(self) -> dict[str, Label]:
         """`classes.csv`, by label; empty if there is none yet. Raises InputError for damage."""
-        path = self.layout.classes
+        path = self.home.place(CLASSES)
         try:
             with path.open(encoding="utf-8", newline="") as file:
                 table = Reader(file, path, columns=[field.name for field in fields(Label)])
@@ -156,7 +157,7 @@ class Dataset:
     def listed(self, split: str) -> list[tuple[str, int]]:
         """Path and label id of each line of a split's list; none if there is none yet."""
         try:
-            text = self.layout.list_of(split).read_text(encoding="utf-8")
+            text = self.home.place(list_of(split)).read_text(encoding="utf-8")
         except FileNotFoundError:
             return []
         pairs = (line.rsplit(" ", 1) for line in text.splitlines())
@@ -177,7 +178,8 @@ class Dataset:
     @cached_property
     def failed(self) -> dict[ClipId, Row]:
         """The last row of each clip in `failed.csv`; it may have been made since."""
-        return {id_of(row): row for _, row in opened(self.layout.failed, FAILED_COLUMNS).rows()}
+        table = opened(self.home.place(FAILED), FAILED_COLUMNS)
+        return {id_of(row): row for _, row in table.rows()}
 
     @property
     def got(self) -> Counter[Group]:
@@ -186,7 +188,7 @@ class Dataset:
 
     @cached_property
     def _stats(self) -> list[tuple[int, Row]]:
-        return list(opened(self.layout.stats, STATS_COLUMNS).rows())
+        return list(opened(self.home.place(STATS), STATS_COLUMNS).rows())
 
     # -- the finished clips, each of which is there
 
@@ -202,8 +204,8 @@ class Dataset:
         for split, label, key in self.made:
             if split not in found or label not in classes:
                 raise InputError(
-                    f"{self.layout.stats}: {key} is of '{label}' ({split}), which was never asked "
-                    "for; mend the table"
+                    f"{self.home.place(STATS)}: {key} is of '{label}' ({split}), which was never "
+                    "asked for; mend the table"
                 )
         for id_ in sorted(self.made, key=lambda i: (i.split, classes[i.label].class_dir, i.key)):
             found[id_.split].append(self._sample(self.made[id_], ids[id_.label]))
@@ -218,7 +220,7 @@ class Dataset:
 
     def _chosen(self) -> dict[str, Label]:
         """`classes.csv`, with all classes that were asked for."""
-        path = self.layout.classes
+        path = self.home.place(CLASSES)
         if not path.exists():
             raise InputError(f"{path} is not there: a build was cut off; {AGAIN}")
         chosen = {label for labels in self.record["classes"].values() for label in labels}
@@ -231,11 +233,11 @@ class Dataset:
             try:
                 _check(row)
             except ValueError:
-                raise Damaged(self.layout.stats, line, "not a row of this table") from None
+                raise Damaged(self.home.place(STATS), line, "not a row of this table") from None
 
     def _sample(self, row: Row, label_id: int) -> Sample:
-        path, stats = row["path"], self.layout.stats
-        file = self.layout.within(path)
+        path, stats = row["path"], self.home.place(STATS)
+        file = self.home.within(path)
         if file is None:
             raise InputError(f"{stats}: the path '{path}' leaves the dataset; mend the table")
         try:

@@ -1,4 +1,7 @@
-"""The folder of a dataset: held by one run at a time, and the same one throughout."""
+"""The place of a dataset: held by one run at a time, and the same folder throughout.
+
+What changes a dataset goes through its methods and those of `Folder`.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from nanokinetics.common.folder import Folder
 from nanokinetics.errors import EnvironmentFault, InputError
-from nanokinetics.layout import Layout
+from nanokinetics.layout import LOCK
 
 
 class Home(Folder):
@@ -19,7 +22,7 @@ class Home(Folder):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self._lock = FileLock(Layout(folder).lock, timeout=0)
+        self._lock = FileLock(self.place(LOCK), timeout=0)
         self._at_first: tuple[int, int] | None = None
 
     def hold(self) -> None:
@@ -40,6 +43,20 @@ class Home(Folder):
                 f"another run is at work in {self.path}; wait for it, or name another --dest"
             ) from None
         self._at_first = self.identity
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether another run is at work in it. Nothing is changed by looking."""
+        lock = self.place(LOCK)
+        if not lock.exists():
+            return False
+        try:
+            with FileLock(lock, timeout=0):
+                return False
+        except Timeout:
+            return True
+        except OSError:  # a folder that nobody can write to: no build either
+            return False
 
     @property
     def is_there(self) -> bool:

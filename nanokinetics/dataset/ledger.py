@@ -6,7 +6,6 @@ one key the last counts. A last line that was torn by a crash is cut off when th
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from nanokinetics.clip import ADOPTED, Clip, ClipId, Failed, Made, seconds
 from nanokinetics.common.folder import Folder
 from nanokinetics.dataset.tables import ABOUT, Row, Table
 from nanokinetics.errors import Reason
-from nanokinetics.layout import Layout
+from nanokinetics.layout import FAILED, STATS, WAITS, Layout
 
 # fmt: off
 STATS_COLUMNS: Final = (
@@ -68,11 +67,11 @@ def epoch(text: str) -> float:
 class Ledger:
     """Both tables of one dataset, open for appending. Only one process may hold it."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, home: Folder, layout: Layout) -> None:
         self._layout = layout
-        self._home = Folder(layout.root)
-        self._stats = Table(self._home, layout.stats, STATS_COLUMNS)
-        self._failed = Table(self._home, layout.failed, FAILED_COLUMNS)
+        self._home = home
+        self._stats = Table(home, STATS, STATS_COLUMNS)
+        self._failed = Table(home, FAILED, FAILED_COLUMNS)
 
     def made(self, made: Iterable[Made], at: float) -> None:
         """Append the rows of finished clips, whose files have their names by now, in one piece."""
@@ -120,7 +119,7 @@ class Ledger:
 
         Not needed to go on; it is kept for people, who cannot tell a refusal from a slow night.
         """
-        with closing(Table(self._home, self._layout.waits, WAITS_COLUMNS)) as table:
+        with closing(Table(self._home, WAITS, WAITS_COLUMNS)) as table:
             table.append([{"since": utc(since), "until": utc(until), "why": why}])
 
     def standing(self, since: float = 0.0) -> Standing:
@@ -139,11 +138,10 @@ class Ledger:
             if at >= after and source != ADOPTED
         ]
         last = dict(zip(_ids(splits, labels, keys), range(len(keys)), strict=True))
-        root = str(self._layout.root)
         stale = {
             clip_id: paths[row]
             for clip_id, row in last.items()
-            if _size_of(f"{root}/{paths[row]}") != sizes[row]
+            if (size := self._home.size(paths[row])) is None or str(size) != sizes[row]
         }
         done = {clip_id: paths[row] for clip_id, row in last.items() if clip_id not in stale}
         keys, splits, labels, videos, reasons, ats = self._failed.columns(
@@ -192,10 +190,3 @@ def _about(clip: Clip) -> dict[str, str]:
 
 def _ids(splits: Iterable[str], labels: Iterable[str], keys: Iterable[str]) -> Iterator[ClipId]:
     return map(ClipId._make, zip(splits, labels, keys, strict=True))
-
-
-def _size_of(path: str) -> str | None:
-    try:
-        return str(os.stat(path).st_size)  # noqa: PTH116 - a hundred thousand times
-    except (OSError, ValueError):  # a path of an edited table may hold anything
-        return None

@@ -8,24 +8,25 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from nanokinetics.clip import Group
+from nanokinetics.common.folder import Folder
 from nanokinetics.common.names import label_fault
 from nanokinetics.config import VIDEO, VideoConfig
 from nanokinetics.errors import EnvironmentFault, InputError
-from nanokinetics.layout import FAILED, RUN, SELECTION, SPLITS, STATS, Layout
+from nanokinetics.layout import FAILED, RUN, SELECTION, SPLITS, STATS
 
 _MOST: Final = 10**9
 
 
-def record_of(layout: Layout) -> dict[str, Any]:
+def record_of(home: Folder) -> dict[str, Any]:
     """What `run.json` says of a built folder. Raises InputError for one that is none."""
-    has_both = layout.run.is_file() and layout.selection.is_file()
-    record = read_record(layout) if has_both else None
+    has_both = home.place(RUN).is_file() and home.place(SELECTION).is_file()
+    record = read_record(home) if has_both else None
     if record is None:
         raise InputError(
-            f"{layout.root} is no built dataset: it has no run.json and selection.csv; "
+            f"{home.path} is no built dataset: it has no run.json and selection.csv; "
             "name the folder of a build"
         )
-    check_record(record, str(layout.run))
+    check_record(record, str(home.place(RUN)))
     return record
 
 
@@ -86,37 +87,37 @@ RECORDED: Final[dict[str, tuple[type, ...]]] = {
 """What `run.json` must hold, and of which types."""
 
 
-def read_record(layout: Layout) -> dict[str, Any] | None:
+def read_record(home: Folder) -> dict[str, Any] | None:
     """What `run.json` says; None for a new folder.
 
     Raises InputError for a damaged one, and for a folder that holds something else.
     """
-    if layout.root.exists() and not layout.root.is_dir():
-        raise InputError(f"{layout.root} is a file; name a folder with --dest")
+    if home.path.exists() and not home.path.is_dir():
+        raise InputError(f"{home.path} is a file; name a folder with --dest")
     try:
-        if not layout.run.exists():
-            strangers = _strangers(layout)
+        if not home.place(RUN).exists():
+            strangers = _strangers(home)
             if strangers:
                 raise InputError(
-                    f"{layout.root} holds '{strangers[0]}' but no {RUN}, so it is not a dataset "
+                    f"{home.path} holds '{strangers[0]}' but no {RUN}, so it is not a dataset "
                     "of ours; name a new or empty folder with --dest"
                 )
             return None
-        record: dict[str, Any] = json.loads(layout.run.read_text(encoding="utf-8"))
+        record: dict[str, Any] = json.loads(home.place(RUN).read_text(encoding="utf-8"))
         for name, kinds in RECORDED.items():
             if type(record[name]) not in kinds:
                 raise TypeError(f"its {name} is {record[name]!r}")  # noqa: TRY301
     except OSError as error:
         raise EnvironmentFault(f"{error.filename}: {error.strerror}") from None
     except KeyError as missing:
-        raise InputError(_damaged(layout, f"it has no {missing}")) from None
+        raise InputError(_damaged(home, f"it has no {missing}")) from None
     except (ValueError, TypeError, RecursionError) as error:
-        raise InputError(_damaged(layout, str(error))) from None
+        raise InputError(_damaged(home, str(error))) from None
     return record
 
 
-def _damaged(layout: Layout, why: str) -> str:
-    return f"{layout.run} is damaged ({why}); restore it, or name another --dest"
+def _damaged(home: Folder, why: str) -> str:
+    return f"{home.place(RUN)} is damaged ({why}); restore it, or name another --dest"
 
 
 def quotas_of(record: Mapping[str, Any]) -> dict[Group, int]:
@@ -137,10 +138,10 @@ def is_as_written(table: bytes, record: Mapping[str, Any]) -> bool:
     return record.get(SELECTION_DIGEST) in (None, hashlib.sha256(table).hexdigest())
 
 
-def _strangers(layout: Layout) -> list[str]:
+def _strangers(home: Folder) -> list[str]:
     """What a folder holds that is not ours. A run that was killed early leaves no record yet."""
-    if not layout.root.exists():
+    if not home.path.exists():
         return []
     ours = {SELECTION, STATS, FAILED}
-    names = {path.name for path in layout.root.iterdir() if not path.name.startswith(".")}
+    names = {path.name for path in home.path.iterdir() if not path.name.startswith(".")}
     return sorted(names - ours)

@@ -14,10 +14,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
-from nanokinetics.common.files import replace_file
 from nanokinetics.common.folder import Folder
 from nanokinetics.errors import InputError
-from nanokinetics.layout import Layout
 
 ABOUT: Final = ("key", "split", "label", "youtube_id", "time_start", "time_end")
 """What each of our tables says of a clip first."""
@@ -37,9 +35,9 @@ def rendered(rows: Iterable[Iterable[object]], delimiter: str = ",") -> str:
     return text.getvalue()
 
 
-def write_csv(layout: Layout, path: Path, rows: Iterable[Iterable[object]]) -> None:
+def write_csv(home: Folder, name: str, rows: Iterable[Iterable[object]]) -> None:
     """Write a table of a dataset whole. Raises OSError."""
-    replace_file(path, rendered(rows).encode(), layout.root)
+    home.write(name, rendered(rows).encode())
 
 
 class Damaged(InputError):
@@ -125,19 +123,20 @@ def opened(path: Path, columns: Sequence[str]) -> Reader:
 class Table:
     """One append-only table, held by one process."""
 
-    def __init__(self, home: Folder, path: Path, columns: Sequence[str]) -> None:
+    def __init__(self, home: Folder, name: str, columns: Sequence[str]) -> None:
         self._home = home
-        self._path = path
+        self._name = name
+        self._path = home.place(name)
         self._columns = tuple(columns)
         self._mend()
-        self._file = home.open(path.name, _APPEND)
+        self._file = home.open(name, _APPEND)
 
     def _mend(self) -> None:
         """Make the table if there is none, and cut off a last line that a crash has torn."""
         header = _encoded([self._columns])
         data = self._path.read_bytes() if self._path.exists() else b""
         if header.startswith(data):  # nothing yet, or a header that was torn
-            replace_file(self._path, header)
+            self._home.write(self._name, header)
             return
         whole = data[: data.rfind(b"\n") + 1]
         if not whole.startswith(header):
@@ -147,7 +146,7 @@ class Table:
             )
         _decoded(whole, self._path)
         if whole != data:
-            file = self._home.open(self._path.name, os.O_RDWR)
+            file = self._home.open(self._name, os.O_RDWR)
             try:
                 os.ftruncate(file, len(whole))
             finally:
@@ -187,9 +186,9 @@ class Table:
         return Damaged(self._path, line, why)
 
     def rewrite(self, rows: Iterable[Sequence[str]]) -> None:
-        replace_file(self._path, _encoded([self._columns, *rows]))
+        self._home.write(self._name, _encoded([self._columns, *rows]))
         os.close(self._file)
-        self._file = self._home.open(self._path.name, _APPEND)
+        self._file = self._home.open(self._name, _APPEND)
 
     def close(self) -> None:
         os.fsync(self._file)

@@ -11,10 +11,10 @@ from typing import Final
 
 from filelock import FileLock, Timeout
 
+from nanokinetics.common.folder import Folder
 from nanokinetics.common.text import size
 from nanokinetics.dataset.record import read_record
 from nanokinetics.doctor.findings import Level, Told
-from nanokinetics.layout import Layout
 
 LITTLE_SPACE: Final = 1_000_000_000
 NO_SPACE: Final = 50_000_000
@@ -27,7 +27,7 @@ LONGEST_NAME: Final = 255
 def of_destination(dest: Path | None) -> Told:
     place = existing(dest)
     if dest is not None and dest.exists():
-        read_record(Layout(dest))  # raises for a file, and for somebody else's folder
+        read_record(Folder(dest))  # raises for a file, and for somebody else's folder
     if not place.is_dir():
         return Level.FAULT, f"{place} is a file", "name a folder with --dest"
     try:

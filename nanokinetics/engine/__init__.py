@@ -17,7 +17,7 @@ from nanokinetics.engine.engine import Engine
 from nanokinetics.engine.pacing import Pacer
 from nanokinetics.engine.quotas import Quotas
 from nanokinetics.errors import Reason
-from nanokinetics.layout import Layout
+from nanokinetics.layout import STATS, Layout
 from nanokinetics.progress import Reporter
 from nanokinetics.sources import Source
 from nanokinetics.sources.scan import Scan
@@ -76,7 +76,7 @@ def run(
     size = grouping.processes or config.processes
     if quotas.waiting:
         work.check_source()
-    _drop_stale(books, work, reporter)
+    _drop_stale(books, config, reporter)
     before = quotas.made
     books.make_room()
     engine = Engine(
@@ -101,14 +101,16 @@ def _maker(work: Work, config: BuildConfig) -> MakerConfig:
     """What the worker processes are told."""
     threads = max(1, (os.cpu_count() or 1) // config.processes)
     spec = work.source.maker(work.found)
-    return MakerConfig(work.layout, config.video, work.ffmpeg, threads, spec, work.patience)
+    return MakerConfig(
+        config.dest, work.layout, config.video, work.ffmpeg, threads, spec, work.patience
+    )
 
 
-def _drop_stale(books: Books, work: Work, reporter: Reporter) -> None:
+def _drop_stale(books: Books, config: BuildConfig, reporter: Reporter) -> None:
     stale = books.standing.stale
     if stale:
         reporter.say(
-            f"{len(stale)} clips of {work.layout.stats} are gone or damaged; "
+            f"{len(stale)} clips of {config.dest / STATS} are gone or damaged; "
             "they are asked for again"
         )
         books.drop(stale)

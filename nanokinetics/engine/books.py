@@ -12,14 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nanokinetics.clip import HOUR, Clip, ClipId, Failed, Made
-from nanokinetics.common.files import clear_leftovers
 from nanokinetics.common.names import is_inside
 from nanokinetics.common.secrets import mask
 from nanokinetics.dataset.home import Home
 from nanokinetics.dataset.ledger import Ledger, utc
 from nanokinetics.engine.failed_logs import FailedLogs
 from nanokinetics.errors import EnvironmentFault, Failure, Reason
-from nanokinetics.layout import MP4, TEMPORARY, Layout
+from nanokinetics.layout import INDEX_FOLDERS, MP4, TEMPORARY, Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +42,9 @@ class Books:
         self._logs = FailedLogs(failed_logs)
         self._clock = clock
         home.clear(TEMPORARY)
-        clear_leftovers(layout.root, *layout.index_folders)
-        self._ledger = Ledger(layout)
+        for folder in INDEX_FOLDERS:
+            home.sweep(folder)
+        self._ledger = Ledger(home, layout)
         self.standing = self._ledger.standing(since=clock.wall() - HOUR)
         """What had become of every clip when the books were opened."""
         self.paths: dict[ClipId, str] = {}

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Final
 
-from nanokinetics.common.files import replace_file
 from nanokinetics.common.folder import Folder, new_file
 from nanokinetics.common.names import is_inside
 from nanokinetics.dataset.tables import rendered
@@ -65,7 +64,7 @@ class Output:
                     yield self
                 self._remove(self._earlier - self._names)
                 names = "".join(f"{name}\n" for name in sorted(self._names))
-                replace_file(journal, names.encode())
+                self._home.write(JOURNAL, names.encode())
         except Timeout:
             raise InputError(
                 f"another export is at work in {self.folder}; wait for it, or name another --output"

@@ -20,7 +20,7 @@ from nanokinetics.dataset.built import Dataset
 from nanokinetics.dataset.ledger import FAILED_COLUMNS, STATS_COLUMNS, WAITS_COLUMNS
 from nanokinetics.dataset.tables import Damaged, Reader
 from nanokinetics.errors import InputError
-from nanokinetics.layout import RUN, SELECTION, STATS, Layout
+from nanokinetics.layout import FAILED, RUN, SELECTION, STATS, WAITS
 
 IDENTITY: Final = ["split", "label", "key"]
 """The columns that tell clips apart."""
@@ -78,8 +78,7 @@ def read(dest: Path) -> Tables:
     root, stats = (dest.parent, dest) if dest.is_file() else (dest, dest / STATS)
     if not root.is_dir():
         raise InputError(f"{dest}: there is no such folder, nor such a table")
-    layout = Layout(root)
-    if not any((stats.exists(), layout.run.exists(), layout.selection.exists())):
+    if not any(path.exists() for path in (stats, root / RUN, root / SELECTION)):
         raise InputError(
             f"{dest}: holds no {STATS}, {RUN} or {SELECTION}, so it is not a dataset of ours; name "
             f"the folder that was built, or a {STATS}"
@@ -88,8 +87,8 @@ def read(dest: Path) -> Tables:
     names = dataset.record.get("names")
     made, notes = _table(stats, STATS_USED, IDENTITY, STATS_COLUMNS)
     made = made.drop_duplicates(IDENTITY, keep="last", ignore_index=True)
-    failed, more = _failed(layout.failed)
-    waits, most = _waits(layout.waits)
+    failed, more = _failed(root / FAILED)
+    waits, most = _waits(root / WAITS)
     return Tables(
         root=root,
         stats=made,
@@ -106,7 +105,7 @@ def _quotas(dataset: Dataset) -> dict[Group, int]:
     try:
         return {group: int(n) for group, n in dataset.wanted.items()}
     except (AttributeError, KeyError, TypeError, ValueError):
-        where = dataset.layout.run
+        where = dataset.home.place(RUN)
         raise InputError(f"{where}: its n and classes do not fit together; restore it") from None
 
 

@@ -18,7 +18,7 @@ from nanokinetics.dataset.home import Home
 from nanokinetics.dataset.ranking import Ranking, warnings
 from nanokinetics.dataset.record import read_record
 from nanokinetics.errors import InputError
-from nanokinetics.layout import OWN, Layout
+from nanokinetics.layout import OWN, SOURCE_INDEX, Layout
 from nanokinetics.progress import Reporter
 from nanokinetics.selection.plan import Plan, request_of, same_again
 from nanokinetics.sources import Source, source_type
@@ -36,8 +36,8 @@ Config = TypeVar("Config", bound=SampleConfig)
 class Decision:
     """What a folder shall hold, where, and what is known of the source.
 
-    layout: with the class folders of this dataset. found: what lies in the source, if that is
-    known. is_checked: whether the source was looked at.
+    layout: the names of its clips. found: what lies in the source, if that is known. is_checked:
+    whether the source was looked at.
     """
 
     plan: Plan
@@ -117,19 +117,18 @@ def decide(
     the source and the tools, and gives a function that waits for the end; both raise for what
     cannot be used. When this returns, the folder is held. Nothing was changed if it raises.
     """
-    layout = Layout(config.dest)
-    record = read_record(layout)  # refuses somebody else's folder before a lock is put there
+    record = read_record(home)  # refuses somebody else's folder before a lock is put there
     home.refuse_links(OWN)
     if record:
         home.hold()
     with without_collector():
-        found = source.scan(layout.source_index)
+        found = source.scan(home.place(SOURCE_INDEX))
         request = request_of(config, version("nanokinetics"))
-        plan = same_again(request, layout)
+        plan = same_again(request, home)
         if plan is not None:
             _warn(plan.selection, reporter)
             home.hold()
-            return Decision(plan, layout, found, is_checked=False)
+            return Decision(plan, Layout(), found, is_checked=False)
         # Side by side: a child looks at the source, and this process imports pandas.
         wait_for_check = begin_check()
         from nanokinetics.selection import choose
@@ -138,15 +137,15 @@ def decide(
         _report(chosen, reporter)
         if found:
             source.require(chosen.annotations.frame, found)
-        layout = Layout(config.dest, chosen.annotations.class_dirs)
+        layout = Layout(chosen.annotations.class_dirs)
         _warn(chosen.selection, reporter)
         wait_for_check()
         home.hold()
-        plan = chosen.plan(config, source, layout, request)
+        plan = chosen.plan(config, source, home, request)
         del chosen
     home.refuse_links(f"{g.split}/{layout.class_dir(g.label)}" for g in plan.selection.quotas)
     if found:
-        save(found, layout.source_index)
+        save(found, home.place(SOURCE_INDEX))
     else:
         plan = plan.light()
     return Decision(plan, layout, found, is_checked=True)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from nanokinetics.annotations import dialect, read
 from nanokinetics.annotations.candidates import Annotations
+from nanokinetics.common.folder import Folder
 from nanokinetics.common.names import normalised_split
 from nanokinetics.config import BuildConfig, SampleConfig
 from nanokinetics.errors import InputError
-from nanokinetics.layout import Layout
 from nanokinetics.selection import manifest, presets, sampling
 from nanokinetics.selection.frame import Selection
 from nanokinetics.selection.growth import make_plan, with_locations
@@ -28,14 +28,12 @@ class Choice:
     selection: Selection
     origin: Manifest | None = None
 
-    def plan(
-        self, config: BuildConfig, source: Source, layout: Layout, request: str | None
-    ) -> Plan:
+    def plan(self, config: BuildConfig, source: Source, home: Folder, request: str | None) -> Plan:
         """What the folder shall hold. Raises InputError where it holds what contradicts that."""
         origin = None
         if self.origin:
             origin = self.origin.origin(replacements=config.allow_replacements)
-        return make_plan(config, source, self.annotations, self.selection, layout, origin, request)
+        return make_plan(config, source, self.annotations, self.selection, home, origin, request)
 
 
 def origin_of(config: SampleConfig) -> Manifest:

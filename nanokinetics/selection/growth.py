@@ -15,10 +15,11 @@ import pandas as pd
 
 from nanokinetics.annotations.candidates import Annotations
 from nanokinetics.clip import LOCATION, Group
+from nanokinetics.common.folder import Folder
 from nanokinetics.config import VIDEO, BuildConfig
 from nanokinetics.dataset.record import MUST_AGREE, REQUEST, is_as_written, quotas_of, read_record
 from nanokinetics.errors import InputError
-from nanokinetics.layout import SELECTION, SPLITS, Layout
+from nanokinetics.layout import SELECTION, SPLITS
 from nanokinetics.selection.frame import Selection
 from nanokinetics.selection.plan import Plan
 from nanokinetics.sources import Source
@@ -32,7 +33,7 @@ def make_plan(
     source: Source,
     annotations: Annotations,
     selection: Selection,
-    layout: Layout,
+    home: Folder,
     origin: Mapping[str, Any] | None = None,
     request: str | None = None,
 ) -> Plan:
@@ -58,31 +59,31 @@ def make_plan(
     if annotations.names:
         asked["names"] = {label: annotations.names.get(label, "") for label in selection.labels}
     asked |= origin or {}
-    earlier = read_record(layout)
+    earlier = read_record(home)
     if earlier is None:
         return Plan(selection, asked, selection.to_csv())
     for name in (*MUST_AGREE, *MAY_BE_MISSING):
         if earlier.get(name) != asked.get(name):
-            raise _contradiction(layout.root, name, earlier.get(name), asked.get(name))
+            raise _contradiction(home.path, name, earlier.get(name), asked.get(name))
     if earlier.get("from") != asked.get("from"):
         raise InputError(
-            f"{layout.root} was built from {earlier.get('from', 'annotations')}, and this asks for "
+            f"{home.path} was built from {earlier.get('from', 'annotations')}, and this asks for "
             f"{asked.get('from', 'annotations')}; go on as it was begun, or name another --dest"
         )
     if origin:  # one name, the same clips
         if earlier.get("replacements") and not origin["replacements"]:
             raise InputError(
-                f"{layout.root} was built with --allow-replacements; ask for them again, or name "
+                f"{home.path} was built with --allow-replacements; ask for them again, or name "
                 "another --dest"
             )
         return Plan(selection, asked, selection.to_csv())
     for split, n in asked["n"].items():
         if earlier["n"].get(split, 0) > n:
-            raise _contradiction(layout.root, f"n of {split}", earlier["n"][split], n)
+            raise _contradiction(home.path, f"n of {split}", earlier["n"][split], n)
         lost = sorted({*earlier["classes"].get(split, ())} - {*asked["classes"][split]})
         if lost:
             had = f"{len(earlier['classes'][split])} classes of {split}, '{lost[0]}' among them"
-            raise _contradiction(layout.root, "classes", had, "a choice without it")
+            raise _contradiction(home.path, "classes", had, "a choice without it")
     merged = asked | {
         "n": earlier["n"] | asked["n"],
         "annotations": earlier["annotations"] | asked["annotations"],
@@ -92,7 +93,7 @@ def make_plan(
     }
     if "names" in earlier:
         merged["names"] = earlier["names"] | merged.get("names", {})
-    whole, table = _merge(selection, merged, earlier, layout)
+    whole, table = _merge(selection, merged, earlier, home)
     return Plan(with_locations(whole, annotations.frame), merged, table)
 
 
@@ -100,14 +101,14 @@ def _merge(
     selection: Selection,
     record: Mapping[str, Any],
     earlier: Mapping[str, Any],
-    layout: Layout,
+    home: Folder,
 ) -> tuple[Selection, bytes]:
     """The selection just made, with the splits which this run does not speak of, and its table."""
     table = selection.to_csv()
-    if not layout.selection.exists():  # an earlier run was ended between the two files
+    if not home.place(SELECTION).exists():  # an earlier run was ended between the two files
         return selection, table
     quotas, labels = quotas_of(record), tuple(record["labels"])
-    written = layout.selection.read_bytes()
+    written = home.place(SELECTION).read_bytes()
     if written == table:  # the same command again, most often
         return Selection(selection.frame, quotas, labels), table
     same_files = record["annotations"] == earlier["annotations"]
@@ -127,7 +128,7 @@ def _merge(
             continue
         if len(before) and not _same(before, now):
             raise InputError(
-                f"{layout.root} was begun with other annotations: '{group.label}' ({group.split}) "
+                f"{home.path} was begun with other annotations: '{group.label}' ({group.split}) "
                 f"has {len(before)} candidates in its {SELECTION}, and these files give {len(now)} "
                 "and not the same; use the same files, or name another --dest"
             )

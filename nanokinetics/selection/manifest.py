@@ -27,7 +27,7 @@ from nanokinetics.dataset.ranking import COLUMNS
 from nanokinetics.dataset.record import check_record, quotas_of
 from nanokinetics.dataset.tables import ABOUT, Reader, Row, opened, rendered
 from nanokinetics.errors import EnvironmentFault, InputError
-from nanokinetics.layout import SPLITS
+from nanokinetics.layout import SELECTION, SPLITS, STATS
 from nanokinetics.selection.frame import Selection
 
 MAGIC: Final = "# nanokinetics manifest 1\n"
@@ -140,10 +140,10 @@ def read(place: Path) -> Manifest:
 
 
 def _of_folder(dataset: Dataset) -> Manifest:
-    record, path = dataset.record, dataset.layout.selection
+    record, path = dataset.record, dataset.home.place(SELECTION)
     table = [row for _, row in opened(path, COLUMNS).rows()]
     ranked = Selection(_frame(table, record, str(path)), dataset.wanted, tuple(record["labels"]))
-    made, was_begun = dataset.made, dataset.layout.stats.exists()
+    made, was_begun = dataset.made, dataset.home.place(STATS).exists()
     picked: list[int] = []
     due: list[ClipId] = []
     for group, n in ranked.quotas.items():

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from nanokinetics.common.files import replace_file
+from nanokinetics.common.folder import Folder
 from nanokinetics.config import BuildConfig
 from nanokinetics.dataset.ranking import Ranking, SelectionTable
 from nanokinetics.dataset.record import (
@@ -22,7 +22,7 @@ from nanokinetics.dataset.record import (
     quotas_of,
     read_record,
 )
-from nanokinetics.layout import Layout
+from nanokinetics.layout import RUN, SELECTION
 
 _DECIDES: Final = ("splits", "n", "classes", "num_classes", "preset")
 
@@ -47,15 +47,15 @@ class Plan:
         written = SelectionTable(self.table, quotas=ranked.quotas, labels=ranked.labels)
         return replace(self, selection=written)
 
-    def save(self, layout: Layout, versions: Mapping[str, str]) -> None:
+    def save(self, home: Folder, versions: Mapping[str, str]) -> None:
         """Write `run.json` and `selection.csv`, both before anything is fetched."""
         written = {
             SELECTION_DIGEST: hashlib.sha256(self.table).hexdigest(),
             "versions": dict(versions),
         }
         record = json.dumps({**self.record, **written}, indent=2, ensure_ascii=False)
-        replace_file(layout.run, f"{record}\n".encode())
-        replace_file(layout.selection, self.table)
+        home.write(RUN, f"{record}\n".encode())
+        home.write(SELECTION, self.table)
 
 
 def request_of(config: BuildConfig, version: str) -> str | None:
@@ -76,17 +76,17 @@ def request_of(config: BuildConfig, version: str) -> str | None:
     return hashlib.sha256(whole.encode()).hexdigest()
 
 
-def same_again(request: str | None, layout: Layout) -> Plan | None:
+def same_again(request: str | None, home: Folder) -> Plan | None:
     """The plan that the last run has written, if that was asked for the very same.
 
     Annotations need not be read and ranked for it, which takes longer than all else that a run
     with nothing to do has to do.
     """
-    record = read_record(layout)
+    record = read_record(home)
     if request is None or record is None or record.get(REQUEST) != request:
         return None
     try:
-        table = layout.selection.read_bytes()
+        table = home.place(SELECTION).read_bytes()
     except OSError:
         return None
     if hashlib.sha256(table).hexdigest() != record.get(SELECTION_DIGEST):

@@ -16,13 +16,11 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from filelock import FileLock, Timeout
-
 from nanokinetics.clip import Clip, ClipId
 from nanokinetics.clips.ffmpeg import find_ffmpeg
 from nanokinetics.common.extras import needed
+from nanokinetics.dataset.home import Home
 from nanokinetics.errors import EnvironmentFault
-from nanokinetics.layout import Layout
 from nanokinetics.verify.files import Recorded, in_child, inspect
 from nanokinetics.verify.lists import short_classes, strays, wrong_lists
 from nanokinetics.verify.tables import Tables, read
@@ -35,19 +33,7 @@ FILES_AT_ONCE: Final = 16
 def verify(dest: Path, how: Look) -> Verdict:
     """Hold a built dataset against its tables. Raises InputError for what is none."""
     tables = read(dest)
-    return judged(tables, _is_locked(tables.layout), how)
-
-
-def _is_locked(layout: Layout) -> bool:
-    if not layout.lock.exists():
-        return False
-    try:
-        with FileLock(layout.lock, timeout=0):
-            return False
-    except Timeout:
-        return True
-    except OSError:  # a folder that nobody can write to: no build either
-        return False
+    return judged(tables, Home(dest).is_busy, how)
 
 
 def judged(tables: Tables, at_work: bool, how: Look) -> Verdict:
@@ -76,7 +62,7 @@ def _clips(tables: Tables, how: Look) -> Iterator[tuple[ClipId, Problem]]:
         path = row["path"]
         if tables.links and tables.is_behind_a_link(path):
             continue  # whatever is there is not the dataset's
-        file = tables.layout.within(path)
+        file = tables.home.within(path)
         suffix = PurePosixPath(path).suffix
         right = tables.layout.clip_path(Clip(id_.key, id_.split, id_.label), suffix)
         if file is None or path != right:

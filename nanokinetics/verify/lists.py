@@ -10,8 +10,9 @@ from itertools import zip_longest
 from pathlib import Path
 
 from nanokinetics.clip import Group
+from nanokinetics.common.folder import Folder
 from nanokinetics.dataset import indexes
-from nanokinetics.layout import METADATA, SPLITS, STRAYS, Layout
+from nanokinetics.layout import SPLITS, STRAYS, metadata_of
 from nanokinetics.sources.scan import IMAGES, VIDEOS
 from nanokinetics.verify.tables import Tables
 from nanokinetics.verify.verdict import Kind, Problem
@@ -20,8 +21,8 @@ from nanokinetics.verify.verdict import Kind, Problem
 def strays(tables: Tables) -> Iterator[str]:
     """What loaders would take for clips, or for classes: files below the splits that have no row,
     pictures and videos elsewhere, links to folders, and folders that hold nothing."""
-    root, known = tables.layout.root, set(tables.paths.values())
-    known |= {f"{split}/{METADATA}" for split in SPLITS} | tables.links
+    root, known = tables.home.path, set(tables.paths.values())
+    known |= set(map(metadata_of, SPLITS)) | tables.links
     for folder, folders, names in os.walk(root):
         inside = Path(folder).relative_to(root).as_posix()
         if inside == ".":
@@ -41,12 +42,12 @@ def strays(tables: Tables) -> Iterator[str]:
 def wrong_lists(tables: Tables) -> Iterator[Problem]:
     """The lists that are not what they would be if they were written now."""
     with tempfile.TemporaryDirectory(prefix="nanokinetics-") as folder:
-        fresh = Layout(Path(folder), tables.layout.class_dirs)
+        fresh = Folder(Path(folder))
         indexes.write_all(tables.contents(), fresh)
-        for right in sorted(fresh.root.rglob("*.csv")):
-            path = right.relative_to(fresh.root).as_posix()
+        for right in sorted(fresh.path.rglob("*.csv")):
+            path = right.relative_to(fresh.path).as_posix()
             try:
-                there = (tables.layout.root / path).read_bytes()
+                there = tables.home.place(path).read_bytes()
             except OSError as error:
                 yield Problem(Kind.LIST, path, f"cannot be read: {error.strerror}")
                 continue

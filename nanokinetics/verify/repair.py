@@ -16,7 +16,7 @@ from nanokinetics.dataset import indexes
 from nanokinetics.dataset.ledger import Ledger
 from nanokinetics.dataset.record import record_of
 from nanokinetics.errors import EnvironmentFault, InputError
-from nanokinetics.layout import OWN, STRAYS, Layout
+from nanokinetics.layout import LOCK, OWN, STATS, STRAYS
 from nanokinetics.verify.checks import judged
 from nanokinetics.verify.tables import Tables, read
 from nanokinetics.verify.verdict import Look, Verdict
@@ -28,16 +28,16 @@ def repair(dest: Path, how: Look) -> Verdict:
     Rows of bad clips go, and their files; strays go to a folder beside the splits; the lists are
     written anew. What failed stays failed. Raises InputError while a build is at work.
     """
-    layout = Layout(dest)
-    record_of(layout)  # refuses somebody else's folder before a lock is put into it
+    home = Folder(dest)
+    record_of(home)  # refuses somebody else's folder before a lock is put into it
     try:
-        Folder(dest).refuse_links(OWN)
-        with FileLock(layout.lock, timeout=0):
+        home.refuse_links(OWN)
+        with FileLock(home.place(LOCK), timeout=0):
             tables = read(dest)
             if not tables.rows:
                 raise InputError(
-                    f"{layout.stats} holds no clip; restore it, or run the build, which takes up "
-                    "what is there"
+                    f"{home.place(STATS)} holds no clip; restore it, or run the build, which takes "
+                    "up what is there"
                 )
             verdict = judged(tables, False, how)
             _take_out(tables, verdict)
@@ -49,19 +49,19 @@ def repair(dest: Path, how: Look) -> Verdict:
 
 
 def _take_out(tables: Tables, verdict: Verdict) -> None:
-    layout, home = tables.layout, Folder(tables.layout.root)
+    home = tables.home
     for id_, path in verdict.bad.items():
         if is_inside(path) and path.startswith(f"{id_.split}/"):
             home.remove(path)
     for path in verdict.strays:
         target = f"{STRAYS}/{path}"
         for number in count(2):  # what was put aside before stays
-            if not os.path.lexists(layout.root / target):
+            if not os.path.lexists(home.place(target)):
                 break
             target = f"{STRAYS}/{path}.{number}"
         home.commit(path, target)
     for path in (*verdict.bad.values(), *verdict.strays):
         home.prune(path)  # a folder without files is a class to some loaders
-    with closing(Ledger(layout)) as ledger:
+    with closing(Ledger(home, tables.layout)) as ledger:
         ledger.drop(verdict.bad)
-    indexes.write_all(tables.contents(without=verdict.bad), layout)
+    indexes.write_all(tables.contents(without=verdict.bad), home)

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from nanokinetics.clip import ClipId
+from nanokinetics.common.folder import Folder
 from nanokinetics.common.names import class_dir, is_inside
 from nanokinetics.dataset.built import Dataset
 from nanokinetics.dataset.indexes.contents import Contents, contents
@@ -23,6 +24,7 @@ from nanokinetics.layout import OWN, Layout
 class Tables:
     """The tables of one folder, as far as its clips hang on them."""
 
+    home: Folder
     layout: Layout
     rows: Mapping[ClipId, Row]
     repeated: Counter[ClipId]
@@ -41,7 +43,7 @@ class Tables:
             f"{group.split}/{self.layout.class_dir(group.label)}" for group in self.selection.quotas
         }
         above = {part for folder in folders for part in _with_parents(folder)}
-        return frozenset(p for p in (*OWN, *above) if (self.layout.root / p).is_symlink())
+        return frozenset(p for p in (*OWN, *above) if self.home.place(p).is_symlink())
 
     def is_behind_a_link(self, path: str) -> bool:
         return any(folder in self.links for folder in _with_parents(path.rpartition("/")[0]))
@@ -63,7 +65,8 @@ def read(dest: Path) -> Tables:
     """Raises InputError for a folder that is no built dataset, or whose tables are damaged."""
     dataset = Dataset.open(dest)
     return Tables(
-        Layout(dest, _class_dirs(dataset)),
+        dataset.home,
+        Layout(_class_dirs(dataset)),
         dataset.made,
         dataset.times,
         dataset.ranking,

@@ -42,7 +42,7 @@ def test_a_class_folder_bears_the_number_of_the_labels_file(tmp_path):
     labels = [label_of(t) for t in TEMPLATES]
     tree = ssv2_annotations()
     tree["labels/labels.json"] = json.dumps({x: str(11 * i) for i, x in enumerate(labels)}).encode()
-    layout = Layout(tmp_path, read("ssv2", found=scan(lay(tmp_path, tree))).class_dirs)
+    layout = Layout(read("ssv2", found=scan(lay(tmp_path, tree))).class_dirs)
     for i, label in enumerate(labels):
         assert layout.class_dir(label) == f"{11 * i:03d}_{label.replace(' ', '_')}"
 
@@ -202,7 +202,7 @@ def test_the_174_real_labels_become_174_folders_in_their_order(tmp_path):
     source = lay(tmp_path, ssv2_annotations(2, 2, templates))
     found = read("ssv2", found=scan(source))
     assert found.labels == tuple(sorted(labels))
-    layout = Layout(tmp_path, found.class_dirs)
+    layout = Layout(found.class_dirs)
     folders = [layout.class_dir(label) for label in sorted(labels)]
     assert folders == sorted(folders)
     assert [int(folder[:3]) for folder in folders] == list(range(174))

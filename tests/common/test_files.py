@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nanokinetics.common.files import begun, clear_leftovers, replace_file
+from nanokinetics.common.files import begun, replace_file
 from nanokinetics.common.folder import Folder
 
 
@@ -56,7 +56,8 @@ def test_what_a_killed_process_had_begun_is_cleared_and_nothing_else(tmp_path: P
     for name in (".run.json.tmp", "mine.tmp", ".hidden", "run.json"):
         (tmp_path / name).touch()
     (tmp_path / ".folder.tmp").mkdir()
-    clear_leftovers(tmp_path, tmp_path / "missing")
+    for below in ("", "missing"):
+        Folder(tmp_path).sweep(below)
     left = sorted(each.name for each in tmp_path.iterdir())
     assert left == [".folder.tmp", ".hidden", "mine.tmp", "run.json"]
 
@@ -115,7 +116,8 @@ def test_leftovers_are_cleared_but_nothing_that_links_point_to(tmp_path: Path) -
     plant(nano, ".run.json.0123456789abcdef.tmp", mine / ".run.json.tmp")
     plant(nano, ".stats.csv.tmp", mine)
     plant(nano, "annotations", mine)
-    clear_leftovers(nano, nano / "annotations")
+    for below in ("", "annotations"):
+        Folder(nano).sweep(below)
     assert [path.name for path in nano.iterdir()] == ["annotations"]
     assert [path.read_bytes() for path in mine.iterdir()] == [b"mine"]
 

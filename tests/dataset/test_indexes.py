@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from nanokinetics.clip import ClipId, Group
+from nanokinetics.common.folder import Folder
 from nanokinetics.common.names import class_dir
 from nanokinetics.dataset import indexes
 from nanokinetics.dataset.indexes.contents import contents
@@ -47,10 +48,10 @@ def ids(selection: Selection, group: Group, *ranks: int) -> set[ClipId]:
 
 def write(selection: Selection, done: set[ClipId], root: Path) -> dict[str, str]:
     """All indexes: their texts by their relative paths."""
-    layout = Layout(root)
+    layout = Layout()
     clips = (selection.clip(row) for group in selection.groups() for row in selection.rows(group))
     paths = {clip.id: layout.clip_path(clip) for clip in clips if clip.id in done}
-    indexes.write_all(contents(selection, paths, layout), layout)
+    indexes.write_all(contents(selection, paths, layout), Folder(root))
     return {
         str(path.relative_to(root)): path.read_bytes().decode()
         for path in root.rglob("*")
@@ -210,12 +211,12 @@ def test_a_class_folder_is_the_label_with_each_space_turned(label: str, folder: 
 def test_indexes_are_fresh_until_a_table_changes(tmp_path: Path, name: str, how: str) -> None:
     train = {Group("train", label): 1 for label in sorted(LABELS)}
     (tmp_path / "run.json").write_text("{}")
-    layout = Layout(tmp_path)
-    assert not indexes.are_fresh(layout)
+    home = Folder(tmp_path)
+    assert not indexes.are_fresh(home)
     write(selection_of(train), set(), tmp_path)
-    assert indexes.are_fresh(layout)
+    assert indexes.are_fresh(home)
     if how == "edited":
         (tmp_path / name).write_bytes(b"x" + (tmp_path / name).read_bytes())
     else:
         (tmp_path / name).unlink()
-    assert not indexes.are_fresh(layout)
+    assert not indexes.are_fresh(home)

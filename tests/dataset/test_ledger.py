@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nanokinetics.clip import ADOPTED, Clip, ClipId, Failed, Made, Media, seconds
+from nanokinetics.common.folder import Folder
 from nanokinetics.dataset.ledger import Ledger, epoch, utc
 from nanokinetics.errors import Failure, InputError, Reason
 from nanokinetics.layout import Layout
@@ -57,21 +58,21 @@ def failed(of: Clip, reason: Reason = Reason.PRIVATE, status: int | None = None)
     return Failed(of, Failure(reason, "Private video", status), attempts=1, log="all of it")
 
 
-def place(layout: Layout, of: Clip, size: int = 3) -> None:
+def place(home: Folder, of: Clip, size: int = 3) -> None:
     """The file of a clip, as large as its row says."""
-    path = layout.clip(of)
+    path = home.place(Layout().clip_path(of))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"x" * size)
 
 
 @pytest.fixture
-def layout(tmp_path: Path) -> Layout:
-    return Layout(tmp_path)
+def home(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
 
 
 @pytest.fixture
-def ledger(layout: Layout) -> Iterator[Ledger]:
-    ledger = Ledger(layout)
+def ledger(home: Folder) -> Iterator[Ledger]:
+    ledger = Ledger(home, Layout())
     yield ledger
     ledger.close()
 
@@ -81,14 +82,14 @@ def table(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file, strict=True))
 
 
-def test_a_new_ledger_is_two_headers(ledger: Ledger, layout: Layout) -> None:
-    assert layout.stats.read_bytes() == f"{STATS}\n".encode()
-    assert layout.failed.read_bytes() == f"{FAILED}\n".encode()
+def test_a_new_ledger_is_two_headers(ledger: Ledger, home: Folder) -> None:
+    assert home.place("stats.csv").read_bytes() == f"{STATS}\n".encode()
+    assert home.place("failed.csv").read_bytes() == f"{FAILED}\n".encode()
 
 
-def test_a_finished_clip_is_this_row_to_the_letter(ledger: Ledger, layout: Layout) -> None:
+def test_a_finished_clip_is_this_row_to_the_letter(ledger: Ledger, home: Folder) -> None:
     ledger.made([made(clip())], NOON)
-    assert layout.stats.read_bytes().decode().splitlines()[1] == (
+    assert home.place("stats.csv").read_bytes().decode().splitlines()[1] == (
         "-video00000_000010_000020,train,abseiling,-video00000,10,20,"
         "train/abseiling/-video00000_000010_000020.mp4,youtube,454,340,29.97,300,10.010,True,3,"
         f"{'ab' * 32},1400000,0.900,1.250,2.500,2,134+140,2026-01-01T12:00:00Z"
@@ -99,20 +100,18 @@ def test_rows_written_together_are_those_written_one_by_one(tmp_path: Path) -> N
     clips = [made(clip(number)) for number in range(3)]
     tables = []
     for name, batches in (("together", [clips]), ("singly", [[each] for each in clips])):
-        layout = Layout(tmp_path / name)
-        with closing(Ledger(layout)) as ledger:
+        home = Folder(tmp_path / name)
+        with closing(Ledger(home, Layout())) as ledger:
             for batch in batches:
                 ledger.made(batch, NOON)
-        tables.append(layout.stats.read_bytes())
+        tables.append(home.place("stats.csv").read_bytes())
     assert tables[0] == tables[1]
 
 
-def test_where_there_is_no_room_for_all_rows_none_is_written(
-    ledger: Ledger, layout: Layout
-) -> None:
+def test_where_there_is_no_room_for_all_rows_none_is_written(ledger: Ledger, home: Folder) -> None:
     resource = pytest.importorskip("resource", reason="Windows limits no file's size")
     ledger.made([made(clip(0))], NOON)
-    before = layout.stats.read_bytes()
+    before = home.place("stats.csv").read_bytes()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2 * len(before), hard))
     try:
@@ -120,20 +119,20 @@ def test_where_there_is_no_room_for_all_rows_none_is_written(
             ledger.made([made(clip(number)) for number in range(1, 9)], NOON)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert layout.stats.read_bytes() == before
+    assert home.place("stats.csv").read_bytes() == before
 
 
-def test_a_failure_is_this_row_to_the_letter(ledger: Ledger, layout: Layout) -> None:
+def test_a_failure_is_this_row_to_the_letter(ledger: Ledger, home: Folder) -> None:
     ledger.failed(failed(clip(), Reason.SERVER_ERROR, 503), "failed_logs/x.log", NOON + 0.7)
-    assert layout.failed.read_bytes().decode().splitlines()[1] == (
+    assert home.place("failed.csv").read_bytes().decode().splitlines()[1] == (
         "-video00000_000010_000020,train,abseiling,-video00000,10,20,server_error,transient,503,1,"
         "Private video,failed_logs/x.log,2026-01-01T12:00:00Z"
     )
 
 
-def test_a_status_that_nobody_gave_is_empty(ledger: Ledger, layout: Layout) -> None:
+def test_a_status_that_nobody_gave_is_empty(ledger: Ledger, home: Folder) -> None:
     ledger.failed(failed(clip()), "x.log", NOON)
-    assert table(layout.failed)[0]["http_status"] == ""
+    assert table(home.place("failed.csv"))[0]["http_status"] == ""
 
 
 @pytest.mark.parametrize(
@@ -157,11 +156,11 @@ def test_times_do_not_follow_the_machines_zone(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("label", AWKWARD)
-def test_awkward_labels_read_back_as_they_were(ledger: Ledger, layout: Layout, label: str) -> None:
+def test_awkward_labels_read_back_as_they_were(ledger: Ledger, home: Folder, label: str) -> None:
     ledger.made([made(clip(label=label))], NOON)
     ledger.failed(failed(clip(1, label=label)), "x.log", NOON)
-    assert table(layout.stats)[0]["label"] == label
-    assert table(layout.failed)[0]["label"] == label
+    assert table(home.place("stats.csv"))[0]["label"] == label
+    assert table(home.place("failed.csv"))[0]["label"] == label
     standing = ledger.standing()
     assert standing.failed == {clip(1, label=label).id: Reason.PRIVATE}
 
@@ -174,11 +173,11 @@ text = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20)
 )
 @given(label=text, said=text, log=text)
 def test_any_text_survives_the_table(
-    ledger: Ledger, layout: Layout, label: str, said: str, log: str
+    ledger: Ledger, home: Folder, label: str, said: str, log: str
 ) -> None:
     failure = Failure(Reason.UNAVAILABLE, said)
     ledger.failed(Failed(clip(label=label), failure), log, NOON)
-    row = table(layout.failed)[-1]
+    row = table(home.place("failed.csv"))[-1]
     assert (row["label"], row["message"], row["log"]) == (label, failure.message, log)
     assert ledger.standing().failed[clip(label=label).id] is Reason.UNAVAILABLE
 
@@ -197,8 +196,8 @@ def test_a_message_of_any_length_can_be_read_again(ledger: Ledger) -> None:
     assert ledger.standing().failed == {clip().id: Reason.UNAVAILABLE}
 
 
-def test_the_last_row_of_a_clip_counts(ledger: Ledger, layout: Layout) -> None:
-    place(layout, clip(), size=7)
+def test_the_last_row_of_a_clip_counts(ledger: Ledger, home: Folder) -> None:
+    place(home, clip(), size=7)
     ledger.made([made(clip(), size=3)], NOON)
     assert set(ledger.standing().stale) == {clip().id}
     ledger.made([made(clip(), size=7)], NOON)
@@ -211,11 +210,11 @@ def test_the_last_row_of_a_clip_counts(ledger: Ledger, layout: Layout) -> None:
 
 
 def test_one_window_under_two_labels_or_splits_is_several_clips(
-    ledger: Ledger, layout: Layout
+    ledger: Ledger, home: Folder
 ) -> None:
     clips = [clip(), clip(label="yoga"), clip(split="val")]
     for each in clips:
-        place(layout, each)
+        place(home, each)
         ledger.made([made(each)], NOON)
     assert set(ledger.standing().done) == {
         ClipId(each.split, each.label, each.key) for each in clips
@@ -224,65 +223,63 @@ def test_one_window_under_two_labels_or_splits_is_several_clips(
     assert set(ledger.standing().done) == {clip().id, clip(split="val").id}
 
 
-def test_a_row_without_its_file_or_with_another_size_is_stale(
-    ledger: Ledger, layout: Layout
-) -> None:
+def test_a_row_without_its_file_or_with_another_size_is_stale(ledger: Ledger, home: Folder) -> None:
     for number in range(4):
         ledger.made([made(clip(number))], NOON)
-    place(layout, clip(0))
-    place(layout, clip(1), size=2)
-    place(layout, clip(2), size=0)
+    place(home, clip(0))
+    place(home, clip(1), size=2)
+    place(home, clip(2), size=0)
     standing = ledger.standing()
     assert set(standing.done) == {clip(0).id}
     assert set(standing.stale) == {clip(1).id, clip(2).id, clip(3).id}
 
 
-def test_dropped_rows_are_gone_and_the_table_goes_on(ledger: Ledger, layout: Layout) -> None:
+def test_dropped_rows_are_gone_and_the_table_goes_on(ledger: Ledger, home: Folder) -> None:
     for number, label in enumerate(AWKWARD):
-        place(layout, clip(number, label))
+        place(home, clip(number, label))
         ledger.made([made(clip(number, label))], NOON)
-    before = table(layout.stats)
+    before = table(home.place("stats.csv"))
     ledger.drop([clip(2, AWKWARD[2]).id, clip(99).id])
     ledger.made([made(clip(50))], NOON)
-    rows = table(layout.stats)
+    rows = table(home.place("stats.csv"))
     assert rows[:-1] == before[:2] + before[3:]
     assert rows[-1]["key"] == clip(50).key
 
 
-def test_a_later_run_reads_what_an_earlier_one_wrote(layout: Layout) -> None:
+def test_a_later_run_reads_what_an_earlier_one_wrote(home: Folder) -> None:
     for number in range(3):
-        ledger = Ledger(layout)
-        place(layout, clip(number))
+        ledger = Ledger(home, Layout())
+        place(home, clip(number))
         ledger.made([made(clip(number))], NOON)
         ledger.close()
-    assert [row["key"] for row in table(layout.stats)] == [clip(n).key for n in range(3)]
+    assert [row["key"] for row in table(home.place("stats.csv"))] == [clip(n).key for n in range(3)]
 
 
 def test_a_table_cut_off_at_any_byte_is_mended_and_goes_on(tmp_path: Path) -> None:
-    whole = Layout(tmp_path / "whole")
-    whole.root.mkdir()
-    ledger = Ledger(whole)
+    whole = Folder(tmp_path / "whole")
+    whole.path.mkdir()
+    ledger = Ledger(whole, Layout())
     clips = [clip(n, label) for n, label in enumerate(AWKWARD[2:4] + AWKWARD[-1:])]
     for each in clips:
         ledger.made([made(each)], NOON)
     ledger.close()
-    data = whole.stats.read_bytes()
+    data = whole.place("stats.csv").read_bytes()
     header = len(STATS) + 1
 
-    torn = Layout(tmp_path / "torn")
+    torn = Folder(tmp_path / "torn")
     for each in clips:
         place(torn, each)
     extra = clip(9, 'the "next", one')
     place(torn, extra)
     # Within the header one byte says as much as another.
     for length in [0, 1, header - 1, *range(header, len(data) + 1)]:
-        torn.stats.write_bytes(data[:length])
+        torn.place("stats.csv").write_bytes(data[:length])
         kept = data[:length].count(b"\n") - 1
-        ledger = Ledger(torn)
+        ledger = Ledger(torn, Layout())
         assert set(ledger.standing().done) == {each.id for each in clips[: max(0, kept)]}
         ledger.made([made(extra)], NOON)
         ledger.close()
-        keys = [row["key"] for row in table(torn.stats)]
+        keys = [row["key"] for row in table(torn.place("stats.csv"))]
         assert keys == [*(each.key for each in clips[: max(0, kept)]), extra.key], length
 
 
@@ -299,12 +296,12 @@ def test_a_table_cut_off_at_any_byte_is_mended_and_goes_on(tmp_path: Path) -> No
     ],
 )
 def test_a_table_with_a_foreign_header_is_refused_and_left_alone(
-    layout: Layout, content: str
+    home: Folder, content: str
 ) -> None:
-    layout.stats.write_bytes(content.encode())
+    home.place("stats.csv").write_bytes(content.encode())
     with pytest.raises(InputError, match=r"stats\.csv"):
-        Ledger(layout)
-    assert layout.stats.read_bytes() == content.encode()
+        Ledger(home, Layout())
+    assert home.place("stats.csv").read_bytes() == content.encode()
 
 
 DAMAGE = {
@@ -317,26 +314,26 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize(("column", "text"), [("path", "a\0b"), ("bytes", ""), ("bytes", "1 ")])
-def test_a_row_that_was_edited_is_not_done(layout: Layout, column: str, text: str) -> None:
-    with closing(Ledger(layout)) as ledger:
+def test_a_row_that_was_edited_is_not_done(home: Folder, column: str, text: str) -> None:
+    with closing(Ledger(home, Layout())) as ledger:
         ledger.made([made(clip())], NOON)
-    with layout.stats.open(newline="") as file:
+    with home.place("stats.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
-    with layout.stats.open("a", newline="") as file:
+    with home.place("stats.csv").open("a", newline="") as file:
         csv.DictWriter(file, row, lineterminator="\n").writerow({**row, column: text})
-    with closing(Ledger(layout)) as ledger:
+    with closing(Ledger(home, Layout())) as ledger:
         assert set(ledger.standing().stale) == {clip().id}
 
 
 @pytest.mark.parametrize("line", DAMAGE.values(), ids=DAMAGE.keys())
-def test_a_damaged_line_is_named_with_its_number(layout: Layout, line: bytes) -> None:
-    ledger = Ledger(layout)
+def test_a_damaged_line_is_named_with_its_number(home: Folder, line: bytes) -> None:
+    ledger = Ledger(home, Layout())
     ledger.failed(failed(clip(0)), "x.log", NOON)
     ledger.close()
-    with layout.failed.open("ab") as file:
+    with home.place("failed.csv").open("ab") as file:
         file.write(line)
     with pytest.raises(InputError, match=r"failed\.csv, line 3\b"):
-        Ledger(layout).standing()
+        Ledger(home, Layout()).standing()
 
 
 def test_a_clip_that_was_adopted_asked_nothing_of_anybody(ledger: Ledger) -> None:
@@ -360,10 +357,10 @@ def test_a_video_that_failed_and_was_made_later_was_last_asked_for_then(ledger: 
     assert max(ledger.standing().asked) == NOON + 3000
 
 
-def test_tables_are_plain_text_with_unix_line_ends(ledger: Ledger, layout: Layout) -> None:
+def test_tables_are_plain_text_with_unix_line_ends(ledger: Ledger, home: Folder) -> None:
     for number, label in enumerate(AWKWARD):
         ledger.made([made(clip(number, label))], NOON)
-    data = layout.stats.read_bytes()
+    data = home.place("stats.csv").read_bytes()
     assert b"\r" not in data
     assert data.endswith(b"\n")
     assert not data.startswith(b"\xef\xbb\xbf")

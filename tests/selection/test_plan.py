@@ -16,10 +16,11 @@ import pytest
 
 from nanokinetics.annotations import read
 from nanokinetics.clip import Group
+from nanokinetics.common.folder import Folder
 from nanokinetics.config import BuildConfig
 from nanokinetics.dataset.record import quotas_of
 from nanokinetics.errors import InputError
-from nanokinetics.layout import Layout
+from nanokinetics.layout import LOCK
 from nanokinetics.selection import settle, source_of
 from nanokinetics.selection.growth import make_plan
 from nanokinetics.selection.plan import Plan, request_of, same_again
@@ -44,18 +45,18 @@ def annotate(path: Path, split: str, candidates: int = 6, start: float = 10) -> 
 
 
 @pytest.fixture
-def dest(tmp_path: Path) -> Layout:
-    return Layout(tmp_path / "nano")
+def dest(tmp_path: Path) -> Folder:
+    return Folder(tmp_path / "nano")
 
 
 @pytest.fixture
-def plan(tmp_path: Path, dest: Layout) -> Planner:
+def plan(tmp_path: Path, dest: Folder) -> Planner:
     """Plan a build, as `build` does, and keep the plan."""
     files = [annotate(tmp_path / f"{split}.csv", split) for split in ("train", "val")]
 
     def make(**options: Any) -> Plan:
         asked = {"dataset": "kinetics", "annotations": files, "splits": ["train"], "n": 2}
-        config = settle(BuildConfig(**{**asked, "dest": dest.root, **options}))
+        config = settle(BuildConfig(**{**asked, "dest": dest.path, **options}))
         found = read(config.dataset, config.annotations)
         chosen = select(
             found.frame,
@@ -90,10 +91,10 @@ def everything(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-def test_a_new_folder_records_what_was_asked(plan: Planner, dest: Layout) -> None:
+def test_a_new_folder_records_what_was_asked(plan: Planner, dest: Folder) -> None:
     made = plan(n=2, classes=["yoga", "abseiling"], seed="ä")
-    record = json.loads(dest.run.read_text(encoding="utf-8"))
-    digest = hashlib.sha256(dest.selection.read_bytes()).hexdigest()
+    record = json.loads(dest.place("run.json").read_text(encoding="utf-8"))
+    digest = hashlib.sha256(dest.place("selection.csv").read_bytes()).hexdigest()
     assert record == {**made.record, "versions": VERSIONS, "selection_sha256": digest}
     assert record["seed"] == "ä"
     assert record["n"] == {"train": 2}
@@ -104,14 +105,14 @@ def test_a_new_folder_records_what_was_asked(plan: Planner, dest: Layout) -> Non
     assert {len(digest) for digest in record["annotations"].values()} == {64}
     assert set(record["annotations"]) == {"train.csv", "val.csv"}
     assert record["versions"] == VERSIONS
-    assert dest.selection.read_bytes() == made.selection.to_csv()
+    assert dest.place("selection.csv").read_bytes() == made.selection.to_csv()
 
 
-def test_the_same_command_changes_nothing(plan: Planner, dest: Layout) -> None:
+def test_the_same_command_changes_nothing(plan: Planner, dest: Folder) -> None:
     plan()
-    before = everything(dest.root)
+    before = everything(dest.path)
     plan()
-    assert everything(dest.root) == before
+    assert everything(dest.path) == before
 
 
 GROWTH: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
@@ -139,27 +140,27 @@ def test_a_folder_may_grow(plan: Planner, first: dict[str, Any], second: dict[st
     assert after != before
 
 
-def test_another_split_alone_leaves_the_first_in_place(plan: Planner, dest: Layout) -> None:
+def test_another_split_alone_leaves_the_first_in_place(plan: Planner, dest: Folder) -> None:
     train = kept(plan(splits=["train"], n=2))
     both = plan(splits=["val"], n=1, classes=["yoga"])
     assert contains(kept(both), train)
     assert both.selection.quotas[Group("val", "yoga")] == 1
     assert both.selection.quotas == quotas_of(both.record)
     assert both.record["n"] == {"train": 2, "val": 1}
-    assert dest.selection.read_bytes() == both.selection.to_csv()
+    assert dest.place("selection.csv").read_bytes() == both.selection.to_csv()
     ranks = both.selection.frame.groupby(["split", "label"], sort=False)["rank"]
     assert all(list(group) == list(range(1, 7)) for _, group in ranks)
 
 
-def test_growth_in_any_steps_ends_in_the_same_selection(plan: Planner, dest: Layout) -> None:
+def test_growth_in_any_steps_ends_in_the_same_selection(plan: Planner, dest: Folder) -> None:
     plan(splits=["val"], n=1, classes=["yoga"])
     plan(splits=["train"], n=2)
     plan(splits=["val"], n=3)
-    stepwise = dest.selection.read_bytes()
-    dest.selection.unlink()
-    dest.run.unlink()
+    stepwise = dest.place("selection.csv").read_bytes()
+    dest.place("selection.csv").unlink()
+    dest.place("run.json").unlink()
     plan(splits=["train", "val"], n={"train": 2, "val": 3})
-    assert dest.selection.read_bytes() == stepwise
+    assert dest.place("selection.csv").read_bytes() == stepwise
 
 
 def test_annotations_under_other_names_are_the_same_annotations(
@@ -186,15 +187,15 @@ def test_annotations_under_other_names_are_the_same_annotations(
     ],
 )
 def test_what_contradicts_is_refused_by_name_and_changes_nothing(
-    plan: Planner, dest: Layout, second: dict[str, Any], named: str
+    plan: Planner, dest: Folder, second: dict[str, Any], named: str
 ) -> None:
     plan(n=2)
-    before = everything(dest.root)
+    before = everything(dest.path)
     with pytest.raises(InputError, match="was built with") as caught:
         plan(**second)
     assert named in str(caught.value)
-    assert str(dest.root) in str(caught.value)
-    assert everything(dest.root) == before
+    assert str(dest.path) in str(caught.value)
+    assert everything(dest.path) == before
 
 
 @pytest.mark.parametrize(
@@ -203,36 +204,36 @@ def test_what_contradicts_is_refused_by_name_and_changes_nothing(
     ids=["fewer", "more", "other windows", "other fractions under the same keys"],
 )
 def test_other_annotations_are_refused_and_change_nothing(
-    plan: Planner, dest: Layout, tmp_path: Path, candidates: int, start: float
+    plan: Planner, dest: Folder, tmp_path: Path, candidates: int, start: float
 ) -> None:
     plan()
-    before = everything(dest.root)
+    before = everything(dest.path)
     other = annotate(tmp_path / "other.csv", "train", candidates, start)
     with pytest.raises(InputError, match=r"other annotations: 'abseiling' \(train\)"):
         plan(annotations=[other])
-    assert everything(dest.root) == before
+    assert everything(dest.path) == before
 
 
-def test_a_folder_that_holds_something_else_is_refused(plan: Planner, dest: Layout) -> None:
-    dest.root.mkdir()
-    (dest.root / "thesis.tex").write_text("important")
+def test_a_folder_that_holds_something_else_is_refused(plan: Planner, dest: Folder) -> None:
+    dest.path.mkdir()
+    (dest.path / "thesis.tex").write_text("important")
     with pytest.raises(InputError, match=r"thesis\.tex.*no run\.json"):
         plan()
-    assert everything(dest.root) == {"thesis.tex": b"important"}
+    assert everything(dest.path) == {"thesis.tex": b"important"}
 
 
-def test_an_empty_folder_or_one_with_hidden_files_will_do(plan: Planner, dest: Layout) -> None:
-    dest.root.mkdir()
-    dest.lock.touch()
+def test_an_empty_folder_or_one_with_hidden_files_will_do(plan: Planner, dest: Folder) -> None:
+    dest.path.mkdir()
+    dest.place(LOCK).touch()
     plan()
-    assert dest.run.exists()
+    assert dest.place("run.json").exists()
 
 
-def test_a_file_in_the_place_of_the_folder_is_refused(plan: Planner, dest: Layout) -> None:
-    dest.root.write_text("important")
+def test_a_file_in_the_place_of_the_folder_is_refused(plan: Planner, dest: Folder) -> None:
+    dest.path.write_text("important")
     with pytest.raises(InputError, match="nano"):
         plan()
-    assert dest.root.read_text() == "important"
+    assert dest.path.read_text() == "important"
 
 
 @pytest.mark.parametrize(
@@ -250,59 +251,59 @@ def test_a_file_in_the_place_of_the_folder_is_refused(plan: Planner, dest: Layou
     ],
 )
 def test_a_damaged_record_is_refused_and_left_as_it_is(
-    plan: Planner, dest: Layout, damage: bytes
+    plan: Planner, dest: Folder, damage: bytes
 ) -> None:
     plan()
-    dest.run.write_bytes(damage)
-    before = everything(dest.root)
+    dest.place("run.json").write_bytes(damage)
+    before = everything(dest.path)
     with pytest.raises(InputError, match=r"run\.json is damaged"):
         plan()
-    assert everything(dest.root) == before
+    assert everything(dest.path) == before
 
 
 @pytest.mark.parametrize("field", ["n", "classes", "labels", "annotations", "split"])
 def test_a_record_whose_fields_are_of_another_type_is_damaged(
-    plan: Planner, dest: Layout, field: str
+    plan: Planner, dest: Folder, field: str
 ) -> None:
     plan()
-    record = json.loads(dest.run.read_text(encoding="utf-8"))
-    dest.run.write_text(json.dumps(record | {field: None}), encoding="utf-8")
+    record = json.loads(dest.place("run.json").read_text(encoding="utf-8"))
+    dest.place("run.json").write_text(json.dumps(record | {field: None}), encoding="utf-8")
     with pytest.raises(InputError, match=r"run\.json"):
         plan()
 
 
 def test_a_damaged_selection_is_written_anew_from_the_same_annotations(
-    plan: Planner, dest: Layout
+    plan: Planner, dest: Folder
 ) -> None:
     plan()
-    whole = dest.selection.read_bytes()
-    dest.selection.write_bytes(b"key,label\n")
+    whole = dest.place("selection.csv").read_bytes()
+    dest.place("selection.csv").write_bytes(b"key,label\n")
     plan()
-    assert dest.selection.read_bytes() == whole
+    assert dest.place("selection.csv").read_bytes() == whole
 
 
 def test_a_damaged_selection_is_refused_where_not_all_of_it_is_asked(
-    plan: Planner, dest: Layout
+    plan: Planner, dest: Folder
 ) -> None:
     plan()
-    dest.selection.write_bytes(b"key,label\n")
+    dest.place("selection.csv").write_bytes(b"key,label\n")
     with pytest.raises(InputError, match=r"selection\.csv"):
         plan(splits=["val"])
-    assert dest.selection.read_bytes() == b"key,label\n"
+    assert dest.place("selection.csv").read_bytes() == b"key,label\n"
 
 
-def test_a_run_that_ended_between_its_two_files_goes_on(plan: Planner, dest: Layout) -> None:
+def test_a_run_that_ended_between_its_two_files_goes_on(plan: Planner, dest: Folder) -> None:
     plan()
-    whole = everything(dest.root)
-    dest.selection.unlink()
+    whole = everything(dest.path)
+    dest.place("selection.csv").unlink()
     plan()
-    assert everything(dest.root) == whole
+    assert everything(dest.path) == whole
 
 
 # -- the same command again
 
 
-def test_the_same_command_takes_its_plan_from_the_folder(plan: Planner, dest: Layout) -> None:
+def test_the_same_command_takes_its_plan_from_the_folder(plan: Planner, dest: Folder) -> None:
     first = plan(n=2, classes=["yoga", "abseiling"])
     again = same_again(first.record["request"], dest)
     assert again is not None
@@ -337,9 +338,9 @@ def test_to_go_on_takes_no_pandas() -> None:
     ids=lambda other: next(iter(other)),
 )
 def test_another_command_reads_the_annotations(
-    plan: Planner, dest: Layout, other: dict[str, Any], tmp_path: Path
+    plan: Planner, dest: Folder, other: dict[str, Any], tmp_path: Path
 ) -> None:
-    asked: dict[str, Any] = {"dataset": "kinetics", "dest": dest.root, "n": 2, "splits": ["train"]}
+    asked: dict[str, Any] = {"dataset": "kinetics", "dest": dest.path, "n": 2, "splits": ["train"]}
     asked["annotations"] = [tmp_path / "train.csv", tmp_path / "val.csv"]
     plan()
     assert (
@@ -355,9 +356,9 @@ def test_another_command_reads_the_annotations(
     )
 
 
-def test_a_selection_that_was_edited_is_not_taken_for_the_plan(plan: Planner, dest: Layout) -> None:
-    request = plan().record["request"]
-    dest.selection.write_bytes(dest.selection.read_bytes().replace(b"yoga", b"yogi"))
+def test_a_selection_that_was_edited_is_not_taken_for_the_plan(plan: Planner, dest: Folder) -> None:
+    request, selection = plan().record["request"], dest.place("selection.csv")
+    selection.write_bytes(selection.read_bytes().replace(b"yoga", b"yogi"))
     assert same_again(request, dest) is None
-    dest.selection.unlink()
+    selection.unlink()
     assert same_again(request, dest) is None

@@ -39,7 +39,7 @@ from nanokinetics.clips.maker import MakerConfig
 from nanokinetics.clips.placing import WholeMaker
 from nanokinetics.config import VideoConfig
 from nanokinetics.demo.films import read_frame_numbers
-from nanokinetics.layout import Layout
+from nanokinetics.layout import TEMPORARY, Layout
 from nanokinetics.sources.local import SMALL_FILES, Local
 
 Run = Callable[..., Done]
@@ -429,11 +429,12 @@ def test_a_stream_is_read_no_further_than_the_last_that_is_wanted_of_it(tmp_path
 def _placed(tmp_path: Path, wanted: Sequence[Clip]) -> tuple[list[Outcome], int]:
     """What becomes of clips of `all.tar.gz`, by the worker's own code in this process, so that the
     bytes it reads can be counted."""
-    layout = Layout(tmp_path / "dest")
-    layout.temporary.mkdir(parents=True, exist_ok=True)
+    dest = tmp_path / "dest"
+    (dest / TEMPORARY).mkdir(parents=True, exist_ok=True)
     source = Local(tmp_path / "source", "copy")
     spec = source.maker(source.scan())
-    maker = WholeMaker(MakerConfig(layout, VideoConfig(), find_ffmpeg(WHEEL), 1, spec), spec.open())
+    config = MakerConfig(dest, Layout(), VideoConfig(), find_ffmpeg(WHEEL), 1, spec)
+    maker = WholeMaker(config, spec.open())
     before = _bytes_read()
     outcomes = [each for batch in maker.work(Job("local", tuple(wanted))) for each in batch]
     return outcomes, _bytes_read() - before

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from nanokinetics.common.files import replace_file
+from nanokinetics.common.folder import Folder
 from nanokinetics.dataset.indexes import classes, deepmind, huggingface, lists, names
 from nanokinetics.dataset.indexes.contents import Contents
-from nanokinetics.layout import Layout
+from nanokinetics.layout import INDEX_FOLDERS, RUN, WITNESS
 
-WRITERS: Final[tuple[Callable[[Contents, Layout], None], ...]] = (
+WRITERS: Final[tuple[Callable[[Contents, Folder], None], ...]] = (
     classes.write,
     names.write,
     lists.write,
@@ -25,25 +25,27 @@ WRITERS: Final[tuple[Callable[[Contents, Layout], None], ...]] = (
 )
 
 
-def write_all(contents: Contents, layout: Layout) -> None:
+def write_all(contents: Contents, home: Folder) -> None:
     """Write every index anew. Raises OSError."""
     for write in WRITERS:
-        write(contents, layout)
-    replace_file(layout.witness, _digest(layout))
+        write(contents, home)
+    home.write(WITNESS, _digest(home))
 
 
-def are_fresh(layout: Layout) -> bool:
+def are_fresh(home: Folder) -> bool:
     """Whether neither the indexes nor anything they are derived from has changed since they were
     written. To read a large dataset's again takes a tenth of what it takes to make them."""
-    return layout.witness.exists() and layout.witness.read_bytes() == _digest(layout)
+    witness = home.place(WITNESS)
+    return witness.exists() and witness.read_bytes() == _digest(home)
 
 
-def _digest(layout: Layout) -> bytes:
+def _digest(home: Folder) -> bytes:
     """One digest of the bytes of all tables, and of where each stands."""
     whole = hashlib.sha256()
-    tables = [layout.run, *(t for folder in layout.index_folders for t in folder.glob("*.csv"))]
+    folders = map(home.place, INDEX_FOLDERS)
+    tables = [home.place(RUN), *(t for folder in folders for t in folder.glob("*.csv"))]
     for table in sorted(filter(Path.is_file, tables)):
         with table.open("rb") as file:
             each = hashlib.file_digest(file, "sha256").hexdigest()
-        whole.update(f"{table.relative_to(layout.root)} {each}\n".encode())
+        whole.update(f"{table.relative_to(home.path)} {each}\n".encode())
     return f"{whole.hexdigest()}\n".encode()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import astuple, fields
 
+from nanokinetics.common.folder import Folder
 from nanokinetics.dataset.indexes.contents import Contents, Label
 from nanokinetics.dataset.tables import write_csv
-from nanokinetics.layout import Layout
+from nanokinetics.layout import CLASSES
 
 
-def write(contents: Contents, layout: Layout) -> None:
+def write(contents: Contents, home: Folder) -> None:
     header = [field.name for field in fields(Label)]
-    write_csv(
-        layout, layout.classes, [header, *(astuple(label) for label in contents.labels.values())]
-    )
+    write_csv(home, CLASSES, [header, *(astuple(label) for label in contents.labels.values())])

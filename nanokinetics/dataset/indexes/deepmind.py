@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from nanokinetics.clip import seconds
+from nanokinetics.common.folder import Folder
 from nanokinetics.dataset.indexes.contents import Contents
 from nanokinetics.dataset.tables import ANNOTATION, write_csv
-from nanokinetics.layout import Layout
+from nanokinetics.layout import annotations_of
 
 HEADER = ANNOTATION
 
 
-def write(contents: Contents, layout: Layout) -> None:
+def write(contents: Contents, home: Folder) -> None:
     for split, clips in contents.splits.items():
         rows = (
             (c.label, c.youtube_id, seconds(c.time_start), seconds(c.time_end), split)
             for c in (kept.clip for kept in clips)
         )
-        write_csv(layout, layout.annotations_of(split), [HEADER, *rows])
+        write_csv(home, annotations_of(split), [HEADER, *rows])

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from nanokinetics.clip import seconds
+from nanokinetics.common.folder import Folder
 from nanokinetics.dataset.indexes.contents import Contents
 from nanokinetics.dataset.tables import write_csv
-from nanokinetics.layout import Layout
+from nanokinetics.layout import metadata_of
 
 HEADER = ("file_name", "label", "label_id", "youtube_id", "time_start", "time_end")
 
 
-def write(contents: Contents, layout: Layout) -> None:
+def write(contents: Contents, home: Folder) -> None:
     for split, clips in contents.splits.items():
         rows = (
             (
@@ -23,4 +24,4 @@ def write(contents: Contents, layout: Layout) -> None:
             )
             for kept in clips
         )
-        write_csv(layout, layout.metadata_of(split), [HEADER, *rows])
+        write_csv(home, metadata_of(split), [HEADER, *rows])

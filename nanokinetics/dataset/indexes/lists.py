@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from nanokinetics.common.files import replace_file
+from nanokinetics.common.folder import Folder
 from nanokinetics.dataset.indexes.contents import Contents
-from nanokinetics.layout import Layout
+from nanokinetics.layout import list_of
 
 
-def write(contents: Contents, layout: Layout) -> None:
+def write(contents: Contents, home: Folder) -> None:
     for split, clips in contents.splits.items():
         ids = contents.labels
         lines = [f"{kept.path} {ids[kept.clip.label].label_id}\n" for kept in clips]
-        replace_file(layout.list_of(split), "".join(lines).encode())
+        home.write(list_of(split), "".join(lines).encode())

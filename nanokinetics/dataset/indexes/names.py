@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from nanokinetics.common.folder import Folder
 from nanokinetics.dataset.indexes.contents import Contents
 from nanokinetics.dataset.tables import write_csv
-from nanokinetics.layout import Layout
+from nanokinetics.layout import CLASS_NAMES
 
 HEADER = ("label", "name")
 
 
-def write(contents: Contents, layout: Layout) -> None:
+def write(contents: Contents, home: Folder) -> None:
     if contents.names:
         rows = ((label, contents.names.get(label, "")) for label in contents.labels)
-        write_csv(layout, layout.class_names, [HEADER, *rows])
+        write_csv(home, CLASS_NAMES, [HEADER, *rows])
