@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
@@ -249,10 +249,10 @@ class Bench:
             **environment,
         )
 
-    def run(self, *more: str, timeout: float = 120, **environment: str) -> Done:
-        running = self.start(*more, **environment)
+    def run(self, *more: str, **environment: str) -> Done:
+        running = self.start(*more, dest=None, **environment)
         try:
-            return running.wait(timeout)
+            return running.wait()
         finally:
             running.kill_group()
 
@@ -315,7 +315,7 @@ def ended_at_last(running: Running) -> Iterator[Running]:
         running.kill_group()
 
 
-def wait_until(condition, seconds: float = 60.0, every: float = 0.01) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 60.0, every: float = 0.01) -> None:
     """Wait for something that is bound to happen; a slow machine may take its time."""
     end = time.monotonic() + seconds
     while not condition():

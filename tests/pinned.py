@@ -90,7 +90,8 @@ PRESETS = ("imagenet-100", "imagenette", "kinetics-100", "mini-kinetics-200", "n
 
 def kinetics_rows() -> list[Row]:
     """Seven windows of each class for train, four for val and three for test."""
-    counts, rows = {"train": 7, "val": 4, "test": 3}, []
+    counts = {"train": 7, "val": 4, "test": 3}
+    rows: list[Row] = []
     for split, count in counts.items():
         for label in LABELS:
             for _ in range(count):

@@ -24,7 +24,12 @@ from nanokinetics.selection import settle
 
 
 def config(**options: Any) -> BuildConfig:
-    least = {"dataset": "kinetics", "annotations": ["train.csv"], "n": 10, "dest": "nano"}
+    least: dict[str, Any] = {
+        "dataset": "kinetics",
+        "annotations": ["train.csv"],
+        "n": 10,
+        "dest": "nano",
+    }
     return settle(BuildConfig(**(least | options)))
 
 

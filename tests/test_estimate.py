@@ -6,18 +6,19 @@ import json
 from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers import FAST, SMALL, Bench, Row, nanokinetics, ranked, read_table, youtube_id
 
 from nanokinetics import sample
 from nanokinetics.cli import main
-from nanokinetics.demo.scenario import Scenario, Video
+from nanokinetics.demo.scenario import Form, Scenario, Video
 from nanokinetics.demo.site import DemoSite
 from nanokinetics.errors import InputError
 from nanokinetics.estimate import MEASURED, Estimate, of_run, of_youtube, paced
 
-FORMS = (("progressive",), ("fragmented",), ("webm",))
+FORMS: tuple[tuple[Form, ...], ...] = (("progressive",), ("fragmented",), ("webm",))
 LABELS = ("hurling (sport)", "massaging person's head")
 RATE = 300_000.0
 """Bytes a second of each connection."""
@@ -53,13 +54,13 @@ def built(films, tmp_path_factory):
         yield small
 
 
-def estimate(bench: Bench, n: int) -> dict[str, object]:
+def estimate(bench: Bench, n: int) -> dict[str, Any]:
     asked = ("sample", "kinetics", "--annotations", bench.csv, "--n", str(n), "--json")
     done = nanokinetics(
         *asked, "--stats", bench.dest / "stats.csv", "--max-per-hour", "0", cwd=bench.folder
     ).wait()
     assert done.code == 0, done.stderr
-    found: dict[str, object] = json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout)
     return found
 
 
@@ -78,7 +79,7 @@ def test_a_larger_build_takes_what_the_smaller_one_let_expect_and_tells_scripts(
     kept = sum(path.stat().st_size for path in larger.rglob("*") if path.is_file())
     assert coming["fetched_bytes"] == pytest.approx(fetched, rel=WITHIN)
     assert coming["disk_bytes"] == pytest.approx(kept, rel=WITHIN)
-    (short,) = coming["short"]  # type: ignore[misc]
+    (short,) = coming["short"]
     assert short == {"split": "train", "label": LABELS[0], "has": 5, "wanted": 6}
 
 
@@ -87,7 +88,7 @@ def test_the_share_of_the_gone_is_that_of_failed_csv(built: Bench) -> None:
     assert of_run(built.dest / "stats.csv").gone == gone > 0
 
 
-def asked_for(n: int, each: int, tmp_path: Path, **costs: float) -> Estimate:
+def asked_for(n: int, each: int, tmp_path: Path, **costs: Any) -> Estimate:
     """One class of ten-second clips at these costs, 300 videos an hour."""
     path = tmp_path / "a.csv"
     lines = [f"yoga,{youtube_id(number)},0,10,train" for number in range(each)]

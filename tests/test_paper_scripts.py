@@ -103,7 +103,7 @@ def test_the_numbers_of_a_class_file_stand_in_the_list_the_last_one_whole(mini):
     (mini / "classes.txt").write_text(text)
     done = _gen(mini, "--n", 2, "--class_fp", "classes.txt", src="imagenet-mini")
     assert done.code == 0, done.stderr
-    found = Counter()
+    found: Counter[tuple[str, str]] = Counter()
     for line in _lines(mini / "imagenetmini-classes.txt"):
         path, number = line.split(" ")
         assert number == numbers[Path(path).parent.name]

@@ -16,6 +16,7 @@ import tarfile
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from helpers import WHEEL, Row
 from PIL import Image
@@ -108,7 +109,8 @@ def member(name: str, data: bytes = b"", kind: bytes = tarfile.REGTYPE, link: st
 def packed(tree: Tree, packing: str = "", prefix: str = "", more: Sequence[Member] = ()) -> bytes:
     """The tree as a tar, with its folders as members of their own, as `tar` itself writes it."""
     out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode=f"w:{packing}", format=tarfile.GNU_FORMAT) as archive:
+    mode: Any = f"w:{packing}"
+    with tarfile.open(fileobj=out, mode=mode, format=tarfile.GNU_FORMAT) as archive:
         folders: set[str] = set()
         for info, data in more:
             archive.addfile(info, io.BytesIO(data))

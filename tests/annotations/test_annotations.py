@@ -9,6 +9,7 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers import real_annotations
@@ -53,7 +54,7 @@ def written(
 ) -> bytes:
     names = HEADER.split(",")
     out = io.StringIO()
-    quoting = csv.QUOTE_ALL if quote else csv.QUOTE_MINIMAL
+    quoting: Any = csv.QUOTE_ALL if quote else csv.QUOTE_MINIMAL
     writer = csv.writer(out, delimiter=sep, lineterminator=end, quoting=quoting)
     if header:
         writer.writerow([names[i] for i in order])
@@ -111,7 +112,7 @@ def rows_of(found: Annotations) -> list[Row]:
     return list(zip(*(found.frame[name].tolist() for name in names), strict=True))
 
 
-def read_bytes(folder: Path, data: bytes, name: str = "any.thing", **options: bool) -> Annotations:
+def read_bytes(folder: Path, data: bytes, name: str = "any.thing", **options: Any) -> Annotations:
     file = folder / name
     file.write_bytes(data)
     return read("kinetics", [file], **options)

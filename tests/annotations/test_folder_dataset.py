@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trees
@@ -22,7 +23,7 @@ CLASSES = {f"{c}/{i}.{kind}": b"x" for c in ("a b", "c") for i, kind in enumerat
 EXPECTED = {("a b", "a b/0"), ("a b", "a b/1"), ("c", "c/0"), ("c", "c/1")}
 
 
-def _offered(source: Path, *lists: Path, **more: object) -> set[tuple[str, str, str]]:
+def _offered(source: Path, *lists: Path, **more: Any) -> set[tuple[str, str, str]]:
     return trees.offered(read("folder", found=scan(source), listing=lists or None, **more))
 
 

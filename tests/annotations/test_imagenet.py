@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tarfile
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -186,7 +187,7 @@ def test_what_lies_in_no_wnid_folder_is_no_candidate(tmp_path):
     more = [
         trees.member("n01440764/../../../escaped.JPEG", b"x"),
         trees.member("/n01440764/absolute.JPEG", b"x"),
-        trees.member("n01440764/link.JPEG", kind=trees.tarfile.SYMTYPE, link="/etc/passwd"),
+        trees.member("n01440764/link.JPEG", kind=tarfile.SYMTYPE, link="/etc/passwd"),
     ]
     source = lay(tmp_path, prefixed("train/", TRAIN) | strangers)
     (source / "hostile.tar").write_bytes(packed({}, more=more))

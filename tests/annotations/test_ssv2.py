@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import trees
@@ -146,7 +147,7 @@ def test_a_file_of_another_shape_is_refused_by_name(tmp_path, name, data, says):
         read("ssv2", found=scan(lay(tmp_path, tree)))
 
 
-def _spoil(**fields: object) -> Callable[[list], None]:
+def _spoil(**fields: object) -> Callable[[list[Any]], None]:
     return lambda items: items[2].update(fields)
 
 

@@ -25,7 +25,7 @@ from nanokinetics.demo.failures import FAILURES
 from nanokinetics.demo.films import FilmStore, find_ffmpeg, read_frame_numbers
 from nanokinetics.demo.least import layout, least_bytes
 from nanokinetics.demo.scenario import Fault, Film, Scenario, Throttle, Video
-from nanokinetics.demo.script import Script
+from nanokinetics.demo.script import Kind, Script
 from nanokinetics.demo.site import DemoSite
 
 GOOD, HLS, TALL, BAD = "goodgoodgoo", "hlshlshlshl", "-tallvideo_", "badbadbadba"
@@ -257,7 +257,9 @@ def test_bytes_that_the_client_never_took_are_not_counted(films):
         while taken < 200_000:
             taken += len(taker.recv(8192))
         taker.close()
-        wait_until(lambda: not site._server._open)
+        server = site._server
+        assert server is not None
+        wait_until(lambda: not server._open)
         assert 200_000 - 1000 < site.media_bytes(GOOD) < 300_000 < size
 
 
@@ -397,9 +399,10 @@ def test_the_throttle_lets_n_through_then_refuses_for_t_seconds(play):
 
 def test_a_throttle_that_does_not_repeat_and_one_that_never_ends():
     once = Script(Scenario(throttle=Throttle(1, 10, repeat=False, scope="all", retry_after="date")))
-    kinds = ["watch", "media", "other", "player", "watch"]
+    kinds: list[Kind] = ["watch", "media", "other", "player", "watch"]
     got = [once.refusal(kind, now) for kind, now in zip(kinds, [0, 1, 10.9, 11, 12], strict=True)]
     assert [bool(refused) for refused in got] == [False, True, True, False, False]
+    assert got[1] is not None
     assert got[1].retry_after == "Thu, 01 Jan 1970 00:00:11 GMT"
     ever = Script(Scenario(throttle=Throttle(1, kind="media_403")))
     assert ever.refusal("watch", 0) is None
@@ -448,6 +451,8 @@ def test_it_runs_as_a_process_of_its_own(films, tmp_path, end):
     command += ["--scenario", str(tmp_path / "scenario.json"), "--ready-file", str(tmp_path / "up")]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
         ready = json.loads(process.stdout.readline())
         assert json.loads((tmp_path / "up").read_text()) == ready
         assert Path(ready["ca_file"]).exists()

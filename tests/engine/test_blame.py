@@ -433,8 +433,8 @@ class AnyHistory(RuleBasedStateMachine):
     @rule(reason=st.sampled_from([None, Reason.PRIVATE, Reason.RATE_LIMITED, *UNCLEAR]))
     def answer_canary(self, reason: Reason | None) -> None:
         assert self.canary is not None
-        done, at = self.canary
-        self.canary, asked = None, Asked(self.canary[1], as_canary=True)
+        (done, at), self.canary = self.canary, None
+        asked = Asked(at, as_canary=True)
         self.now += 1
         if reason is None:
             before = {c for c in self.kept_back if self.asked_since.get(c, 0) <= at}

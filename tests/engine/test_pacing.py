@@ -189,12 +189,12 @@ def test_the_answer_to_the_probe_opens_the_gate() -> None:
 
 def test_a_block_began_with_its_first_refusal_and_is_over_with_the_probes_answer() -> None:
     gate = pacer()
-    assert gate.closed_since is None
+    assert (gate.closed_since, gate.closed_until) == (None, None)
     refused_at(gate, 100)
     refused_at(gate, 110)
     assert (gate.closed_since, gate.closed_until) == (100, 130)
     probe = gate.start(130)
-    assert gate.closed_since == 100, "it may yet be refused"
+    assert (gate.closed_since, gate.closed_until) == (100, 130), "it may yet be refused"
     gate.answered(probe, 135)
     assert (gate.closed_since, gate.closed_until) == (None, None)
     refused_at(gate, 200)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -35,7 +35,16 @@ REASONS = {
     KILLS_TWICE: Reason.WORKER_DIED,
 }
 OUT = (GONE, GEO, KILLS_TWICE)
-NOTHING = Standing(frozenset(), frozenset(), {}, ())
+
+
+def standing_of(
+    done: Collection[ClipId] = (), failed: Mapping[ClipId, Reason] | None = None
+) -> Standing:
+    """What earlier runs have left, wherever their files lie."""
+    return Standing(dict.fromkeys(done, ""), {}, failed or {}, ())
+
+
+NOTHING = standing_of()
 
 
 def selection_of(groups: Mapping[Group, list[str]], wanted: Mapping[Group, int]) -> Selection:
@@ -125,7 +134,7 @@ class Run:
 
     def standing(self) -> Standing:
         """What a later run reads from the tables."""
-        return Standing(frozenset(self.done), frozenset(), dict(self.failed), ())
+        return standing_of(self.done, dict(self.failed))
 
 
 @st.composite
@@ -368,7 +377,7 @@ def test_a_later_run_asks_again_for_what_may_have_passed(
 ) -> None:
     selection = one_class("ab", 1)
     failed_id = ranked(selection, TRAIN)[0].id
-    standing = Standing(frozenset(), frozenset(), {failed_id: reason}, ())
+    standing = standing_of(failed={failed_id: reason})
     assert videos_of(Quotas(selection, standing).next()) == ("a" if asked_again else "b")
     quotas = Quotas(selection, standing, retry_failed=True)
     assert videos_of(quotas.next()) == ("a" if asked_when_told_to else "b")
@@ -377,7 +386,7 @@ def test_a_later_run_asks_again_for_what_may_have_passed(
 def test_a_stand_in_stays_while_the_class_is_not_full_without_it() -> None:
     selection = one_class("abc", 2)
     a, b, c = (clip.id for clip in ranked(selection, TRAIN))
-    standing = Standing(frozenset({b, c}), frozenset(), {a: Reason.GEO_BLOCKED}, ())
+    standing = standing_of({b, c}, {a: Reason.GEO_BLOCKED})
     quotas = Quotas(selection, standing, retry_failed=True)
     assert quotas.surplus() == frozenset(), "before it is known whether a can be had"
     (clip,) = quotas.next()
@@ -388,7 +397,7 @@ def test_a_stand_in_stays_while_the_class_is_not_full_without_it() -> None:
 def test_a_stand_in_counts_again_when_the_better_one_is_still_out() -> None:
     selection = one_class("abc", 2)
     a, b, c = (clip.id for clip in ranked(selection, TRAIN))
-    standing = Standing(frozenset({b, c}), frozenset(), {a: Reason.GEO_BLOCKED}, ())
+    standing = standing_of({b, c}, {a: Reason.GEO_BLOCKED})
     quotas = Quotas(selection, standing, retry_failed=True)
     quotas.out(*quotas.next())
     assert (quotas.made, quotas.surplus(), quotas.short()) == (2, frozenset(), {})
@@ -423,9 +432,7 @@ def test_with_replace_transient_what_failed_before_is_the_last_to_be_asked() -> 
     selection = one_class("abcde", 3)
     a, b, c, *_ = (clip.id for clip in ranked(selection, TRAIN))
     failed = {a: Reason.TIMEOUT, b: Reason.PRIVATE, c: Reason.NETWORK}
-    quotas = Quotas(
-        selection, Standing(frozenset(), frozenset(), failed, ()), replace_transient=True
-    )
+    quotas = Quotas(selection, standing_of(failed=failed), replace_transient=True)
     asked = [quotas.next() for _ in range(3)]
     assert sorted(map(videos_of, asked)) == ["a", "d", "e"], "of those that failed the best first"
     quotas.hold(*next(job for job in asked if videos_of(job) == "d"))
@@ -436,7 +443,7 @@ def test_with_replace_transient_what_failed_before_is_the_last_to_be_asked() -> 
 def test_with_replace_transient_a_class_that_is_full_of_stand_ins_asks_for_nothing() -> None:
     selection = one_class("abc", 2)
     a, b, c = (clip.id for clip in ranked(selection, TRAIN))
-    standing = Standing(frozenset({b, c}), frozenset(), {a: Reason.TIMEOUT}, ())
+    standing = standing_of({b, c}, {a: Reason.TIMEOUT})
     quotas = Quotas(selection, standing, replace_transient=True)
     assert (quotas.next(), quotas.made, quotas.surplus()) == ((), 2, frozenset())
 
@@ -444,19 +451,19 @@ def test_with_replace_transient_a_class_that_is_full_of_stand_ins_asks_for_nothi
 def test_a_later_run_without_it_makes_the_better_one_and_the_stand_in_is_surplus() -> None:
     selection = one_class("abc", 2)
     a, b, c = (clip.id for clip in ranked(selection, TRAIN))
-    standing = Standing(frozenset({b, c}), frozenset(), {a: Reason.TIMEOUT}, ())
+    standing = standing_of({b, c}, {a: Reason.TIMEOUT})
     quotas = Quotas(selection, standing)
     (clip,) = quotas.next()
     assert clip.id == a
     assert quotas.surplus() == frozenset(), "before it is known whether a can be had"
     quotas.finished(clip)
-    assert (quotas.surplus(), quotas.made) == ({c}, 2)
+    assert (quotas.surplus(), quotas.made) == (frozenset({c}), 2)
 
 
 def test_a_stand_in_stays_while_the_better_one_still_fails() -> None:
     selection = one_class("abc", 2)
     a, b, c = (clip.id for clip in ranked(selection, TRAIN))
-    standing = Standing(frozenset({b, c}), frozenset(), {a: Reason.TIMEOUT}, ())
+    standing = standing_of({b, c}, {a: Reason.TIMEOUT})
     quotas = Quotas(selection, standing)
     quotas.hold(*quotas.next())
     assert (quotas.made, quotas.surplus(), quotas.short()) == (2, frozenset(), {})
@@ -466,7 +473,7 @@ def test_what_earlier_runs_have_made_is_at_hand() -> None:
     selection = selection_of({TRAIN: ["a", "b", "c"], VAL: ["d"]}, {TRAIN: 3, VAL: 1})
     a, _, c = ranked(selection, TRAIN)
     (d,) = ranked(selection, VAL)
-    quotas = Quotas(selection, Standing(frozenset({d.id, c.id, a.id}), frozenset(), {}, ()))
+    quotas = Quotas(selection, standing_of({d.id, c.id, a.id}))
     assert list(quotas.made_before()) == [a, c, d]
 
 

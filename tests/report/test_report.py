@@ -39,6 +39,7 @@ from nanokinetics.dataset.ledger import FAILED_COLUMNS, STATS_COLUMNS
 from nanokinetics.demo.scenario import Scenario, Video
 from nanokinetics.demo.site import DemoSite
 from nanokinetics.errors import InputError
+from nanokinetics.report.figures import Summary, Timeline
 from nanokinetics.report.summary import summarise
 from nanokinetics.report.tables import read
 from nanokinetics.report.terminal import lines
@@ -130,6 +131,11 @@ def an_hour(tmp_path) -> Path:
     return tmp_path
 
 
+def time_of(summary: Summary) -> Timeline:
+    assert summary.timeline is not None
+    return summary.timeline
+
+
 def report(*arguments: str | Path) -> int:
     return main(["report", *map(str, arguments)])
 
@@ -200,6 +206,7 @@ def test_seconds_and_bytes_are_those_of_the_tables(built) -> None:
             figures = (spread.clips, spread.mean, spread.median, spread.maximum)
             assert figures == pytest.approx((len(of), of.mean(), of.median(), of.max()))
     sums = stats[["download_seconds", "trim_seconds"]].sum()
+    assert summary.effort is not None
     assert summary.effort.fetching == pytest.approx(sums.iloc[0] / sums.sum())
     volume = summary.volume
     assert (volume.fetched, volume.kept) == (stats.downloaded_bytes.sum(), stats.bytes.sum())
@@ -209,8 +216,8 @@ def test_seconds_and_bytes_are_those_of_the_tables(built) -> None:
     ends = pd.to_datetime(
         pd.concat([stats["finished_at"], table(built / "failed.csv")["failed_at"]])
     )
-    assert summary.timeline.end == ends.max().timestamp()
-    assert summary.timeline.made[-1] == len(stats)
+    assert time_of(summary).end == ends.max().timestamp()
+    assert time_of(summary).made[-1] == len(stats)
 
 
 def test_of_several_rows_the_last_counts_and_a_clip_made_after_all_is_made(tmp_path) -> None:
@@ -237,7 +244,7 @@ def test_a_gap_without_rows_is_a_pause_and_slow_going_is_none(tmp_path) -> None:
         at = [f"2026-01-01T{s // 3600:02d}:{s // 60 % 60:02d}:{s % 60:02d}Z" for s in seconds]
         rows = [made(n, text, total_seconds=2) for n, text in enumerate(at)]
         write(tmp_path / "stats.csv", STATS_COLUMNS, rows)
-        return summarise(read(tmp_path)).timeline
+        return time_of(summarise(read(tmp_path)))
 
     steady = timeline([*range(2, 42, 4), *range(641, 681, 4)])
     assert [pause.length for pause in steady.pauses] == [639 - 38]  # a clip was 2 s in the making
@@ -248,7 +255,7 @@ def test_a_gap_without_rows_is_a_pause_and_slow_going_is_none(tmp_path) -> None:
 
 def test_a_larger_dataset_takes_as_much_more_and_no_guest_asks_faster(an_hour) -> None:
     summary = summarise(read(an_hour))
-    assert summary.timeline.span == 3600
+    assert time_of(summary).span == 3600
     for projection in summary.projections:
         factor = projection.factor
         assert (projection.clips, projection.kept) == (120 * factor, 120 * 7 * factor)
@@ -267,8 +274,8 @@ def test_a_month_between_two_runs_is_no_work(tmp_path) -> None:
     rows = [made(n, text, total_seconds=2) for n, text in enumerate(at)]
     write(tmp_path / "stats.csv", STATS_COLUMNS, rows)
     summary = summarise(read(tmp_path))
-    assert summary.timeline.working == 24
-    assert summary.timeline.per_hour == 12 / 24 * 3600
+    assert time_of(summary).working == 24
+    assert time_of(summary).per_hour == 12 / 24 * 3600
     assert summary.projections[0].seconds == 48
     assert any("worked 24 s over 31 d" in line for line in lines(summary))
 
@@ -286,7 +293,7 @@ WAITS = (
 
 def test_waits_are_told_by_reason_and_are_no_work(an_hour, tmp_path, capsys) -> None:
     (an_hour / "waits.csv").write_text(WAITS)
-    time = summarise(read(an_hour)).timeline
+    time = time_of(summarise(read(an_hour)))
     assert [(w.why, w.times, w.total, w.longest) for w in time.waited] == [
         ("rate_limited", 2, 420, 300), ("hourly_budget", 1, 360, 360),
     ]  # fmt: skip
@@ -304,9 +311,9 @@ def test_with_a_table_of_waits_no_pause_is_guessed(tmp_path) -> None:
     at = [f"2026-01-01T00:{minute:02d}:{s:02d}Z" for minute in (0, 20) for s in range(1, 21)]
     rows = [made(n, text, total_seconds=1) for n, text in enumerate(at)]
     write(tmp_path / "stats.csv", STATS_COLUMNS, rows)
-    assert len(summarise(read(tmp_path)).timeline.pauses) == 1
+    assert len(time_of(summarise(read(tmp_path))).pauses) == 1
     (tmp_path / "waits.csv").write_text("since,until,why\n")
-    time = summarise(read(tmp_path)).timeline
+    time = time_of(summarise(read(tmp_path)))
     assert (time.pauses, time.waits, time.working) == ((), (), time.span)
 
 
@@ -321,7 +328,7 @@ def test_a_strange_table_of_waits_is_left_out_with_a_note(an_hour, capsys) -> No
 def test_less_than_ten_seconds_tell_no_pace(tmp_path) -> None:
     rows = [made(n, f"2026-01-01T00:00:0{n}Z", trim_seconds=1) for n in range(5)]
     summary = summarise(read(write(tmp_path / "stats.csv", STATS_COLUMNS, rows)))
-    assert summary.timeline.per_hour is None
+    assert time_of(summary).per_hour is None
     assert {p.seconds for p in summary.projections} == {None}
     assert not any("an hour" in line for line in lines(summary))
 
@@ -417,7 +424,7 @@ def test_the_clips_are_pictures_too(built, tmp_path) -> None:
     with Image.open(tmp_path / "clips.png") as image:
         assert (image.format, image.size) == ("PNG", (5 * 160, 168))
         first = image.crop((4, 4, 156, 118))
-        assert len(first.convert("L").getcolors()) > 20  # not an empty box
+        assert len(first.convert("L").getcolors() or ()) > 20  # not an empty box
 
 
 def test_a_large_contact_sheet_is_cut_short_and_goes_over_several_pictures(

@@ -22,6 +22,7 @@ from nanokinetics.dataset.record import quotas_of
 from nanokinetics.errors import InputError
 from nanokinetics.layout import LOCK
 from nanokinetics.selection import settle, source_of
+from nanokinetics.selection.frame import Selection
 from nanokinetics.selection.growth import make_plan
 from nanokinetics.selection.plan import Plan, request_of, same_again
 from nanokinetics.selection.sampling import select
@@ -61,10 +62,10 @@ def plan(tmp_path: Path, dest: Folder) -> Planner:
         chosen = select(
             found.frame,
             splits=config.splits,
-            n=config.n,
+            n=config.n or 0,
             classes=config.classes,
             num_classes=config.num_classes,
-            seed=config.seed,
+            seed=config.seed or "",
         )
         request = request_of(config, version("nanokinetics"))
         made = make_plan(config, source_of(config), found, chosen, dest, request=request)
@@ -74,9 +75,15 @@ def plan(tmp_path: Path, dest: Folder) -> Planner:
     return make
 
 
+def chosen_by(plan: Plan) -> Selection:
+    """What a plan was made of."""
+    assert isinstance(plan.selection, Selection)
+    return plan.selection
+
+
 def kept(plan: Plan) -> dict[Group, list[str]]:
     """The keys of the picks of each class."""
-    selection = plan.selection
+    selection = chosen_by(plan)
     return {
         group: selection.candidates(group)["key"].tolist()[:n]
         for group, n in selection.quotas.items()
@@ -105,7 +112,7 @@ def test_a_new_folder_records_what_was_asked(plan: Planner, dest: Folder) -> Non
     assert {len(digest) for digest in record["annotations"].values()} == {64}
     assert set(record["annotations"]) == {"train.csv", "val.csv"}
     assert record["versions"] == VERSIONS
-    assert dest.place("selection.csv").read_bytes() == made.selection.to_csv()
+    assert dest.place("selection.csv").read_bytes() == chosen_by(made).to_csv()
 
 
 def test_the_same_command_changes_nothing(plan: Planner, dest: Folder) -> None:
@@ -147,8 +154,8 @@ def test_another_split_alone_leaves_the_first_in_place(plan: Planner, dest: Fold
     assert both.selection.quotas[Group("val", "yoga")] == 1
     assert both.selection.quotas == quotas_of(both.record)
     assert both.record["n"] == {"train": 2, "val": 1}
-    assert dest.place("selection.csv").read_bytes() == both.selection.to_csv()
-    ranks = both.selection.frame.groupby(["split", "label"], sort=False)["rank"]
+    assert dest.place("selection.csv").read_bytes() == chosen_by(both).to_csv()
+    ranks = chosen_by(both).frame.groupby(["split", "label"], sort=False)["rank"]
     assert all(list(group) == list(range(1, 7)) for _, group in ranks)
 
 

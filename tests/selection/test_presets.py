@@ -50,8 +50,8 @@ def test_the_classes_of_imagenet_are_among_its_thousand(name: str) -> None:
     assert set(presets.read(name).classes or ()) <= known
 
 
-@pytest.fixture
-def annotations(tmp_path: Path) -> Path:
+@pytest.fixture(name="annotations")
+def _annotations(tmp_path: Path) -> Path:
     labels = [*(presets.read("kinetics-100:val").classes or ()), "yoga"]
     rows = [Row(label, youtube_id(100 * i + j), 1, 2) for i, label in enumerate(labels)
             for j in range(6)]  # fmt: skip
@@ -60,7 +60,9 @@ def annotations(tmp_path: Path) -> Path:
 
 def test_a_part_of_a_preset_chooses_its_classes(annotations: Path) -> None:
     chosen = sample("kinetics", annotations=annotations, preset="kinetics-100:val", n=2)
-    assert {group.label for group in chosen.quotas} == set(presets.read("kinetics-100:val").classes)
+    assert {group.label for group in chosen.quotas} == set(
+        presets.read("kinetics-100:val").classes or ()
+    )
     assert set(chosen.quotas.values()) == {2}
 
 

@@ -55,7 +55,7 @@ class Other:
 
     def rebuild(self, films: Path, dest: Path, *more: str, dead: tuple[str, ...] = ()) -> Done:
         with _site(films, *dead) as site:
-            command = [
+            command: list[str | Path] = [
                 *("build", "kinetics", "--dest", dest, "--proxy", site.proxy_url),
                 *(f"--yt-dlp-args={ONE_CLIENT}", "--max-per-hour", "0", "--workers", "2"),
                 *("--ffmpeg", FAST[1], *more),

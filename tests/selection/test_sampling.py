@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -170,7 +171,7 @@ ROWS = st.lists(
     shuffle=st.randoms(),
     seed=st.text(st.characters(exclude_characters="\n", codec="utf-8")),
 )
-def test_row_order_changes_nothing(rows: list, shuffle: random.Random, seed: str) -> None:
+def test_row_order_changes_nothing(rows: list[Any], shuffle: random.Random, seed: str) -> None:
     once = select(frame_of(rows), splits=None, n=2, seed=seed)
     shuffle.shuffle(rows)
     assert select(frame_of(rows), splits=None, n=2, seed=seed).to_csv() == once.to_csv()
@@ -178,7 +179,7 @@ def test_row_order_changes_nothing(rows: list, shuffle: random.Random, seed: str
 
 @given(rows=ROWS, n=st.integers(1, 5), more=st.integers(0, 5), classes=st.integers(1, 3))
 def test_fewer_clips_and_classes_are_part_of_more(
-    rows: list, n: int, more: int, classes: int
+    rows: list[Any], n: int, more: int, classes: int
 ) -> None:
     frame = frame_of(rows)
     classes = min(classes, frame["label"].nunique())
@@ -191,7 +192,7 @@ def test_fewer_clips_and_classes_are_part_of_more(
 
 
 @given(rows=ROWS)
-def test_the_selection_agrees_with_a_plain_sort(rows: list) -> None:
+def test_the_selection_agrees_with_a_plain_sort(rows: list[Any]) -> None:
     frame = frame_of(rows)
     selection = select(frame, splits=None, n=3, seed="s")
     for group in selection.groups():
@@ -216,7 +217,7 @@ TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=
         max_size=12,
     )
 )
-def test_selection_csv_reads_back_the_same(rows: list) -> None:
+def test_selection_csv_reads_back_the_same(rows: list[Any]) -> None:
     frame = pd.DataFrame(
         [(key, "train", label, "", time, time) for key, label, time in rows],
         columns=list(COLUMNS[:6]),
@@ -295,7 +296,9 @@ def test_classes_are_named_exactly_or_else_loosely(names: list[str], labels: lis
         ({"seed": "\udcff"}, "UTF-8"),
     ],
 )
-def test_a_choice_that_cannot_be_met_is_refused_in_one_line(choice: dict, message: str) -> None:
+def test_a_choice_that_cannot_be_met_is_refused_in_one_line(
+    choice: dict[str, Any], message: str
+) -> None:
     with pytest.raises(InputError, match=message) as error:
         select(TWO_SPLITS, **{"splits": None, "n": 1, **choice})
     assert "\n" not in str(error.value)

@@ -134,9 +134,9 @@ def _put_into_another_class(nano: Path) -> str:
     new = nano / "train" / "training_dog" / old.name
     old.rename(new)
     table = nano / "stats.csv"
-    paths = [path.relative_to(nano).as_posix() for path in (old, new)]
-    table.write_text(table.read_text().replace(*paths))
-    return f"{paths[1]}: is not the place of its row's clip, which is {paths[0]}"
+    before, after = (path.relative_to(nano).as_posix() for path in (old, new))
+    table.write_text(table.read_text().replace(before, after))
+    return f"{after}: is not the place of its row's clip, which is {before}"
 
 
 def _leave_an_empty_class(nano: Path) -> str:

@@ -9,7 +9,7 @@ import pytest
 from helpers import DEAD, FAST, SMALL, Bench, Row, kept, ranked, read_table, reason_of, youtube_id
 
 from nanokinetics.demo.films import read_frame_numbers
-from nanokinetics.demo.scenario import Scenario, Video
+from nanokinetics.demo.scenario import Form, Scenario, Video
 
 LABELS = (
     "abseiling",
@@ -25,7 +25,7 @@ N = 6
 DEAD_RANKS = (0, 2, 5)
 """A quarter of the twelve candidates of a class, all of which a class of six must come across."""
 
-FORMS = (("progressive",), ("fragmented",), ("webm",))
+FORMS: tuple[tuple[Form, ...], ...] = (("progressive",), ("fragmented",), ("webm",))
 ALL_DEAD = (*DEAD, "audio_only", "outside")
 REASONS = {"audio_only": "no_video_stream", "outside": "outside_video"}
 

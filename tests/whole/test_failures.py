@@ -111,7 +111,8 @@ def test_a_page_that_always_fails_is_left_for_the_next_run(bench):
 
 def _faulty(times: int | None) -> tuple[list[Row], Scenario]:
     """A class for each fault, with a clip of each form; the windows begin between keyframes."""
-    rows, videos = [], {}
+    rows: list[Row] = []
+    videos = {}
     for name, fault in FAULTS.items():
         for form in FORMS:
             row = Row(name, youtube_id(len(rows)), 12, 15)

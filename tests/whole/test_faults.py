@@ -95,6 +95,10 @@ def _is_in_order(dest: Path) -> None:
     assert whole_rows(dest / "failed.csv") == []
 
 
+def _reaches(made: Bench, clips: int) -> None:
+    wait_until(lambda: made.made_so_far() >= clips)
+
+
 def _completes(made: Bench) -> None:
     done = made.run()
     assert (done.code, done.stderr) == (0, "")
@@ -133,7 +137,7 @@ def test_a_disk_that_is_full_at_several_moments(bench, tmp_path):
                 if moment >= 0:
                     before = made.made_so_far()
                     wait_until((made.dest / "failed.csv").exists)
-                    wait_until(lambda b=before, m=moment: made.made_so_far() - b >= m)
+                    _reaches(made, before + moment)
                 filling = _Ballast(ballast, running)
                 filling.start()
                 done = running.wait()
@@ -279,7 +283,8 @@ CUTS = (0.0, 0.01, 0.1, 0.5, 0.999)
 
 
 def test_media_that_break_off_anywhere_are_fetched_again_in_full(bench):
-    rows, videos = [], {}
+    rows: list[Row] = []
+    videos = {}
     for cut in CUTS:
         for form in FORMS:
             row = Row(f"cut at {cut}", youtube_id(len(rows)), 12, 14)

@@ -21,6 +21,8 @@ from helpers import WHEEL, Done, ended_at_last, left_over, read_table, snapshot
 from made_before import FIXTURES, LATER_GONE, LOCAL, NAMES, ROWS, YOUTUBE, wanted
 from pinned import said, taken
 
+from nanokinetics.cli import main
+
 MADE = taken("made")
 
 
@@ -239,7 +241,7 @@ def test_one_of_local_files_goes_on_wherever_its_source_lies_now(films, folder, 
 def test_what_would_contradict_it_is_refused(films, folder, dest, name, more, word, capsys):
     trees.lay(folder / "source", made_before.SOURCES[name](films))
     with untouched(dest):
-        assert pinned.main([*made_before.local(name), *more]) == 2
+        assert main([*made_before.local(name), *more]) == 2
     assert f"was built with {word} " in capsys.readouterr().err
 
 

@@ -27,7 +27,7 @@ from helpers import (
     youtube_id,
 )
 
-from nanokinetics.demo.scenario import Fault, Film, Form, Scenario, Throttle, Video
+from nanokinetics.demo.scenario import Fault, Film, Form, Refusal, Scenario, Throttle, Video
 
 CLIPS = int(os.environ.get("NANOKINETICS_SOAK", "120"))
 """Clips that are wanted; 2000 take some five minutes."""
@@ -113,7 +113,8 @@ class _Killer(threading.Thread):
         self.join(10)
 
     def _strike(self) -> bool:
-        for process in self.running.family() if self.running else ():
+        running = self.running
+        for process in running.family() if running else ():
             words = process.cmdline()
             if "ffmpeg" not in (words or [""])[0]:
                 continue
@@ -125,7 +126,7 @@ class _Killer(threading.Thread):
                 self.killed.add(video)
                 return True
             worker = process.parent()
-            if worker is None or worker.pid == self.running.pid:
+            if worker is None or (running and worker.pid == running.pid):
                 continue
             worker.suspend()  # so that it does not turn to another video meanwhile
             try:
@@ -206,7 +207,7 @@ def test_a_long_night_ends_as_computed_on_paper(bench, tmp_path):
     wanted = kept(rows, n, dead)
     assert len(wanted) == n * CLASSES
 
-    def scenario(kind: str) -> Scenario:
+    def scenario(kind: Refusal) -> Scenario:
         throttle = Throttle(after=CLIPS // 8, seconds=BLOCK, kind=kind)
         return Scenario(videos, throttle=throttle)
 

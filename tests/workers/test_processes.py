@@ -79,7 +79,9 @@ def test_children_end_with_what_they_are_forked_from_and_others_are_to_be_had():
     with closing(Forked([])) as children:
         child = children.start(echo, "")
         worker = psutil.Process(child.recv()[0])
-        worker.parent().kill()
+        nursery = worker.parent()
+        assert nursery is not None
+        nursery.kill()
         assert gone([worker]) == []
         assert children.exit_code(child) is None
         assert call(children, os.getppid).result() != os.getpid()
