@@ -46,8 +46,13 @@ def _stream(found: Scan) -> dict[str, bytes]:
     """Everything in the only stream of a source."""
     (pieces,) = found.streams
     with opened(found.root, pieces) as archive:
-        files = {m.name: archive.extractfile(m) for m in archive if m.isreg()}
-        return {name: file.read() for name, file in files.items() if file is not None}
+        return {m.name: _bytes(archive, m) for m in archive if m.isreg()}
+
+
+def _bytes(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    file = archive.extractfile(member)
+    assert file is not None
+    return file.read()
 
 
 # -- folders
