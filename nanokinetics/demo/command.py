@@ -44,6 +44,9 @@ FORMS: Final[tuple[tuple[Form, ...], ...]] = (("progressive",), ("fragmented",),
 CLIENT: Final = "--no-check-certificates --extractor-args youtube:player_client=visionos"
 """The site's certificate is its own, and one client's answers are enough for a demonstration."""
 
+PATIENCE: Final = 3.0
+"""Seconds that this site refuses for. YouTube does so for an hour, and wants more of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -72,7 +75,9 @@ def scenario() -> Scenario:
         failure = next(dead) if n % 4 == 1 else None
         breaks = (Fault("media", "reset", after_bytes=20_000, times=1),) if n % 9 == 3 else ()
         videos[row.youtube_id] = Video(FILM, next(forms), failure=failure, faults=breaks)
-    return Scenario(videos, throttle=Throttle(after=12, seconds=3, repeat=False, retry_after=True))
+    return Scenario(
+        videos, throttle=Throttle(after=12, seconds=PATIENCE, repeat=False, retry_after=True)
+    )
 
 
 def to_csv(wanted: tuple[Row, ...]) -> str:
@@ -106,6 +111,7 @@ def demo(folder: Path, reporter: Reporter, *, quiet: bool = False) -> ExitCode:
             dest=dest,
             proxy=site.proxy_url,
             yt_dlp_args=CLIENT,
+            block_wait=PATIENCE,
             failed_logs=folder / "failed_logs",
             reporter=reporter,
         )
