@@ -17,7 +17,15 @@ from nanokinetics.demo.site import DemoSite
 pytest.register_assert_rewrite("helpers")
 
 import trees  # noqa: E402 - asserts of what is imported from here on are to be explained too
-from helpers import WHEEL, Bench, Row, write_csv  # noqa: E402
+from helpers import HASTE, WHEEL, Bench, Row, write_csv  # noqa: E402
+
+
+@pytest.fixture(scope="session", autouse=True)
+def haste() -> Iterator[None]:
+    """Builds in this process and commands started from it sit no wait out."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NANOKINETICS_PATIENCE", HASTE)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -47,6 +47,9 @@ FAST = ("--ffmpeg", WHEEL, "--x264-preset", "ultrafast")
 ONE_CLIENT = "--no-check-certificates --extractor-args youtube:player_client=visionos"
 """The site's certificate is its own; one client's answers are enough where it does not matter."""
 
+HASTE = "first_wait=0.01,longest_wait=0.02"
+"""What tests set NANOKINETICS_PATIENCE to: between two tries of a clip hardly any time passes."""
+
 HIDDEN = {".nanokinetics.lock", ".indexes.sha256"}
 DEAD = tuple(name for name in FAILURES if name not in ("bot_check", "session_rate_limit"))
 
@@ -323,7 +326,20 @@ def wait_until(condition: Callable[[], object], seconds: float = 60.0, every: fl
         time.sleep(every)
 
 
-def gone(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
-    """Those of the processes that are still there after a moment, of which there should be none."""
-    _, alive = psutil.wait_procs(list(processes), timeout=3)
-    return [p for p in alive if p.status() != psutil.STATUS_ZOMBIE]
+def gone(processes: Collection[psutil.Process], seconds: float = 3.0) -> list[psutil.Process]:
+    """Those of the processes that are still there after a while, of which there should be none.
+
+    One that has ended is gone, although whoever has to ask how it ended may be slow to do so.
+    """
+    end = time.monotonic() + seconds
+    while alive := [p for p in processes if _lives(p)]:
+        if time.monotonic() > end:
+            break
+        time.sleep(0.01)
+    return alive
+
+
+def _lives(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from helpers import FAST, SMALL, Done, Row, ended_at_last, kept, nanokinetics, snapshot, wait_until
 
-from nanokinetics.demo.scenario import Fault, Scenario, Video
+from nanokinetics.demo.scenario import Scenario, Throttle, Video
 
 HEADER = "label,youtube_id,time_start,time_end,split\n"
 GOOD = "yoga,abcdefghijk,3,4,train\n"
@@ -169,14 +169,14 @@ def test_a_destination_of_another_build_is_refused_with_the_difference_named(mad
 
 
 def test_of_two_runs_at_once_the_second_is_refused(bench):
-    stall = Fault("media", "stall", after_bytes=9000, times=1)
-    video = Video(SMALL, ("progressive",), faults=(stall,))
-    both = bench(Scenario(default=video), _rows(), 2, *FAST, "--quiet")
-    both.yt_dlp += " --socket-timeout 8"
+    video = Video(SMALL, ("progressive",))
+    refusing = Scenario(default=video, throttle=Throttle(after=2))
+    both = bench(refusing, _rows(), 2, *FAST, "--quiet", "--block-wait", "0.3s")
     with ended_at_last(both.start()) as first:
-        wait_until(lambda: any(request.kind == "media" for request in both.site.log))
+        wait_until(lambda: both.site.refused)
         _is_refused(both.run(), 2, "another run is at work")
-        assert not first.over, "the stall was to outlast the second run"
+        assert not first.over, "it waits for as long as the site refuses"
+        both.site.replace(Scenario(default=video))
         assert first.wait().code == 0
     both.holds(kept(both.rows, 2))
 

@@ -6,7 +6,19 @@ from itertools import cycle
 from pathlib import Path
 
 import pytest
-from helpers import DEAD, FAST, SMALL, Bench, Row, kept, ranked, read_table, reason_of, youtube_id
+from helpers import (
+    DEAD,
+    FAST,
+    SMALL,
+    WHEEL,
+    Bench,
+    Row,
+    kept,
+    ranked,
+    read_table,
+    reason_of,
+    youtube_id,
+)
 
 from nanokinetics.demo.films import read_frame_numbers
 from nanokinetics.demo.scenario import Form, Scenario, Video
@@ -92,7 +104,7 @@ def _judge_the_tables(made: Bench, wanted: set[Row]) -> None:
     by_path = {row["path"]: row for row in made.stats()}
     for row in wanted:
         told = by_path[row.path]
-        numbers = read_frame_numbers(made.dest / row.path)
+        numbers = read_frame_numbers(made.dest / row.path, WHEEL)
         assert told["key"] == row.key
         assert int(told["frames"]) == len(numbers)
         assert abs(float(told["duration"]) - (row.end - row.start)) <= 1 / SMALL.fps

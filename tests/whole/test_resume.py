@@ -191,7 +191,7 @@ class _Killer(threading.Thread):
                     if victim is not None and victim.pid != self._running.pid:
                         victim.kill()
                         self.kills[video] += 1
-                        psutil.wait_procs([reader], timeout=10)
+                        gone([reader], 10)
                 except psutil.Error:
                     continue
             time.sleep(0.01)
@@ -267,8 +267,7 @@ def test_no_worker_outlives_a_killed_parent_for_long(bench):
         wait_until(lambda: {r.kind for r in made.site.log} >= {"media"})
         family = running.family()
         running.process.kill()
-        _, alive = psutil.wait_procs(family, timeout=15)
-        assert alive == []
+        assert gone(family, 15) == []
     made.site.replace(Scenario(default=VIDEO))
     assert made.run().code == 0
     made.holds(kept(rows, 2))

@@ -71,13 +71,13 @@ def _closings(said: str) -> int:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_throttle_that_comes_again_and_again_costs_few_requests_and_no_clip(bench, kind):
-    made = _throttled(bench, Throttle(after=7, seconds=0.7, kind=kind), "--block-wait", "0.7s")
+    made = _throttled(bench, Throttle(after=7, seconds=0.4, kind=kind), "--block-wait", "0.4s")
     done = made.run()
     assert done.code == 0, done.stderr
     assert "blocked since" in done.stderr
     assert made.failed() == []
     made.holds(kept(made.rows, N))
-    episodes = _episodes(made.site, 0.7)
+    episodes = _episodes(made.site, 0.4)
     assert episodes >= 4
     assert made.site.refused <= 2 * episodes + WORKERS
     assert 1 <= _closings(done.stdout) <= episodes, "no probe was refused"
@@ -204,13 +204,13 @@ def test_the_patient_outlast_any_limit(bench):
 
 
 def test_media_that_are_refused_for_a_while_are_waited_for(bench):
-    throttle = Throttle(after=5, seconds=0.7, scope="media")
-    made = _throttled(bench, throttle, "--block-wait", "0.7s")
+    throttle = Throttle(after=5, seconds=0.4, scope="media")
+    made = _throttled(bench, throttle, "--block-wait", "0.4s")
     done = made.run()
     assert done.code == 0, done.stderr
     assert made.failed() == []
     made.holds(kept(made.rows, N))
-    episodes = _episodes(made.site, 0.7)
+    episodes = _episodes(made.site, 0.4)
     assert episodes >= 2
     # Each worker may be reading by then.
     assert made.site.refused <= (WORKERS + 1) * episodes
