@@ -13,7 +13,7 @@ from typing import Any
 FILE = Path(__file__).parent.parent / "docs" / "json-schema.json"
 SCHEMA: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
 
-TYPES = {
+TYPES: dict[str, type | tuple[type, ...]] = {
     "object": dict,
     "array": list,
     "string": str,

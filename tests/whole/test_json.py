@@ -6,6 +6,7 @@ import io
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +69,8 @@ def test_build(built, tmp_path):
 def test_progress_while_everybody_waits():
     out = io.StringIO()
     objects = Objects(out)
-    waits = {"blocked_since": 1.5, "blocked_until": 9.0, "blocked_by": "bot check"}
-    objects.update(Progress(1, 9, 0, 0, 0, **waits, waiting=8, paced_seconds=8.25))
+    waits = Progress(1, 9, 0, 0, 0, blocked_since=1.5, blocked_until=9.0, blocked_by="bot check")
+    objects.update(replace(waits, waiting=8, paced_seconds=8.25))
     objects.update(Progress(2, 9, 1, 1, 2, resting_until=99.5, waiting=3, paced_seconds=1))
     lines = out.getvalue().splitlines()
     assert [fault for line in lines for fault in wrong(line, "progress")] == []
