@@ -6,6 +6,7 @@ import re
 import sys
 from collections import Counter
 
+import pytest
 from helpers import Done, Row, kept, left_over, nanokinetics, read_table
 
 from nanokinetics.cli import main
@@ -21,6 +22,7 @@ def _demo(folder, *arguments: str) -> Done:
         running.kill_group()
 
 
+@pytest.mark.slow
 def test_the_demo_does_what_it_says(tmp_path):
     done = _demo(tmp_path)
     assert done.code == 0, done.stderr

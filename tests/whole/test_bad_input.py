@@ -15,6 +15,8 @@ from helpers import FAST, SMALL, Done, Row, ended_at_last, kept, nanokinetics, s
 
 from nanokinetics.demo.scenario import Scenario, Throttle, Video
 
+pytestmark = pytest.mark.slow
+
 HEADER = "label,youtube_id,time_start,time_end,split\n"
 GOOD = "yoga,abcdefghijk,3,4,train\n"
 

@@ -23,6 +23,8 @@ from helpers import (
 from nanokinetics.demo.films import read_frame_numbers
 from nanokinetics.demo.scenario import Form, Scenario, Video
 
+pytestmark = pytest.mark.slow
+
 LABELS = (
     "abseiling",
     "hurling (sport)",

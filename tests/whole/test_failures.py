@@ -20,6 +20,8 @@ from helpers import (
 
 from nanokinetics.demo.scenario import Fault, Film, Form, Scenario, Video
 
+pytestmark = pytest.mark.slow
+
 FILM = Film(duration=30, width=320, height=180, fps=30)
 SHORT_TIMEOUT = " --socket-timeout 2"
 FORMS: tuple[Form, ...] = ("progressive", "fragmented", "webm")

@@ -34,6 +34,8 @@ from helpers import (
 
 from nanokinetics.demo.scenario import Fault, Film, Form, Scenario, Video
 
+pytestmark = pytest.mark.slow
+
 VIDEO = Video(SMALL, ("progressive",), latency=0.15)
 """Slow enough for something to befall the machine on the way."""
 HEALTHY = Scenario(default=VIDEO)

@@ -141,6 +141,7 @@ def _run(site, name: str, folder: Path, *more: str) -> Done:
         return running.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["kinetics-youtube"])
 def test_the_same_build_makes_nothing_anew_and_a_larger_one_grows(films, folder, dest, name):
     assert _made(dest) == _paths({"train": 2, "val": 1})
@@ -167,6 +168,7 @@ def test_the_same_build_makes_nothing_anew_and_a_larger_one_grows(films, folder,
     _is_sound(dest)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["kinetics-unfinished"])
 def test_what_an_interrupted_build_had_not_made_is_made(films, folder, dest, name):
     had, counts = _made(dest), {"train": 3, "val": 1}
@@ -182,6 +184,7 @@ def test_what_an_interrupted_build_had_not_made_is_made(films, folder, dest, nam
     _is_sound(dest)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["from-manifest"])
 def test_a_subset_of_another_goes_on_by_its_manifest(films, folder, dest, name):
     """Given the folder in place of the manifest, a reserve may stand in for what is gone."""

@@ -9,6 +9,8 @@ from helpers import FAST, SMALL, Row, ranked, youtube_id
 
 from nanokinetics.demo.scenario import Fault, Scenario, Video
 
+pytestmark = pytest.mark.slow
+
 ROWS = [Row("yoga", youtube_id(i), 3, 5) for i in range(4)]
 FIRST, SECOND, THIRD, _ = ranked(ROWS)["train", "yoga"]
 HEALTHY = Video(SMALL, ("fragmented",))

@@ -32,6 +32,8 @@ from helpers import (
 
 from nanokinetics.demo.scenario import Fault, Scenario, Throttle, Video
 
+pytestmark = pytest.mark.slow
+
 MOMENTS = 12
 """How often a build is killed."""
 

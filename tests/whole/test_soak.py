@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import psutil
+import pytest
 from helpers import (
     DEAD,
     FAST,
@@ -28,6 +29,8 @@ from helpers import (
 )
 
 from nanokinetics.demo.scenario import Fault, Film, Form, Refusal, Scenario, Throttle, Video
+
+pytestmark = pytest.mark.slow
 
 CLIPS = int(os.environ.get("NANOKINETICS_SOAK", "120"))
 """Clips that are wanted; 2000 take some five minutes."""

@@ -125,6 +125,7 @@ def _texts_of(value: object) -> str:
     return "\n".join(map(_texts_of, value)) if isinstance(value, list) else str(value)
 
 
+@pytest.mark.slow
 def test_a_player_that_says_why_it_does_not_play(bench):
     rows = [Row("yoga", youtube_id(i), 3, 5) for i in range(6)]
     made = bench(

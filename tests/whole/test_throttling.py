@@ -31,6 +31,8 @@ from nanokinetics.demo.scenario import Fault, Film, Scenario, Throttle, Video
 from nanokinetics.demo.site import DemoSite
 from nanokinetics.engine.blame import IN_A_ROW
 
+pytestmark = pytest.mark.slow
+
 TINY = Film(duration=6, width=64, height=64, fps=5, gop_seconds=1)
 VIDEO = Video(TINY, ("progressive",))
 HEALTHY = Scenario(default=VIDEO)

@@ -11,6 +11,8 @@ from helpers import FAST, FFMPEGS, SMALL, SPAWNED, Row, ended_at_last, kept, you
 from nanokinetics.demo.least import least_bytes
 from nanokinetics.demo.scenario import Film, Form, Scenario, Video
 
+pytestmark = pytest.mark.slow
+
 MOST = {"plain": 1.3, "tunnel": 2.0}
 """Times the least possible bytes that a clip may cost. Through the tunnel of a proxy ffmpeg cannot
 bound what its kernel reads ahead, which on an unlimited loopback is a good deal."""
