@@ -64,6 +64,7 @@ def estimate(bench: Bench, n: int) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_a_larger_build_takes_what_the_smaller_one_let_expect_and_tells_scripts(
     built: Bench,
 ) -> None:
@@ -83,6 +84,7 @@ def test_a_larger_build_takes_what_the_smaller_one_let_expect_and_tells_scripts(
     assert short == {"split": "train", "label": LABELS[0], "has": 5, "wanted": 6}
 
 
+@pytest.mark.slow
 def test_the_share_of_the_gone_is_that_of_failed_csv(built: Bench) -> None:
     gone = len(built.failed()) / (len(built.failed()) + 6)
     assert of_run(built.dest / "stats.csv").gone == gone > 0

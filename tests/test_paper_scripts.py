@@ -86,6 +86,7 @@ def test_imagenet_is_copied_and_listed_with_its_wnids(mini):
     assert snapshot(mini / "imagenet-mini") == before
 
 
+@pytest.mark.slow
 def test_the_same_command_again_lists_nothing_twice_and_a_larger_n_goes_on(mini):
     _gen(mini, "--n", 1)
     first = snapshot(mini)
@@ -212,6 +213,7 @@ def _headerless(path: Path, rows: list[Row]) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_kinetics_is_fetched_and_listed_and_a_class_that_runs_dry_ends(bench, tmp_path):
     labels = ("krumping", "laughing", "air drumming")
     rows = [

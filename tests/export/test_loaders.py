@@ -136,6 +136,7 @@ print("\\n" + json.dumps(found))
     return found
 
 
+@pytest.mark.slow
 def test_hugging_face_takes_no_rows_of_another_export(tmp_path) -> None:
     """Its cache knows a folder by its last name, `hf`, and by what the card says."""
     for name, numbers in (("one", (1, 2)), ("two", (3, 4))):

@@ -83,6 +83,7 @@ def _tree(dest: Path) -> dict[str, str]:
     return {row["path"]: row["sha256"] for row in read_table(dest / "stats.csv")}
 
 
+@pytest.mark.slow
 def test_a_manifest_is_enough_for_the_same_keys_tree_digests_and_ids(other, films, tmp_path):
     dest = tmp_path / "again"
     done = other.rebuild(films, dest, "--from", str(other.manifest))
@@ -107,6 +108,7 @@ def test_a_manifest_is_enough_for_the_same_keys_tree_digests_and_ids(other, film
     assert (again.code, "0 of them new" in again.stdout) == (0, True), "folder or manifest alike"
 
 
+@pytest.mark.slow
 def test_what_can_no_longer_be_had_is_named_and_replaced_only_when_allowed(other, films, tmp_path):
     dest, gone = tmp_path / "again", (LOST.youtube_id, *DEAD_BEFORE)
     done = other.rebuild(films, dest, "--from", str(other.dest), dead=gone)
