@@ -90,6 +90,7 @@ def test_the_loader_agrees_with_the_ledger(heading: str, text: str, nano_k400, m
     }
 
 
+@pytest.mark.slow
 def test_hugging_face_tells_the_splits_apart(nano_k400) -> None:
     """`val/training_dog` is no part of train; with parquet as with csv, types included."""
     if importlib.util.find_spec("datasets") is None:
@@ -160,6 +161,7 @@ def test_hugging_face_takes_no_rows_of_another_export(tmp_path) -> None:
 AWKWARD = ("001", "002", "1e5", "True", "2001-01-01")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metadata", ["csv", "parquet"])
 def test_hugging_face_takes_labels_for_text(tmp_path, metadata) -> None:
     """Also where all of a split look like numbers, and those of another do not."""
@@ -181,6 +183,7 @@ def test_hugging_face_takes_labels_for_text(tmp_path, metadata) -> None:
     assert {label for split, label, _ in listed if split == "train"} == {"001", "002"}
 
 
+@pytest.mark.slow
 def test_a_label_that_a_csv_cannot_hold_takes_parquet(tmp_path) -> None:
     tree = {f"train/{c}/1.jpg": trees.picture(n) for n, c in enumerate(("dog", "null"))}
     src = trees.lay(tmp_path / "source", tree)

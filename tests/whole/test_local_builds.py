@@ -42,6 +42,8 @@ from nanokinetics.demo.films import read_frame_numbers
 from nanokinetics.layout import TEMPORARY, Layout
 from nanokinetics.sources.local import SMALL_FILES, Local
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., Done]
 LABELS = ("training dog", "massaging person's head")
 
@@ -556,7 +558,6 @@ def _cut(data: bytes, how: str) -> bytes:
     }[how]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "how",
     ["nothing can be read", "within a member", "between two members", "a piece is missing"],
@@ -621,7 +622,6 @@ def test_a_damaged_tar_is_refused_before_anything_is_made(tmp_path, run, films, 
 # -- killed
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("packing", ["folder", "tar.gz"])
 def test_killed_at_any_moment_the_same_command_makes_the_same(tmp_path, films, packing):
     clips = dict(trees.kinetics_clips(films, MANY))

@@ -32,6 +32,7 @@ def toy(tmp_path, monkeypatch, films):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_source_that_only_a_test_knows_makes_a_whole_dataset(toy):
     command = ["build", "kinetics", "--annotations", "train.csv", "--source", "toy", "--n", "3"]
     command += ["--dest", "nano", "--workers", "2", "--quiet", *FAST]
