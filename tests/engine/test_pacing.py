@@ -20,8 +20,8 @@ from hypothesis.stateful import (
 )
 from tenacity.wait import wait_exponential, wait_fixed
 
-from nanokinetics.clip import PacingPolicy
-from nanokinetics.engine.pacing import HOUR, LONGEST_WAIT, Pacer, Ticket
+from nanokinetics.clip import HOUR, PacingPolicy
+from nanokinetics.engine.pacing import LONGEST_WAIT, Pacer, Ticket
 
 FIRST_WAIT = 10
 SPACING = 8
