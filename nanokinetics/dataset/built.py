@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from datetime import datetime
+from dataclasses import dataclass, fields
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from itertools import islice
+from pathlib import Path
 from typing import Any, Final
 
 from nanokinetics.clip import ClipId, Group
@@ -26,56 +26,12 @@ from nanokinetics.dataset.record import (
     read_record,
     record_of,
 )
+from nanokinetics.dataset.sample import Sample, check
 from nanokinetics.dataset.tables import Damaged, Reader, Row, opened
 from nanokinetics.errors import InputError
 from nanokinetics.layout import CLASSES, FAILED, RUN, SELECTION, SPLITS, STATS, list_of
 
 AGAIN: Final = "run the same build again"
-
-_WHOLE: Final = ("width", "height", "frames", "bytes", "downloaded_bytes")
-_NUMBERS: Final = ("fps", "duration")
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """A finished clip. `path` is relative to the dataset; `label_id` is the one that was asked for.
-
-    `row` is its row of `stats.csv`, as text.
-    """
-
-    split: str
-    label: str
-    label_id: int
-    path: str
-    bytes: int
-    row: Row = field(compare=False)
-
-    @property
-    def file_name(self) -> str:
-        return PurePosixPath(self.path).name
-
-    @property
-    def extension(self) -> str:
-        """`mp4`, `webm`, `jpeg`, …: in small letters, without the dot."""
-        return PurePosixPath(self.path).suffix[1:].lower()
-
-    def record(self) -> dict[str, Any]:
-        """What the ledger says of it. Times are in seconds, None where unknown."""
-        row = self.row
-        return {
-            "key": row["key"],
-            "split": self.split,
-            "label": self.label,
-            "label_id": self.label_id,
-            "path": self.path,
-            "youtube_id": row["youtube_id"],
-            "time_start": _number(row["time_start"]),
-            "time_end": _number(row["time_end"]),
-            **{name: int(row[name]) for name in _WHOLE},
-            **{name: float(row[name]) for name in _NUMBERS},
-            "has_audio": row["has_audio"] == "True",
-            "sha256": row["sha256"],
-        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,12 +124,12 @@ class Dataset:
     @cached_property
     def made(self) -> dict[ClipId, Row]:
         """The last row of each clip in `stats.csv`, as text. Raises InputError for damage."""
-        return {id_of(row): row for _, row in self._stats}
+        return {id_of(row): row for row in self._stats}
 
     @property
     def times(self) -> Counter[ClipId]:
         """How often each clip stands in `stats.csv`."""
-        return Counter(id_of(row) for _, row in self._stats)
+        return Counter(map(id_of, self._stats))
 
     @cached_property
     def failed(self) -> dict[ClipId, Row]:
@@ -187,8 +143,11 @@ class Dataset:
         return Counter(id_.group for id_ in self.made)
 
     @cached_property
-    def _stats(self) -> list[tuple[int, Row]]:
-        return list(opened(self.home.place(STATS), STATS_COLUMNS).rows())
+    def _stats(self) -> list[Row]:
+        return [row for _, row in self._open_stats().rows()]
+
+    def _open_stats(self) -> Reader:
+        return opened(self.home.place(STATS), STATS_COLUMNS)
 
     # -- the finished clips, each of which is there
 
@@ -229,10 +188,11 @@ class Dataset:
         return self.classes
 
     def _check_rows(self) -> None:
-        for line, row in self._stats:
+        for number, row in enumerate(self._stats):
             try:
-                _check(row)
+                check(row)
             except ValueError:
+                line, _ = next(islice(self._open_stats(), number, None))
                 raise Damaged(self.home.place(STATS), line, "not a row of this table") from None
 
     def _sample(self, row: Row, label_id: int) -> Sample:
@@ -254,21 +214,3 @@ class Dataset:
 def _label(row: Row) -> Label:
     numbers = {name: int(row[name]) for name in ("label_id", "source_id", "wanted", "got")}
     return Label(label=row["label"], class_dir=row["class_dir"], **numbers)
-
-
-def _check(row: Row) -> None:
-    """Raises ValueError for a row that lacks something."""
-    for name in ("key", "split", "label", "youtube_id", "path", "has_audio", "sha256"):
-        if "\n" in row[name]:
-            raise ValueError(name)
-    for name in _WHOLE:
-        int(row[name])
-    for name in (*_NUMBERS, "total_seconds"):
-        float(row[name])
-    for name in ("time_start", "time_end"):
-        _number(row[name])
-    datetime.fromisoformat(row["finished_at"])
-
-
-def _number(text: str) -> float | None:
-    return float(text) if text else None

@@ -77,31 +77,31 @@ class Reader:
             raise InputError(f"{where}: its header is not {','.join(columns)}")
 
     def __iter__(self) -> Iterator[tuple[int, Sequence[str]]]:
+        reader, before = self._rows, self._before
         try:
-            for row in self._rows:
-                yield self._line, row
+            for row in reader:
+                yield before + reader.line_num, row
         except csv.Error as error:
-            raise Damaged(self._where, self._line, str(error)) from None
+            raise Damaged(self._where, before + reader.line_num, str(error)) from None
 
     def named(self, *names: str) -> Iterator[tuple[int, tuple[str, ...]]]:
         """The line and the named columns, two or more, of every row. Raises Damaged."""
-        named = itemgetter(*map(self.header.index, names))
-        return ((line, named(row)) for line, row in self._whole())
+        named, width = itemgetter(*map(self.header.index, names)), len(self.header)
+        for line, row in self:
+            if len(row) != width:
+                raise self._torn(line)
+            yield line, named(row)
 
     def rows(self) -> Iterator[tuple[int, Row]]:
         """The line and the whole of every row. Raises Damaged."""
-        return ((line, dict(zip(self.header, row, strict=True))) for line, row in self._whole())
-
-    def _whole(self) -> Iterator[tuple[int, Sequence[str]]]:
-        width = len(self.header)
+        header, width = self.header, len(self.header)
         for line, row in self:
             if len(row) != width:
-                raise Damaged(self._where, line, "not a row of this table")
-            yield line, row
+                raise self._torn(line)
+            yield line, dict(zip(header, row, strict=True))
 
-    @property
-    def _line(self) -> int:
-        return self._before + self._rows.line_num
+    def _torn(self, line: int) -> Damaged:
+        return Damaged(self._where, line, "not a row of this table")
 
 
 def opened(path: Path, columns: Sequence[str]) -> Reader:

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from nanokinetics.common.extras import needed
-from nanokinetics.dataset.built import Dataset, Sample
+from nanokinetics.dataset.built import Dataset
+from nanokinetics.dataset.sample import Sample
 from nanokinetics.dataset.tables import rendered
 from nanokinetics.errors import InputError
 from nanokinetics.export.options import CSV, PARQUET, Options

@@ -19,7 +19,8 @@ from typing import Any, Final
 
 from nanokinetics.common.extras import needed
 from nanokinetics.common.files import digest_of
-from nanokinetics.dataset.built import Dataset, Sample
+from nanokinetics.dataset.built import Dataset
+from nanokinetics.dataset.sample import Sample
 from nanokinetics.errors import InputError
 from nanokinetics.export.options import Options
 from nanokinetics.export.output import Output

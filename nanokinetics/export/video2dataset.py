@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from nanokinetics.common.extras import needed
-from nanokinetics.dataset.built import Dataset, Sample
+from nanokinetics.dataset.built import Dataset
+from nanokinetics.dataset.sample import Sample
 from nanokinetics.export.options import Options
 from nanokinetics.export.output import Output
 from nanokinetics.export.shards import (

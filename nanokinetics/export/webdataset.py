@@ -15,7 +15,8 @@ from dataclasses import asdict
 from typing import Final
 
 from nanokinetics.common.extras import needed
-from nanokinetics.dataset.built import Dataset, Sample
+from nanokinetics.dataset.built import Dataset
+from nanokinetics.dataset.sample import Sample
 from nanokinetics.export.options import Options
 from nanokinetics.export.output import Output
 from nanokinetics.export.shards import (

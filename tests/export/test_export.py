@@ -20,7 +20,8 @@ from helpers import WHEEL, Row, commands, nanokinetics, read_table, snapshot, wa
 
 from nanokinetics import build
 from nanokinetics.cli import main
-from nanokinetics.dataset.built import Dataset, Sample
+from nanokinetics.dataset.built import Dataset
+from nanokinetics.dataset.sample import Sample
 from nanokinetics.errors import EnvironmentFault, InputError
 from nanokinetics.export import FORMATS, export, mmaction2
 from nanokinetics.export.options import LABEL_IDS, METADATA, Options, parse_bytes
