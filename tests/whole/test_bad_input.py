@@ -7,12 +7,13 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from helpers import FAST, SMALL, Done, Row, ended_at_last, kept, nanokinetics, snapshot, wait_until
 
+from nanokinetics.cli import main
 from nanokinetics.demo.scenario import Scenario, Throttle, Video
 
 pytestmark = pytest.mark.slow
@@ -21,13 +22,27 @@ HEADER = "label,youtube_id,time_start,time_end,split\n"
 GOOD = "yoga,abcdefghijk,3,4,train\n"
 
 
+NOBODY = ("--proxy", "http://127.0.0.1:9")
+"""Whatever asks the network all the same does not reach it."""
+
+
 def _build(folder: Path, *arguments: str | Path) -> Done:
-    # A proxy that nobody listens at: whatever asks the network all the same does not reach it.
-    proxy = ("--proxy", "http://127.0.0.1:9")
     with ended_at_last(
-        nanokinetics("build", "kinetics", *arguments, *proxy, cwd=folder)
+        nanokinetics("build", "kinetics", *arguments, *NOBODY, cwd=folder)
     ) as running:
         return running.wait()
+
+
+@pytest.fixture
+def build_here(tmp_path, monkeypatch, capfd) -> Callable[..., Done]:
+    """The same as `_build`, but that the command line is read by this process."""
+    monkeypatch.chdir(tmp_path)
+
+    def build(*arguments: str) -> Done:
+        code = main(["build", "kinetics", *arguments, *NOBODY])
+        return Done(code, *capfd.readouterr())
+
+    return build
 
 
 def _is_refused(done: Done, code: int, *words: str) -> None:
@@ -58,10 +73,10 @@ BAD_ROWS = {
 
 
 @pytest.mark.parametrize("name", BAD_ROWS)
-def test_a_bad_row_is_named_by_file_and_line(tmp_path, name):
+def test_a_bad_row_is_named_by_file_and_line(tmp_path, build_here, name):
     row, word = BAD_ROWS[name]
     (tmp_path / "a.csv").write_text(f"{HEADER}{GOOD}{row}\n")
-    done = _build(tmp_path, "--annotations", "a.csv", "--n", "1", "--dest", "dest")
+    done = build_here("--annotations", "a.csv", "--n", "1", "--dest", "dest")
     _is_refused(done, 2, "a.csv, line 3", word)
     assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]
 
@@ -95,14 +110,14 @@ BAD_CALLS = {
 
 
 @pytest.mark.parametrize("name", BAD_CALLS)
-def test_a_bad_call_is_refused_before_anything_is_made(tmp_path, name):
+def test_a_bad_call_is_refused_before_anything_is_made(tmp_path, build_here, name):
     (tmp_path / "a.csv").write_text(HEADER + GOOD)
     (tmp_path / "b.csv").write_text(f"{HEADER}zumba,abcdefghijk,3,4,val\n")
     (tmp_path / "c.csv").write_text("label,youtube_id,time_start,split\nyoga,abcdefghijk,3,train\n")
     (tmp_path / "d.csv").write_text("")
     before = snapshot(tmp_path)
     arguments, word = BAD_CALLS[name]
-    _is_refused(_build(tmp_path, *arguments, "--dest", "dest"), 2, word)
+    _is_refused(build_here(*arguments, "--dest", "dest"), 2, word)
     assert snapshot(tmp_path) == before
     assert not (tmp_path / "dest").exists()
 

@@ -196,7 +196,7 @@ class _Killer(threading.Thread):
                         gone([reader], 10)
                 except psutil.Error:
                     continue
-            time.sleep(0.01)
+            time.sleep(0.03)
 
 
 def _slow(chosen: list[Row]) -> Scenario:
