@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nanokinetics.demo import least, pages
-from nanokinetics.demo.failures import FAILURES, Failure, named
+from nanokinetics.demo.failures import FAILURES, ScriptedFailure, named
 from nanokinetics.demo.log import Entry, Log
 from nanokinetics.demo.scenario import Fault, Scenario, Video
 from nanokinetics.demo.script import Hit, Kind, Refused, Script
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Mapping
 
-    from nanokinetics.demo.films import FilmStore, Stream
+    from nanokinetics.demo.films import FilmStore, FilmStream
 
 HOSTS = ("youtube.com", "youtu.be", "googlevideo.com", "ytimg.com", "youtube-nocookie.com")
 MEDIA_HOST = "rr1---sn-demo.googlevideo.com"
@@ -57,7 +57,7 @@ class Stage:
         """Scheme, host and port under which plain media is to be had."""
         self._store, self._log, self._clock, self._control = store, log, clock, control
 
-    def streams(self, video: Video | None) -> dict[int, Stream]:
+    def streams(self, video: Video | None) -> dict[int, FilmStream]:
         """The files of a video by itag, HLS included."""
         if video is None:
             return {}
@@ -134,7 +134,7 @@ class Stage:
             answer = as_json(self._player(turn, why))
         return _broken(answer, turn.hit)
 
-    def _player(self, turn: _Turn, why: Failure | None) -> dict[str, Any]:
+    def _player(self, turn: _Turn, why: ScriptedFailure | None) -> dict[str, Any]:
         youtube_id, video = turn.youtube_id, turn.video
         if why:
             return pages.player_response(youtube_id, video, why, ())
@@ -232,7 +232,7 @@ def _identify(asked: Asked) -> tuple[Kind, str | None, dict[str, str]]:
 
 
 def _pairs(path: str) -> dict[str, str]:
-    """``…/id/X/itag/93/…`` as a dictionary, from ``expire`` or ``id`` on."""
+    """`…/id/X/itag/93/…` as a dictionary, from `expire` or `id` on."""
     found = re.search(r"/(?:expire|id)/.*", path)
     parts = found[0].strip("/").split("/") if found else []
     return dict(zip(parts[::2], parts[1::2], strict=False))

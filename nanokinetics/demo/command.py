@@ -49,7 +49,7 @@ PATIENCE: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Annotation:
     """One annotation of the make-believe dataset."""
 
     label: str
@@ -58,10 +58,10 @@ class Row:
     split: str = "train"
 
 
-def rows() -> tuple[Row, ...]:
+def rows() -> tuple[Annotation, ...]:
     """Four classes of eight windows. Some ids begin with a dash, as three in a hundred do."""
     return tuple(
-        Row(label, f"{'-' if n % 4 == 0 else 'd'}emo-{place}-{n:04d}", 2 + 3 * n)
+        Annotation(label, f"{'-' if n % 4 == 0 else 'd'}emo-{place}-{n:04d}", 2 + 3 * n)
         for place, label in enumerate(CLASSES)
         for n in range(CANDIDATES)
     )
@@ -80,7 +80,7 @@ def scenario() -> Scenario:
     )
 
 
-def to_csv(wanted: tuple[Row, ...]) -> str:
+def to_csv(wanted: tuple[Annotation, ...]) -> str:
     """The rows as DeepMind would publish them: the clips are ten seconds long."""
     windows = ((r.label, r.youtube_id, r.start, r.start + 10, r.split) for r in wanted)
     return rendered([ANNOTATION, *windows])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Failure:
+class ScriptedFailure:
     """Why a video does not play, as the player says it."""
 
     status: str
@@ -24,57 +24,63 @@ _GONE = "Video unavailable"
 _NO_LONGER = "This video is no longer available"
 _REMOVED = "This video has been removed for violating YouTube's"
 
-FAILURES: dict[str, Failure] = {
-    "unavailable": Failure("ERROR", _GONE),
-    "unavailable_2": Failure("ERROR", "This video isn't available anymore"),
-    "unavailable_3": Failure("ERROR", "This video is not available"),
-    "private": Failure(
+FAILURES: dict[str, ScriptedFailure] = {
+    "unavailable": ScriptedFailure("ERROR", _GONE),
+    "unavailable_2": ScriptedFailure("ERROR", "This video isn't available anymore"),
+    "unavailable_3": ScriptedFailure("ERROR", "This video is not available"),
+    "private": ScriptedFailure(
         "LOGIN_REQUIRED", "Private video", "Sign in if you've been granted access to this video"
     ),
-    "private_2": Failure("LOGIN_REQUIRED", "This video is private"),
-    "removed_by_uploader": Failure("ERROR", _GONE, "This video has been removed by the uploader"),
-    "account_terminated": Failure(
+    "private_2": ScriptedFailure("LOGIN_REQUIRED", "This video is private"),
+    "removed_by_uploader": ScriptedFailure(
+        "ERROR", _GONE, "This video has been removed by the uploader"
+    ),
+    "account_terminated": ScriptedFailure(
         "ERROR",
         _GONE,
         f"{_NO_LONGER} because the YouTube account associated with this video has been terminated.",
     ),
-    "account_terminated_2": Failure(
+    "account_terminated_2": ScriptedFailure(
         "ERROR", _GONE, f"{_NO_LONGER} because the uploader has closed their YouTube account."
     ),
-    "copyright": Failure("ERROR", _GONE, f"{_NO_LONGER} due to a copyright claim by Example Films"),
-    "copyright_2": Failure(
+    "copyright": ScriptedFailure(
+        "ERROR", _GONE, f"{_NO_LONGER} due to a copyright claim by Example Films"
+    ),
+    "copyright_2": ScriptedFailure(
         "UNPLAYABLE",
         _GONE,
         "This video contains content from Example Films, who has blocked it on copyright grounds",
     ),
-    "terms_of_service": Failure("ERROR", f"{_REMOVED} Terms of Service"),
-    "terms_of_service_2": Failure("ERROR", f"{_REMOVED} Community Guidelines"),
-    "age_restricted": Failure(
+    "terms_of_service": ScriptedFailure("ERROR", f"{_REMOVED} Terms of Service"),
+    "terms_of_service_2": ScriptedFailure("ERROR", f"{_REMOVED} Community Guidelines"),
+    "age_restricted": ScriptedFailure(
         "LOGIN_REQUIRED",
         "Sign in to confirm your age",
         "This video may be inappropriate for some users.",
     ),
-    "geo_blocked": Failure(
+    "geo_blocked": ScriptedFailure(
         "UNPLAYABLE",
         _GONE,
         "The uploader has not made this video available in your country",
         text="The uploader has not made this video available in your country",
     ),
-    "members_only": Failure(
+    "members_only": ScriptedFailure(
         "UNPLAYABLE",
         "Join this channel to get access to members-only content like this video,"
         " and other exclusive perks.",
     ),
-    "login_required": Failure("LOGIN_REQUIRED", "Please sign in"),
-    "not_yet_available": Failure("LIVE_STREAM_OFFLINE", "Premieres in 3 hours"),
-    "not_yet_available_2": Failure("LIVE_STREAM_OFFLINE", "This live event will begin in 3 hours."),
-    "bot_check": Failure(
+    "login_required": ScriptedFailure("LOGIN_REQUIRED", "Please sign in"),
+    "not_yet_available": ScriptedFailure("LIVE_STREAM_OFFLINE", "Premieres in 3 hours"),
+    "not_yet_available_2": ScriptedFailure(
+        "LIVE_STREAM_OFFLINE", "This live event will begin in 3 hours."
+    ),
+    "bot_check": ScriptedFailure(
         "LOGIN_REQUIRED",
         "Sign in to confirm you\N{RIGHT SINGLE QUOTATION MARK}re not a bot",
         "This helps protect our community. Learn more",
         text="Sign in to confirm you\N{RIGHT SINGLE QUOTATION MARK}re not a bot",
     ),
-    "session_rate_limit": Failure(
+    "session_rate_limit": ScriptedFailure(
         "UNPLAYABLE",
         _GONE,
         "This content isn't available, try again later.",
@@ -82,12 +88,12 @@ FAILURES: dict[str, Failure] = {
         " The current session has been rate-limited by YouTube for up to an hour",
     ),
     # Storyboards only, as a client gets that YouTube serves by other means; then nothing.
-    "no_formats": Failure("OK", "", text="Requested format is not available"),
-    "no_formats_2": Failure("OK", "", text="No video formats found!"),
+    "no_formats": ScriptedFailure("OK", "", text="Requested format is not available"),
+    "no_formats_2": ScriptedFailure("OK", "", text="No video formats found!"),
 }
 """Every way in which a video does not play, by name."""
 
 
-def named(name: str) -> Failure:
+def named(name: str) -> ScriptedFailure:
     """The named failure, or one whose reason is the text itself."""
-    return FAILURES.get(name) or Failure("UNPLAYABLE", name)
+    return FAILURES.get(name) or ScriptedFailure("UNPLAYABLE", name)

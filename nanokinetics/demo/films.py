@@ -44,7 +44,7 @@ AVC_CODEC, AAC_CODEC, VP9_CODEC, OPUS_CODEC = "avc1.4d401e", "mp4a.40.2", "vp9",
 
 
 @dataclass(frozen=True)
-class Stream:
+class FilmStream:
     """One file of a film, as one itag offers it."""
 
     itag: int
@@ -79,7 +79,7 @@ def find_ffmpeg() -> str:
 
 
 class FilmStore:
-    """Makes films, each file once, and keeps them in ``folder``; processes may share it."""
+    """Makes films, each file once, and keeps them in `folder`; processes may share it."""
 
     def __init__(self, folder: Path, ffmpeg: str | None = None) -> None:
         self.folder = folder
@@ -88,11 +88,11 @@ class FilmStore:
         self._lock = threading.Lock()
 
     @functools.cache  # noqa: B019 - a store lives as long as its site
-    def streams(self, film: Film, form: Form) -> tuple[Stream, ...]:
+    def streams(self, film: Film, form: Form) -> tuple[FilmStream, ...]:
         """The files of one form, best first; made when they are missing. Raises RuntimeError."""
         return tuple(self._streams(film, form))
 
-    def _streams(self, film: Film, form: Form) -> Iterator[Stream]:
+    def _streams(self, film: Film, form: Form) -> Iterator[FilmStream]:
         sizes = sorted(film.sizes or (film.short_side,), reverse=True)
         if len({_itag(AVC, size) for size in sizes}) < len(sizes):
             raise ValueError(f"film: two of the sizes {sizes} would share an itag")
@@ -114,7 +114,7 @@ class FilmStore:
 
     # -- one method a form; each names its file and gives ffmpeg's arguments for it
 
-    def _avc(self, film: Film, size: int) -> Stream:
+    def _avc(self, film: Film, size: int) -> FilmStream:
         rate = film.video_rate or typical_rate(film, size)
         width, height = film.scaled(size)
         arguments = [
@@ -127,7 +127,7 @@ class FilmStore:
         path = self._make(film, f"{size}p.mp4", arguments)
         return _stream(_itag(AVC, size), path, f'video/mp4; codecs="{AVC_CODEC}"', width, height)
 
-    def _vp9(self, film: Film, size: int) -> Stream:
+    def _vp9(self, film: Film, size: int) -> FilmStream:
         rate = (film.video_rate or typical_rate(film, size)) * 3 // 4
         width, height = film.scaled(size)
         arguments = [
@@ -139,17 +139,17 @@ class FilmStore:
         path = self._make(film, f"{size}p.webm", arguments)
         return _stream(_itag(VP9, size), path, f'video/webm; codecs="{VP9_CODEC}"', width, height)
 
-    def _m4a(self, film: Film) -> Stream:
+    def _m4a(self, film: Film) -> FilmStream:
         arguments = [*_sound(film), "-c:a", "aac", "-b:a", "128k", *_fragments(seconds=10)]
         path = self._make(film, "audio.m4a", arguments)
         return _stream(M4A, path, f'audio/mp4; codecs="{AAC_CODEC}"')
 
-    def _opus(self, film: Film) -> Stream:
+    def _opus(self, film: Film) -> FilmStream:
         arguments = [*_sound(film), "-ar", "48000", "-c:a", "libopus", "-b:a", "128k", *_webm(film)]
         path = self._make(film, "audio.webm", arguments)
         return _stream(OPUS, path, f'audio/webm; codecs="{OPUS_CODEC}"')
 
-    def _progressive(self, film: Film, sizes: list[int]) -> Stream:
+    def _progressive(self, film: Film, sizes: list[int]) -> FilmStream:
         # YouTube's usual joined file is 360p: the best that fits, else the least.
         size = next((size for size in sizes if size <= 360), min(sizes))
         inputs, codecs = self._inputs(film, size)
@@ -157,7 +157,7 @@ class FilmStore:
         path = self._make(film, f"{size}p+audio.mp4", [*inputs, "-c", "copy", *flags])
         return _stream(_itag(BOTH, size), path, f'video/mp4; codecs="{codecs}"', *film.scaled(size))
 
-    def _hls(self, film: Film, size: int) -> Stream:
+    def _hls(self, film: Film, size: int) -> FilmStream:
         # One transport stream whose program tables stand at keyframes only: there it is cut.
         inputs, codecs = self._inputs(film, size)
         arguments = [*inputs, "-c", "copy", "-pat_period", "86400", "-sdt_period", "86400"]
@@ -258,8 +258,8 @@ def _itag(itags: dict[int, int], size: int) -> int:
     return itags[min(itags, key=lambda known: abs(known - size))]
 
 
-def _stream(itag: int, path: Path, mime: str, width: int = 0, height: int = 0) -> Stream:
-    return Stream(itag, path, mime, path.stat().st_size, width, height)
+def _stream(itag: int, path: Path, mime: str, width: int = 0, height: int = 0) -> FilmStream:
+    return FilmStream(itag, path, mime, path.stat().st_size, width, height)
 
 
 def _key(film: Film, name: str) -> str:
@@ -271,7 +271,7 @@ def _key(film: Film, name: str) -> str:
 
 
 def _run(ffmpeg: str, arguments: Iterable[str], path: Path) -> None:
-    """Write ``path`` whole, once, or not at all, also when others make the same file."""
+    """Write `path` whole, once, or not at all, also when others make the same file."""
     handle, temporary = tempfile.mkstemp(suffix=path.suffix, prefix=".making-", dir=path.parent)
     os.close(handle)
     try:

@@ -29,8 +29,8 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Layout:
-    """A file cut into pieces; ``header`` is the bytes of headers and index."""
+class FileLayout:
+    """A file cut into pieces; `header` is the bytes of headers and index."""
 
     header: int
     pieces: tuple[Piece, ...]
@@ -46,7 +46,7 @@ def least_bytes(path: str | Path, start: float, end: float) -> int:
     return laid.header + sum(p.size for p in laid.pieces if p.start < end and start < p.end)
 
 
-def layout(path: str | Path) -> Layout:
+def layout(path: str | Path) -> FileLayout:
     """Raises ValueError for a file that is neither mp4, webm nor MPEG-TS."""
     data = Path(path).read_bytes()
     if data[:4] == b"\x1aE\xdf\xa3":
@@ -95,7 +95,7 @@ def _find(data: bytes, box: _Box, *path: bytes) -> _Box:
     return box
 
 
-def _fragmented(data: bytes, boxes: list[_Box]) -> Layout:
+def _fragmented(data: bytes, boxes: list[_Box]) -> FileLayout:
     first = next(box.start for box in boxes if box.kind == b"moof")
     sidx = next(box for box in boxes if box.kind == b"sidx")
     version, scale = data[sidx.body], struct.unpack_from(">I", data, sidx.body + 8)[0]
@@ -106,10 +106,10 @@ def _fragmented(data: bytes, boxes: list[_Box]) -> Layout:
         size, ticks = struct.unpack_from(">II", data, at + 4 + 12 * index)
         pieces.append(Piece(time / scale, (time + ticks) / scale, offset, size))
         offset, time = offset + size, time + ticks
-    return Layout(first, tuple(pieces))
+    return FileLayout(first, tuple(pieces))
 
 
-def _progressive(data: bytes, boxes: list[_Box]) -> Layout:
+def _progressive(data: bytes, boxes: list[_Box]) -> FileLayout:
     media = next(box for box in boxes if box.kind == b"mdat")
     moov = next(box for box in boxes if box.kind == b"moov")
     for trak in (box for box in _boxes(data, moov.body, moov.end) if box.kind == b"trak"):
@@ -150,7 +150,7 @@ def _progressive(data: bytes, boxes: list[_Box]) -> Layout:
             shown, [*shown[1:], decode[-1] / scale], [media.body, *cuts], cuts, strict=False
         )
     ]
-    return Layout(len(data) - (media.end - media.body), tuple(pieces))
+    return FileLayout(len(data) - (media.end - media.body), tuple(pieces))
 
 
 # -- webm: RFC 8794 (EBML) and RFC 9559 (Matroska)
@@ -175,7 +175,7 @@ def _number(data: bytes, at: int, *, keep_marker: bool = False) -> tuple[int, in
     return value if keep_marker else value & (1 << 7 * length) - 1, at + length
 
 
-def _webm(data: bytes) -> Layout:
+def _webm(data: bytes) -> FileLayout:
     _, _, body, end = next(e for e in _elements(data, 0, len(data)) if e[0] == _SEGMENT)
     scale, duration, clusters = 1_000_000, math.inf, []
     for kind, start, inner, stop in _elements(data, body, end):
@@ -196,7 +196,7 @@ def _webm(data: bytes) -> Layout:
         Piece(time / second, until / second, start, stop - start)
         for (time, start, stop), until in zip(clusters, ends, strict=True)
     )
-    return Layout(len(data) - sum(piece.size for piece in pieces), pieces)
+    return FileLayout(len(data) - sum(piece.size for piece in pieces), pieces)
 
 
 # -- MPEG-TS: ISO/IEC 13818-1
@@ -204,7 +204,7 @@ def _webm(data: bytes) -> Layout:
 _PACKET, _SYNC, _CLOCK = 188, 0x47, 90_000
 
 
-def _transport(data: bytes) -> Layout:
+def _transport(data: bytes) -> FileLayout:
     """Cut before each program table; a piece begins when its first picture is shown."""
     cuts: list[int] = []
     times: list[float] = []
@@ -224,7 +224,7 @@ def _transport(data: bytes) -> Layout:
             shown, [*shown[1:], math.inf], itertools.pairwise(cuts), strict=True
         )
     )
-    return Layout(0, pieces)
+    return FileLayout(0, pieces)
 
 
 def _stamp(field: bytes) -> int:

@@ -1,7 +1,7 @@
 """What the site says: the watch page, the player's JSON and HLS playlists.
 
-Written against yt_dlp/extractor/youtube/_video.py. Formats carry a plain ``url`` (no ``n``, no
-signature) and the page carries ``STS``, so that no JavaScript has to run.
+Written against yt_dlp/extractor/youtube/_video.py. Formats carry a plain `url` (no `n`, no
+signature) and the page carries `STS`, so that no JavaScript has to run.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import math
 import urllib.parse
 from typing import TYPE_CHECKING, Any
 
-from nanokinetics.demo.failures import FAILURES, Failure
+from nanokinetics.demo.failures import FAILURES, ScriptedFailure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from nanokinetics.demo.films import Stream
+    from nanokinetics.demo.films import FilmStream
     from nanokinetics.demo.scenario import Film, Video
 
 PLAYER_ID = "0123abcd"
@@ -28,7 +28,7 @@ EXPIRES = 4_102_444_800
 """In the media URLs; the year 2100."""
 
 
-def watch_page(youtube_id: str, video: Video, why: Failure | None) -> str:
+def watch_page(youtube_id: str, video: Video, why: ScriptedFailure | None) -> str:
     """HTML, with the player's answer but no formats, as YouTube's own page has none with a URL."""
     data = {
         "ytInitialPlayerResponse": player_response(youtube_id, video, why, ()),
@@ -66,11 +66,11 @@ def _script(value: Any) -> str:
 def player_response(
     youtube_id: str,
     video: Video,
-    why: Failure | None,
+    why: ScriptedFailure | None,
     formats: Iterable[dict[str, Any]],
     hls: str | None = None,
 ) -> dict[str, Any]:
-    """The JSON of /youtubei/v1/player. ``hls`` is the URL of the master playlist, if any."""
+    """The JSON of /youtubei/v1/player. `hls` is the URL of the master playlist, if any."""
     if why and why.status != "OK":
         return {"playabilityStatus": _unplayable(why)}
     seconds = str(math.floor(video.film.duration))
@@ -116,7 +116,7 @@ def player_response(
     return answer
 
 
-def _unplayable(why: Failure) -> dict[str, Any]:
+def _unplayable(why: ScriptedFailure) -> dict[str, Any]:
     status: dict[str, Any] = {"status": why.status, "reason": why.reason}
     renderer: dict[str, Any] = {"reason": {"simpleText": why.reason}}
     if why.subreason:
@@ -131,8 +131,8 @@ def _storyboard(youtube_id: str) -> str:
     )
 
 
-def format_entry(stream: Stream, film: Film, url: str) -> dict[str, Any]:
-    """One element of ``formats`` or ``adaptiveFormats``."""
+def format_entry(stream: FilmStream, film: Film, url: str) -> dict[str, Any]:
+    """One element of `formats` or `adaptiveFormats`."""
     entry: dict[str, Any] = {
         "itag": stream.itag,
         "url": url,
@@ -169,7 +169,7 @@ def format_entry(stream: Stream, film: Film, url: str) -> dict[str, Any]:
 
 
 def media_path(youtube_id: str, itag: int, **more: object) -> str:
-    """Path and query of a media URL; without ``n``, which the extractor takes for a challenge."""
+    """Path and query of a media URL; without `n`, which the extractor takes for a challenge."""
     query = {"expire": EXPIRES, "id": youtube_id, "itag": itag, "source": "youtube", **more}
     return "/videoplayback?" + urllib.parse.urlencode(query)
 
@@ -183,7 +183,7 @@ def hls_media_path(youtube_id: str, itag: int) -> str:
     return f"/api/manifest/hls_playlist/{which}/playlist/index.m3u8"
 
 
-def hls_master(streams: Iterable[Stream], film: Film, urls: Iterable[str]) -> str:
+def hls_master(streams: Iterable[FilmStream], film: Film, urls: Iterable[str]) -> str:
     lines = ["#EXTM3U", "#EXT-X-INDEPENDENT-SEGMENTS"]
     for stream, url in zip(streams, urls, strict=True):
         codecs = stream.mime.split("codecs=")[1]
@@ -194,7 +194,7 @@ def hls_master(streams: Iterable[Stream], film: Film, urls: Iterable[str]) -> st
 
 
 def hls_media(film: Film, urls: list[str]) -> str:
-    """A playlist of segments of ``film.gop_seconds``."""
+    """A playlist of segments of `film.gop_seconds`."""
     lines = ["#EXTM3U", "#EXT-X-VERSION:3", "#EXT-X-PLAYLIST-TYPE:VOD", "#EXT-X-MEDIA-SEQUENCE:0"]
     lines.append(f"#EXT-X-TARGETDURATION:{math.ceil(film.gop_seconds)}")
     left = film.duration

@@ -1,6 +1,6 @@
 """What the demo site shall do, as values: films, videos, faults, throttle. Nothing runs here.
 
-A :class:`Scenario` is a plain JSON document and back, so that a site in another process can be told
+A `Scenario` is a plain JSON document and back, so that a site in another process can be told
 what to play. Values equal to their defaults are left out.
 """
 
@@ -23,7 +23,7 @@ Refusal = Literal["429", "bot_check", "session_rate_limit", "media_403"]
 Scope = Literal["pages", "media", "all"]
 
 FAULTS = ("status", "reset", "empty", "stall", "truncate", "wrong_length")
-"""What a :class:`Fault` may do, apart from the names of ``failures.FAILURES``."""
+"""What a `Fault` may do, apart from the names of `failures.FAILURES`."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Film:
         return min(self.width, self.height)
 
     def scaled(self, short_side: int) -> tuple[int, int]:
-        """Width and height in pixels when the shorter side has ``short_side`` pixels."""
+        """Width and height in pixels when the shorter side has `short_side` pixels."""
         scale = Fraction(short_side, self.short_side)
         return round(self.width * scale / 2) * 2, round(self.height * scale / 2) * 2
 
@@ -77,14 +77,14 @@ class Film:
 class Fault:
     """One thing that goes wrong with the requests of one video.
 
-    ``what``: ``status`` answers with ``status``; ``reset`` (RST), ``empty`` (closed without an
-    answer), ``stall`` (the connection stays open and silent), ``truncate`` (honest length, closed
-    early), ``wrong_length`` (media only: the file claims to end early, and does); or the name of an
-    extraction failure, whose ``times`` and ``skip`` count extractions (watch pages), not requests.
+    `what`: `status` answers with `status`; `reset` (RST), `empty` (closed without an
+    answer), `stall` (the connection stays open and silent), `truncate` (honest length, closed
+    early), `wrong_length` (media only: the file claims to end early, and does); or the name of an
+    extraction failure, whose `times` and `skip` count extractions (watch pages), not requests.
 
-    ``after_bytes`` or ``after_fraction`` (of the answer's body) say where a reset, stall or cut
+    `after_bytes` or `after_fraction` (of the answer's body) say where a reset, stall or cut
     happens. Without them reset and stall come before the first byte of the answer, a cut after half
-    of the body. A fault counts against ``times`` only when it comes to pass: the client may leave
+    of the body. A fault counts against `times` only when it comes to pass: the client may leave
     before it does.
     """
 
@@ -118,7 +118,7 @@ class Video:
     film: Film = field(default_factory=Film)
     forms: tuple[Form, ...] = ("progressive", "fragmented", "webm")
     failure: str | None = None
-    """A name from ``failures.FAILURES``, or a text: the reason why it does not play."""
+    """A name from `failures.FAILURES`, or a text: the reason why it does not play."""
     faults: tuple[Fault, ...] = ()
     latency: float = 0.0
     """Seconds before each answer."""
@@ -129,9 +129,9 @@ class Video:
 
 @dataclass(frozen=True)
 class Throttle:
-    """After ``after`` accepted requests the site refuses all for ``seconds``, then counts anew.
+    """After `after` accepted requests the site refuses all for `seconds`, then counts anew.
 
-    The time runs from the first refusal. ``seconds=None`` refuses for ever, and ``repeat=False``
+    The time runs from the first refusal. `seconds=None` refuses for ever, and `repeat=False`
     lets everything pass once the time is over.
     """
 
@@ -142,7 +142,7 @@ class Throttle:
     retry_after: bool | int | str | None = None
     """True: the seconds that remain; "date": the same as an HTTP date; else the value itself."""
     scope: Scope | None = None
-    """Which requests count and are refused; None: ``media`` for media_403, otherwise ``pages``."""
+    """Which requests count and are refused; None: `media` for media_403, otherwise `pages`."""
 
     @property
     def covers(self) -> Scope:
@@ -155,7 +155,7 @@ class Scenario:
 
     videos: Mapping[str, Video] = field(default_factory=dict)
     default: Video | None = None
-    """What an id that is not in ``videos`` shows; None: ``Video unavailable``."""
+    """What an id that is not in `videos` shows; None: `Video unavailable`."""
     throttle: Throttle | None = None
     media: Literal["plain", "tls"] = "plain"
     """Media as http from the site's own port, or as https from googlevideo.com by the proxy."""

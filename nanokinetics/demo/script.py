@@ -16,7 +16,7 @@ Kind = Literal["watch", "player", "media", "other"]
 
 @dataclass(frozen=True)
 class Refused:
-    """The throttle's no; ``retry_after`` is the header's value."""
+    """The throttle's no; `retry_after` is the header's value."""
 
     kind: Refusal
     retry_after: str | None
@@ -24,7 +24,7 @@ class Refused:
 
 @dataclass
 class Hit:
-    """A fault that has been reserved for one request. ``fired`` says that it came to pass."""
+    """A fault that has been reserved for one request. `fired` says that it came to pass."""
 
     fault: Fault
     key: tuple[str, int]
@@ -45,7 +45,7 @@ class Script:
         self._spent = False
 
     def refusal(self, kind: Kind, now: float) -> Refused | None:
-        """Count a request at ``now`` (seconds), or refuse it."""
+        """Count a request at `now` (seconds), or refuse it."""
         throttle = self.scenario.throttle
         if throttle is None or throttle.covers not in (
             "all",
@@ -68,7 +68,7 @@ class Script:
         return Refused(throttle.kind, _retry_after(throttle, since, now))
 
     def fault(self, where: Where, youtube_id: str, itag: int | None = None) -> Hit | None:
-        """The fault of this request, reserved; give it back with :meth:`settle`."""
+        """The fault of this request, reserved; give it back with `settle`."""
         return self._next(where, youtube_id, itag, failures=False)
 
     def settle(self, hit: Hit) -> None:
@@ -78,7 +78,7 @@ class Script:
                 self._fired[hit.key] -= 1
 
     def failure(self, youtube_id: str, *, new: bool) -> str | None:
-        """Name or text of the failure that holds now; decided with each watch page (``new``)."""
+        """Name or text of the failure that holds now; decided with each watch page (`new`)."""
         video = self.scenario.video(youtube_id)
         if video is None or video.failure is not None:
             return "unavailable" if video is None else video.failure

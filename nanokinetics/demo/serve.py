@@ -1,8 +1,8 @@
-"""``python -m nanokinetics.demo.serve``: the demo site as a process of its own.
+"""`python -m nanokinetics.demo.serve`: the demo site as a process of its own.
 
-Prints one line of JSON when it is ready: ``port``, ``proxy_url``, ``ca_file``. Runs until SIGTERM,
-SIGINT, or, when standard input is a pipe, until that closes. ``GET /demo/log`` and
-``POST /demo/scenario`` on the same port.
+Prints one line of JSON when it is ready: `port`, `proxy_url`, `ca_file`. Runs until SIGTERM,
+SIGINT, or, when standard input is a pipe, until that closes. `GET /demo/log` and
+`POST /demo/scenario` on the same port.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The port is an HTTP proxy that answers for YouTube's hosts itself and ends their TLS with a
 throw-away certificate. It never opens a connection; a host that it does not play gets 403 and
-stands in :attr:`DemoSite.strangers`.
+stands in `DemoSite.strangers`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from nanokinetics.common.extras import needed
 from nanokinetics.demo.answers import HOSTS, Stage, as_json
-from nanokinetics.demo.films import FilmStore, Stream
+from nanokinetics.demo.films import FilmStore, FilmStream
 from nanokinetics.demo.log import Log, Request
 from nanokinetics.demo.scenario import Scenario
 from nanokinetics.demo.script import Script
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 
 class DemoSite:
-    """A site that plays ``scenario`` while the ``with`` block runs.
+    """A site that plays `scenario` while the `with` block runs.
 
-    ``cache`` keeps the films for the next site (default: a temporary folder), ``ffmpeg`` makes
-    them, ``clock`` gives the seconds by which the throttle and the log go. Raises
+    `cache` keeps the films for the next site (default: a temporary folder), `ffmpeg` makes
+    them, `clock` gives the seconds by which the throttle and the log go. Raises
     EnvironmentFault when trustme is not installed.
     """
 
@@ -96,7 +96,7 @@ class DemoSite:
         return f"http://127.0.0.1:{self.port}"
 
     def ydl_options(self, *, verify: bool = False) -> dict[str, Any]:
-        """Parameters for YoutubeDL. With ``verify``, :meth:`environment` must be set as well."""
+        """Parameters for YoutubeDL. With `verify`, `environment` must be set as well."""
         if verify:
             return {"proxy": self.proxy_url, "compat_opts": {"no-certifi"}}
         return {"proxy": self.proxy_url, "nocheckcertificate": True}
@@ -134,7 +134,7 @@ class DemoSite:
         """Number of requests that the throttle refused."""
         return sum(request.refused for request in self.log)
 
-    def streams(self, youtube_id: str) -> dict[int, Stream]:
+    def streams(self, youtube_id: str) -> dict[int, FilmStream]:
         """The files of a video by itag, HLS included."""
         return self._stage.streams(self.scenario.video(youtube_id))
 

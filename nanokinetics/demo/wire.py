@@ -1,6 +1,6 @@
 """The HTTP side of the demo site: proxy, TLS, keep-alive, and answers that go wrong on purpose.
 
-Knows nothing of YouTube. A :class:`Host` says what to answer, this module sends it and counts what
+Knows nothing of YouTube. A `Host` says what to answer, this module sends it and counts what
 was taken.
 """
 
@@ -54,7 +54,7 @@ class FilePart:
 
 @dataclass
 class Answer:
-    """What to send; ``break_how`` happens after ``break_after`` body bytes, or instead (None)."""
+    """What to send; `break_how` happens after `break_after` body bytes, or instead (None)."""
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
@@ -228,7 +228,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             raise
 
     def _leave(self, how: str | None) -> None:
-        """End the connection. Raises _BrokenError; without a ``how`` ConnectionAbortedError."""
+        """End the connection. Raises _BrokenError; without a `how` ConnectionAbortedError."""
         self.close_connection = True
         if how == "reset":
             _reset(self.connection)
@@ -274,7 +274,7 @@ def _close(sock: socket.socket) -> None:
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """Listens on 127.0.0.1; a thread a connection; :meth:`stop` ends them all."""
+    """Listens on 127.0.0.1; a thread a connection; `stop` ends them all."""
 
     request_queue_size = 256
     allow_reuse_address = True
