@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReadOptions:
     """What a reader is told.
 
     files: annotation files. found: what lies in the source, if that is known beforehand.
@@ -53,15 +53,15 @@ class Dialect:
     versions: tuple[int, ...] = ()
     split_folders: bool = False
 
-    def read(self, asked: Asked) -> Annotations:
+    def read(self, options: ReadOptions) -> Annotations:
         """The candidates that annotation files, and what was found in a source, offer.
 
         Raises InputError for a file that cannot be used, and BadRows with every row that cannot,
         unless they are to be skipped.
         """
-        if self.from_files and asked.found is None:
+        if self.from_files and options.found is None:
             raise InputError(f"name the folder of the {self.name} files with --src DIR")
-        found: Annotations = self._module.read(asked)
+        found: Annotations = self._module.read(options)
         return found
 
     def judged(self, raw: pd.DataFrame) -> tuple[pd.DataFrame, str | None]:
@@ -102,5 +102,5 @@ def read(
     listing: Sequence[Path] | None = None,
     skip_bad_rows: bool = False,
 ) -> Annotations:
-    """The candidates of a dataset. See `Asked` and `Dialect.read`."""
-    return dialect(dataset).read(Asked(files, found, class_names, listing, skip_bad_rows))
+    """The candidates of a dataset. See `ReadOptions` and `Dialect.read`."""
+    return dialect(dataset).read(ReadOptions(files, found, class_names, listing, skip_bad_rows))

@@ -18,7 +18,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class AnnotationFile:
     """One annotation file. `data` is unpacked UTF-8 without a byte order mark; `sha256` is the hex
     digest of the bytes on disk, so that `sha256sum` of the file gives the same.
     """
@@ -28,7 +28,7 @@ class Source:
     sha256: str
 
 
-def load(path: Path) -> Source:
+def load(path: Path) -> AnnotationFile:
     """Read one file, gzipped or not (told by its first bytes, not by its name).
 
     Raises InputError for what is no readable, complete, non-empty UTF-8 file.
@@ -46,7 +46,7 @@ def load(path: Path) -> Source:
     _check_utf8(path, data)
     if not data or data.isspace():
         raise InputError(f"{path}: is empty; download it again")
-    return Source(path, data, hashlib.sha256(stored).hexdigest())
+    return AnnotationFile(path, data, hashlib.sha256(stored).hexdigest())
 
 
 def _unpacked(path: Path, stored: bytes) -> bytes:

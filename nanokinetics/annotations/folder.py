@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import PurePosixPath
 
-from nanokinetics.annotations import Asked
+from nanokinetics.annotations import ReadOptions
 from nanokinetics.annotations.candidates import Annotations, digests_by_name
-from nanokinetics.annotations.files import Source, load
-from nanokinetics.annotations.located import DEFAULT_SPLIT, Rows, frame_of, judged, scanned
+from nanokinetics.annotations.files import AnnotationFile, load
+from nanokinetics.annotations.scanned import DEFAULT_SPLIT, Rows, frame_of, judged, scan_of
 from nanokinetics.common.names import are_plain, class_dir, key_fault, label_fault, normalised_split
 from nanokinetics.errors import BadRow, BadRows, InputError
 from nanokinetics.sources.located import NOWHERE, named
@@ -21,20 +21,20 @@ from nanokinetics.sources.scan import IMAGES, VIDEOS, Scan
 __all__ = ["judged", "read"]
 
 
-def read(asked: Asked) -> Annotations:
+def read(options: ReadOptions) -> Annotations:
     """The files of a source as candidates.
 
     Without lists the first folder of a path is its class, below one that names a split if there
     is one.
 
-    asked.listing: files of `path label` (also with a comma or a tab; without a label the path's
+    options.listing: files of `path label` (also with a comma or a tab; without a label the path's
     folder is the class), whose names say the split, as `trainlist01.txt` does.
-    asked.class_names: lines of `number name`, for lists whose labels are numbers.
+    options.class_names: lines of `number name`, for lists whose labels are numbers.
 
     Raises InputError when nothing usable is
     there, BadRows for what cannot be used, unless they are to be skipped.
     """
-    found, lists, class_names = scanned(asked), asked.listing, asked.class_names
+    found, lists, class_names = scan_of(options), options.listing, options.class_names
     bad: list[BadRow] = []
     digests: list[tuple[str, str, str]] = []
     if lists is None:
@@ -47,7 +47,7 @@ def read(asked: Asked) -> Annotations:
         names = _names(load(class_names)) if class_names else {}
         rows = Rows.of(row for source in sources for row in _of_list(found, source, names, bad))
         digests += [(s.path.name, str(s.path), s.sha256) for s in sources]
-    if bad and not asked.skip_bad_rows:
+    if bad and not options.skip_bad_rows:
         raise BadRows(bad)
     if not rows.keys:
         raise InputError(
@@ -101,7 +101,7 @@ def _is_usable(path: str, label: str, found: Scan, bad: list[BadRow]) -> bool:
 
 
 def _of_list(
-    found: Scan, source: Source, names: Mapping[str, str], bad: list[BadRow]
+    found: Scan, source: AnnotationFile, names: Mapping[str, str], bad: list[BadRow]
 ) -> Iterator[tuple[str, str, str, int]]:
     places = dict(zip(*named(found, IMAGES | VIDEOS), strict=True))
     by_name = {PurePosixPath(path).name: place for path, place in places.items()}
@@ -138,7 +138,7 @@ def _split_of(name: str) -> str:
     return match[1].lower() if match else DEFAULT_SPLIT
 
 
-def _names(source: Source) -> dict[str, str]:
+def _names(source: AnnotationFile) -> dict[str, str]:
     """`1 ApplyEyeMakeup`, as UCF101 has it."""
     names: dict[str, str] = {}
     for number, line in enumerate(source.data.decode().splitlines(), 1):

@@ -13,10 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from nanokinetics.annotations import Asked
+from nanokinetics.annotations import ReadOptions
 from nanokinetics.annotations.candidates import Annotations, digests_by_name
-from nanokinetics.annotations.files import Source, load
-from nanokinetics.annotations.located import Rows, frame_of, judged, scanned, split_of
+from nanokinetics.annotations.files import AnnotationFile, load
+from nanokinetics.annotations.scanned import Rows, frame_of, judged, scan_of, split_of
 from nanokinetics.common.names import key_fault
 from nanokinetics.errors import BadRow, BadRows, InputError
 from nanokinetics.sources.located import named, parted
@@ -33,22 +33,22 @@ _NAMES: Final = "LOC_synset_mapping.txt"
 __all__ = ["judged", "read"]
 
 
-def read(asked: Asked) -> Annotations:
+def read(options: ReadOptions) -> Annotations:
     """The images of a source as candidates, and the names of their classes.
 
-    asked.files: the ground truth, `map_clsloc.txt` or Kaggle's solution, where they do not lie in
-    the source. asked.class_names: lines of `wnid names`; None takes `LOC_synset_mapping.txt` if it
-    is there.
+    options.files: the ground truth, `map_clsloc.txt` or Kaggle's solution, if the source does not
+    hold them. options.class_names: a file with lines of `wnid names`; None takes the source's
+    `LOC_synset_mapping.txt`, if it has one.
 
-    Raises InputError when the labels of the validation images are not to be had, BadRows for names
-    that cannot be used, unless they are to be skipped.
+    Raises InputError if the labels of the validation images are missing. Raises BadRows for names
+    that cannot be used, unless `skip_bad_rows` is set.
     """
-    found, class_names = scanned(asked), asked.class_names
-    known = _Files(found, asked.files)
+    found, class_names = scan_of(options), options.class_names
+    known = _Files(found, options.files)
     truth = _Truth(known)
     bad: list[BadRow] = []
     candidates = frame_of(Rows.of(_rows(found, truth, bad)), found)
-    if bad and not asked.skip_bad_rows:
+    if bad and not options.skip_bad_rows:
         raise BadRows(bad)
     if candidates.empty:
         raise InputError(
@@ -104,10 +104,10 @@ class _Files:
         self._paths.update({path.name: path for path in files})
         self.digests: list[tuple[str, str, str]] = []
 
-    def get(self, name: str) -> Source | None:
+    def get(self, name: str) -> AnnotationFile | None:
         return self.load(self._paths[name]) if name in self._paths else None
 
-    def load(self, path: Path) -> Source:
+    def load(self, path: Path) -> AnnotationFile:
         source = load(path)
         self.digests.append((path.name, str(path), source.sha256))
         return source
@@ -146,7 +146,7 @@ class _Truth:
         self._by_number = _ground_truth(truth, _ilsvrc_ids(classes))
 
 
-def _solution(source: Source) -> dict[str, str]:
+def _solution(source: AnnotationFile) -> dict[str, str]:
     """Kaggle's `ImageId,PredictionString`: the first word of a prediction is the wnid."""
     wnids: dict[str, str] = {}
     for number, row in enumerate(csv.reader(source.data.decode().splitlines()), 1):
@@ -159,7 +159,7 @@ def _solution(source: Source) -> dict[str, str]:
     return wnids
 
 
-def _ilsvrc_ids(source: Source) -> dict[int, str]:
+def _ilsvrc_ids(source: AnnotationFile) -> dict[int, str]:
     """`n02119789 1 kit_fox`: the ILSVRC id of a class, which is not its place among the wnids."""
     wnids: dict[int, str] = {}
     for number, line in enumerate(source.data.decode().splitlines(), 1):
@@ -171,7 +171,7 @@ def _ilsvrc_ids(source: Source) -> dict[int, str]:
     return wnids
 
 
-def _ground_truth(source: Source, wnids: Mapping[int, str]) -> list[str]:
+def _ground_truth(source: AnnotationFile, wnids: Mapping[int, str]) -> list[str]:
     """A line an image: the ILSVRC id of its class."""
     found: list[str] = []
     for number, line in enumerate(source.data.decode().split(), 1):
@@ -181,7 +181,7 @@ def _ground_truth(source: Source, wnids: Mapping[int, str]) -> list[str]:
     return found
 
 
-def _names(source: Source) -> dict[str, str]:
+def _names(source: AnnotationFile) -> dict[str, str]:
     """`n01440764 tench, Tinca tinca`, with a blank or a tab between."""
     names: dict[str, str] = {}
     for number, line in enumerate(source.data.decode().splitlines(), 1):

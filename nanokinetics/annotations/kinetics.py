@@ -11,28 +11,28 @@ from typing import Any, Final
 
 import pandas as pd
 
-from nanokinetics.annotations import Asked
+from nanokinetics.annotations import ReadOptions
 from nanokinetics.annotations.candidates import NEEDED, Annotations, candidates, digests_by_name
-from nanokinetics.annotations.files import Source, load
+from nanokinetics.annotations.files import AnnotationFile, load
 from nanokinetics.annotations.tables import USE_LABELLED, read_table
 from nanokinetics.errors import BadRow, BadRows, InputError
 
 _JSON: Final = re.compile(rb"\s*[{\[]\s*([\"{}\[\]]|$)")
 
 
-def read(asked: Asked) -> Annotations:
+def read(options: ReadOptions) -> Annotations:
     """The candidates of all files together.
 
     Raises InputError for a file that cannot be used, and BadRows with every row that cannot,
     unless they are to be skipped.
     """
-    if not asked.files:
+    if not options.files:
         raise InputError("no annotation file; name at least one with --annotations")
-    skip_bad_rows = asked.skip_bad_rows
+    skip_bad_rows = options.skip_bad_rows
     frames: list[pd.DataFrame] = []
     digests: list[tuple[str, str, str]] = []
     bad: list[BadRow] = []
-    for path in asked.files:
+    for path in options.files:
         source = load(path)
         digests.append((path.name, str(path), source.sha256))
         read_one = _read_json if _JSON.match(source.data) else read_table
@@ -56,7 +56,7 @@ def judged(raw: pd.DataFrame) -> tuple[pd.DataFrame, str | None]:
     return frame, f"the clip '{wrong[0]}' has another id or other times" if wrong else None
 
 
-def _read_json(source: Source) -> tuple[pd.DataFrame, list[BadRow]]:
+def _read_json(source: AnnotationFile) -> tuple[pd.DataFrame, list[BadRow]]:
     """`{id: {annotations: {label, segment: [start, end]}, subset, …}}`, seconds as floats.
 
     The line of a bad row is the position of its entry, from 1.
@@ -73,7 +73,7 @@ def _read_json(source: Source) -> tuple[pd.DataFrame, list[BadRow]]:
     return frame, bad
 
 
-def _entries(source: Source) -> dict[str, Any]:
+def _entries(source: AnnotationFile) -> dict[str, Any]:
     try:
         found = json.loads(source.data, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:

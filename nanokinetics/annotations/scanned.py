@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import pandas as pd
 
-from nanokinetics.annotations import Asked
+from nanokinetics.annotations import ReadOptions
 from nanokinetics.annotations.candidates import COLUMNS, of_texts
 from nanokinetics.common.names import class_dir, key_fault, normalised_split
 from nanokinetics.sources.located import with_places
@@ -36,11 +36,11 @@ class Rows(NamedTuple):
         return cls(*(list(columns) or ([], [], [], [])))
 
 
-def scanned(asked: Asked) -> Scan:
+def scan_of(options: ReadOptions) -> Scan:
     """What lies in the source. Raises ValueError if nobody looked."""
-    if asked.found is None:
+    if options.found is None:
         raise ValueError("the source was not scanned")
-    return asked.found
+    return options.found
 
 
 def judged(raw: pd.DataFrame) -> tuple[pd.DataFrame, str | None]:

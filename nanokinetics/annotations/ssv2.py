@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from nanokinetics.annotations import Asked
+from nanokinetics.annotations import ReadOptions
 from nanokinetics.annotations.candidates import Annotations, digests_by_name
-from nanokinetics.annotations.files import Source, load
-from nanokinetics.annotations.located import Rows, frame_of, judged, scanned
+from nanokinetics.annotations.files import AnnotationFile, load
+from nanokinetics.annotations.scanned import Rows, frame_of, judged, scan_of
 from nanokinetics.common.names import class_dir, label_fault
 from nanokinetics.errors import BadRow, BadRows, InputError
 from nanokinetics.sources.located import NOWHERE, named, parted
@@ -31,15 +31,15 @@ _ID: Final = re.compile(r"[0-9]{1,9}")
 __all__ = ["judged", "read"]
 
 
-def read(asked: Asked) -> Annotations:
-    """The clips that the JSON files name. `asked.files` are those that do not lie in the source.
+def read(options: ReadOptions) -> Annotations:
+    """The clips that the JSON files name. `options.files` are those that do not lie in the source.
 
     A clip whose video is not there is a candidate all the same; it fails when its turn comes.
     Raises InputError when no file has labels, BadRows for items that cannot be used, unless
     they are to be skipped.
     """
-    found = scanned(asked)
-    known = _files(found, asked.files)
+    found = scan_of(options)
+    known = _files(found, options.files)
     numbers = _numbers(known["labels"]) if "labels" in known else {}
     bad: list[BadRow] = []
     rows: list[tuple[str, str, str]] = []
@@ -52,7 +52,7 @@ def read(asked: Asked) -> Annotations:
     if unknown:
         path = known["labels"].path
         raise InputError(f"{path}: has no label {min(unknown)!r}; the files are of two releases")
-    if bad and not asked.skip_bad_rows:
+    if bad and not options.skip_bad_rows:
         raise BadRows(bad)
     if not rows:
         raise InputError(
@@ -72,9 +72,9 @@ def read(asked: Asked) -> Annotations:
     )
 
 
-def _files(found: Scan, files: Sequence[Path]) -> dict[str, Source]:
+def _files(found: Scan, files: Sequence[Path]) -> dict[str, AnnotationFile]:
     """The annotation files by what they hold: train, validation, labels, answers."""
-    known: dict[str, Source] = {}
+    known: dict[str, AnnotationFile] = {}
     paths = [found.root / name for name in found.files if name.endswith((".json", ".csv"))]
     for path in [*paths, *files]:
         match = _FILE.fullmatch(path.name)
@@ -86,7 +86,7 @@ def _files(found: Scan, files: Sequence[Path]) -> dict[str, Source]:
     return known
 
 
-def _numbers(source: Source) -> dict[str, int]:
+def _numbers(source: AnnotationFile) -> dict[str, int]:
     """`{"Approaching something": "0"}`: the number of each label, which is text."""
     found = _parsed(source)
     try:
@@ -98,7 +98,7 @@ def _numbers(source: Source) -> dict[str, int]:
     return numbers
 
 
-def _items(source: Source, bad: list[BadRow]) -> list[tuple[str, str]]:
+def _items(source: AnnotationFile, bad: list[BadRow]) -> list[tuple[str, str]]:
     """Id and label of each item of `[{"id": "78687", "template": "Holding [something]"}]`."""
     items = _parsed(source)
     if not isinstance(items, list):
@@ -106,13 +106,13 @@ def _items(source: Source, bad: list[BadRow]) -> list[tuple[str, str]]:
     return _usable(source, ((_text(i, "id"), _text(i, "template")) for i in items), bad)
 
 
-def _answers(source: Source, bad: list[BadRow]) -> list[tuple[str, str]]:
+def _answers(source: AnnotationFile, bad: list[BadRow]) -> list[tuple[str, str]]:
     """`id;label` a line, without a header; labels hold commas."""
     rows = csv.reader(source.data.decode().splitlines(), delimiter=";")
     return _usable(source, ((r[0], r[1]) if len(r) == 2 else ("", "") for r in rows), bad)
 
 
-def _usable(source: Source, pairs: Any, bad: list[BadRow]) -> list[tuple[str, str]]:
+def _usable(source: AnnotationFile, pairs: Any, bad: list[BadRow]) -> list[tuple[str, str]]:
     usable: list[tuple[str, str]] = []
     faults: dict[str, str | None] = {}
     for number, (key, template) in enumerate(pairs, 1):
@@ -132,7 +132,7 @@ def _text(item: object, name: str) -> str:
     return str(value) if isinstance(value, str | int) else ""
 
 
-def _parsed(source: Source) -> Any:
+def _parsed(source: AnnotationFile) -> Any:
     try:
         return json.loads(source.data)
     except (ValueError, RecursionError) as error:

@@ -18,7 +18,7 @@ from typing import Any, Final
 import pandas as pd
 
 from nanokinetics.annotations.candidates import NEEDED, candidates, clean_candidates
-from nanokinetics.annotations.files import Source
+from nanokinetics.annotations.files import AnnotationFile
 from nanokinetics.common.names import normalised_split
 from nanokinetics.errors import BadRow, InputError
 
@@ -47,7 +47,7 @@ class _Dialect:
     """Of every row, when the file has no such column."""
 
 
-def read_table(source: Source) -> tuple[pd.DataFrame, list[BadRow]]:
+def read_table(source: AnnotationFile) -> tuple[pd.DataFrame, list[BadRow]]:
     """The usable rows of a CSV or TSV file as candidates, and every other row.
 
     Raises InputError when the file as a whole cannot be used.
@@ -57,7 +57,7 @@ def read_table(source: Source) -> tuple[pd.DataFrame, list[BadRow]]:
     return _careful(source, dialect) if frame is None else (frame, [])
 
 
-def _dialect(source: Source) -> _Dialect:
+def _dialect(source: AnnotationFile) -> _Dialect:
     delimiter = _delimiter(source.data)
     records = _records(source, delimiter, lines_above=0)
     line, first, last = next(records)
@@ -148,7 +148,7 @@ def _quick(data: bytes, dialect: _Dialect) -> pd.DataFrame | None:
     return clean_candidates(raw if dialect.split is None else raw.assign(split=dialect.split))
 
 
-def _careful(source: Source, dialect: _Dialect) -> tuple[pd.DataFrame, list[BadRow]]:
+def _careful(source: AnnotationFile, dialect: _Dialect) -> tuple[pd.DataFrame, list[BadRow]]:
     """The usable rows, and each other row with its line."""
     width = len(dialect.columns)
     wanted = [(name, i) for i, name in enumerate(dialect.columns) if name in NEEDED]
@@ -184,7 +184,7 @@ def _over(line: int, last: int) -> str:
 
 
 def _records(
-    source: Source, delimiter: str, lines_above: int
+    source: AnnotationFile, delimiter: str, lines_above: int
 ) -> Iterator[tuple[int, list[str], int]]:
     """Each row that is not blank: its first line in the file, its fields, its last line."""
     text = io.TextIOWrapper(io.BytesIO(source.data), encoding="utf-8", newline="")
