@@ -37,7 +37,7 @@ _REASONS: Final = {str(reason): reason for reason in Reason}
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LedgerState:
     """What has become of every clip of a dataset so far.
 
     done: rows whose file is there with the recorded size, and where; stale: rows whose file is not.
@@ -122,7 +122,7 @@ class Ledger:
         with closing(Table(self._home, WAITS, WAITS_COLUMNS)) as table:
             table.append([{"since": utc(since), "until": utc(until), "why": why}])
 
-    def standing(self, since: float = 0.0) -> Standing:
+    def state(self, since: float = 0.0) -> LedgerState:
         """What the tables and the files on the disk say has become of every clip so far.
 
         since: from when on it is of interest which videos were asked for, in seconds since the
@@ -151,7 +151,7 @@ class Ledger:
         self._check_reasons(reasons)
         failed = zip(_ids(splits, labels, keys), map(_REASONS.__getitem__, reasons), strict=True)
         latest = {video: epoch(at) for at, video in sorted(asked)}
-        return Standing(done, stale, dict(failed), tuple(latest.values()))
+        return LedgerState(done, stale, dict(failed), tuple(latest.values()))
 
     def _check_reasons(self, reasons: Collection[str]) -> None:
         if unknown := set(reasons) - _REASONS.keys():

@@ -59,7 +59,7 @@ def quotas_of(ranking: Ranking, books: Books, config: BuildConfig) -> Quotas:
     """Who is to be asked, after what has become of every clip so far."""
     return Quotas(
         ranking,
-        books.standing,
+        books.state,
         retry_failed=config.retry_failed,
         replace_transient=config.replace_transient,
     )
@@ -107,7 +107,7 @@ def _maker(work: Work, config: BuildConfig) -> MakerConfig:
 
 
 def _drop_stale(books: Books, config: BuildConfig, reporter: Reporter) -> None:
-    stale = books.standing.stale
+    stale = books.state.stale
     if stale:
         reporter.say(
             f"{len(stale)} clips of {config.dest / STATS} are gone or damaged; "
@@ -120,5 +120,5 @@ def _pacer(source: Source, config: BuildConfig, books: Books, clock: Clock) -> P
     """A gate that remembers what earlier runs asked for in the last hour."""
     now, wall = clock.steady(), clock.wall()
     # A row from the future, after the clock was set back, counts as of now.
-    asked = books.standing.asked if source.remote else ()
+    asked = books.state.asked if source.remote else ()
     return Pacer(source.policy(config.pace), (now - max(0.0, wall - at) for at in asked))

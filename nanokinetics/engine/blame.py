@@ -21,11 +21,11 @@ from nanokinetics.clip import Clip, ClipId, Failed
 from nanokinetics.common.logs import logger
 from nanokinetics.engine.verdicts import (
     AskCanary,
-    Asked,
     CloseGate,
     EndRun,
     LetIn,
     PutBack,
+    Request,
     TryAlone,
     Verdicts,
     WriteDown,
@@ -75,9 +75,9 @@ class Blame:
         self._crashes: Counter[ClipId] = Counter()
         self._anything_made = False
 
-    def made(self, clips: Sequence[Clip], asked: Asked) -> Verdicts:
+    def made(self, clips: Sequence[Clip], request: Request) -> Verdicts:
         """Clips of one job were made. Adopted files count for nothing: leave them out."""
-        if asked.as_canary:
+        if request.as_canary:
             self._canary.is_out = False
         else:
             for clip in clips:
@@ -85,16 +85,16 @@ class Blame:
             if not clips:
                 return []
             self._anything_made = True
-        return self._others_can_be_made(asked.at)
+        return self._others_can_be_made(request.at)
 
-    def failed(self, failed: Failed, asked: Asked, now: float) -> Verdicts:
+    def failed(self, failed: Failed, request: Request, now: float) -> Verdicts:
         """A clip was not made."""
         failure = failed.failure
         if failure.kind is Kind.ENVIRONMENT and not may_be_global(failed):
             return [EndRun(failure)]
         if failure.reason is Reason.WORKER_DIED:
-            return self.died(failed, asked, now)
-        if asked.as_canary:
+            return self.died(failed, request, now)
+        if request.as_canary:
             return self._canary_failed(failed, now)
         if failure.kind is Kind.BLOCKED:
             return [PutBack(failed.clip), CloseGate(failure)]
@@ -108,17 +108,17 @@ class Blame:
         self._suspects.add(failed, now)
         return self._ask_or_suspect(failed, now) if self._suspects.are_many else []
 
-    def died(self, failed: Failed, asked: Asked, now: float) -> Verdicts:
+    def died(self, failed: Failed, request: Request, now: float) -> Verdicts:
         """A clip's worker died. It is tried once more, alone; the second time it is out."""
         clip = failed.clip
         self._crashes[clip.id] += 1
         if self._crashes[clip.id] < TRIES:
-            if not asked.as_canary:
+            if not request.as_canary:
                 return [TryAlone(clip)]
             self._canary.is_out = False
             return self._ask_canary()
         self._suspects.add(replace(failed, attempts=TRIES), now)
-        if asked.as_canary:
+        if request.as_canary:
             self._canary.is_out = False
             return [self._end()]
         return self._find_out() or [] if self._suspects.are_many else []

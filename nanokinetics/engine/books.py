@@ -45,7 +45,7 @@ class Books:
         for folder in INDEX_FOLDERS:
             home.sweep(folder)
         self._ledger = Ledger(home, layout)
-        self.standing = self._ledger.standing(since=clock.wall() - HOUR)
+        self.state = self._ledger.state(since=clock.wall() - HOUR)
         """What had become of every clip when the books were opened."""
         self.paths: dict[ClipId, str] = {}
         """Where the clips lie that were made in this run."""
@@ -53,11 +53,11 @@ class Books:
     @property
     def done(self) -> dict[ClipId, str]:
         """The clips that are there, and where."""
-        return {**self.standing.done, **self.paths}
+        return {**self.state.done, **self.paths}
 
     def failures(self) -> Mapping[ClipId, Reason]:
         """Why each clip failed last; it may have been made since."""
-        return self._ledger.standing().failed
+        return self._ledger.state().failed
 
     def drop(self, clips: Mapping[ClipId, str]) -> None:
         """Take clips out of the dataset: their files first, since a file without its row is not

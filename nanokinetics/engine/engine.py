@@ -18,11 +18,11 @@ from nanokinetics.engine.pacing import Pacer, Ticket
 from nanokinetics.engine.quotas import Quotas
 from nanokinetics.engine.verdicts import (
     AskCanary,
-    Asked,
     CloseGate,
     EndRun,
     LetIn,
     PutBack,
+    Request,
     TryAlone,
     Verdict,
     WriteDown,
@@ -200,7 +200,7 @@ class Engine:
             del self._jobs[clip.id]
         failed = Failed(first, Failure(Reason.WORKER_DIED, why), log=log)
         now = self._clock.steady()
-        self._carry_out(self._blame.died(failed, Asked(ticket.at, job.anew), now), ticket)
+        self._carry_out(self._blame.died(failed, Request(ticket.at, job.anew), now), ticket)
         for clip in others:
             self._quotas.put_back(clip)
 
@@ -226,14 +226,14 @@ class Engine:
                     if made.clip.id in self._books.paths:
                         self._quotas.finished(made.clip)
         clips = [made.clip for made in asked]
-        self._carry_out(self._blame.made(clips, Asked(ticket.at, job.anew)), ticket)
+        self._carry_out(self._blame.made(clips, Request(ticket.at, job.anew)), ticket)
 
     def _failed(self, failed: Failed) -> None:
         job = self._jobs.pop(failed.clip.id)
         ticket = self._tickets[job]
         self._false_starts = 0
         now = self._clock.steady()
-        self._carry_out(self._blame.failed(failed, Asked(ticket.at, job.anew), now), ticket)
+        self._carry_out(self._blame.failed(failed, Request(ticket.at, job.anew), now), ticket)
 
     def _carry_out(self, verdicts: Iterable[Verdict], ticket: Ticket | None = None) -> None:
         """Do what blame has decided. ticket: that of the request whose outcome it judged."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 
 from nanokinetics.clip import Clip, ClipId, Group
-from nanokinetics.dataset.ledger import Standing
+from nanokinetics.dataset.ledger import LedgerState
 from nanokinetics.dataset.ranking import Ranking
 from nanokinetics.errors import Kind, Reason
 
@@ -49,13 +49,13 @@ class Quotas:
     def __init__(
         self,
         selection: Ranking,
-        standing: Standing,
+        state: LedgerState,
         *,
         retry_failed: bool = False,
         replace_transient: bool = False,
     ) -> None:
         self._selection = selection
-        self._standing = standing
+        self._state = state
         self._retry_failed = retry_failed
         self._replace_transient = replace_transient
         self._classes = {
@@ -71,7 +71,7 @@ class Quotas:
         self._held: set[ClipId] = set()
         self.replaced = 0
         """Candidates that are out for good and had to be passed over."""
-        for group, there in Counter(map(itemgetter(0, 1), standing.done)).items():
+        for group, there in Counter(map(itemgetter(0, 1), state.done)).items():
             if each := self._classes.get(Group._make(group)):
                 each.there = there
         self.wanted = sum(each.wanted for each in self._classes.values())
@@ -138,22 +138,22 @@ class Quotas:
         """Clips that earlier runs have made, of one class after the other."""
         for group in self._classes:
             for row, id_ in self._selection.ids(group):
-                if id_ in self._standing.done:
+                if id_ in self._state.done:
                     yield self._selection.clip(row)
 
     def untried(self) -> Iterator[Clip]:
         """Reserves that were not drawn yet, of one class after the other."""
         for group in self._classes:
             for row, id_ in self._selection.ids(group):
-                failed = self._standing.failed.get(id_)
-                known = id_ in self._ranks or id_ in self._standing.done
+                failed = self._state.failed.get(id_)
+                known = id_ in self._ranks or id_ in self._state.done
                 if not known and not (failed is not None and self._stays_out(failed)):
                     yield self._selection.clip(row)
 
     def surplus(self) -> frozenset[ClipId]:
         """Finished clips of full classes that better-ranked ones, available after all, displace."""
         full = {g for g, each in self._classes.items() if each.kept == each.wanted}
-        done = self._standing.done
+        done = self._state.done
         return frozenset(id_ for id_ in done if id_ not in self._kept and id_.group in full)
 
     def short(self) -> dict[Group, tuple[int, int]]:
@@ -168,12 +168,12 @@ class Quotas:
                     return
                 self._draw(each, each.later.popleft())
                 continue
-            if id_ in self._standing.done:
+            if id_ in self._state.done:
                 each.in_play += 1
                 each.kept += 1
                 self._kept.add(id_)
                 continue
-            failed = self._standing.failed.get(id_)
+            failed = self._state.failed.get(id_)
             if failed is not None and self._stays_out(failed):
                 self.replaced += 1
             elif failed is not None and failed.kind is Kind.TRANSIENT and self._replace_transient:

@@ -61,7 +61,7 @@ Verdicts = list[Verdict]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Request:
     """How a clip was asked for: when, and whether as the canary."""
 
     at: float

@@ -161,8 +161,8 @@ def test_awkward_labels_read_back_as_they_were(ledger: Ledger, home: Folder, lab
     ledger.failed(failed(clip(1, label=label)), "x.log", NOON)
     assert table(home.place("stats.csv"))[0]["label"] == label
     assert table(home.place("failed.csv"))[0]["label"] == label
-    standing = ledger.standing()
-    assert standing.failed == {clip(1, label=label).id: Reason.PRIVATE}
+    state = ledger.state()
+    assert state.failed == {clip(1, label=label).id: Reason.PRIVATE}
 
 
 text = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20)
@@ -179,34 +179,34 @@ def test_any_text_survives_the_table(
     ledger.failed(Failed(clip(label=label), failure), log, NOON)
     row = table(home.place("failed.csv"))[-1]
     assert (row["label"], row["message"], row["log"]) == (label, failure.message, log)
-    assert ledger.standing().failed[clip(label=label).id] is Reason.UNAVAILABLE
+    assert ledger.state().failed[clip(label=label).id] is Reason.UNAVAILABLE
 
 
 def test_a_message_with_half_a_surrogate_pair_is_written_all_the_same(ledger: Ledger) -> None:
     """JSON may hold one, so a server's words may."""
     said = Failed(clip(), Failure(Reason.UNAVAILABLE, "gone \ud83d for good"))
     ledger.failed(said, "x.log", NOON)
-    assert ledger.standing().failed == {clip().id: Reason.UNAVAILABLE}
+    assert ledger.state().failed == {clip().id: Reason.UNAVAILABLE}
 
 
 def test_a_message_of_any_length_can_be_read_again(ledger: Ledger) -> None:
     """Python's csv refuses fields of more than 131,072 characters."""
     said = Failed(clip(), Failure(Reason.UNAVAILABLE, "x" * 200_000))
     ledger.failed(said, "x.log", NOON)
-    assert ledger.standing().failed == {clip().id: Reason.UNAVAILABLE}
+    assert ledger.state().failed == {clip().id: Reason.UNAVAILABLE}
 
 
 def test_the_last_row_of_a_clip_counts(ledger: Ledger, home: Folder) -> None:
     place(home, clip(), size=7)
     ledger.made([made(clip(), size=3)], NOON)
-    assert set(ledger.standing().stale) == {clip().id}
+    assert set(ledger.state().stale) == {clip().id}
     ledger.made([made(clip(), size=7)], NOON)
     ledger.failed(failed(clip(1), Reason.TIMEOUT), "x.log", NOON)
     ledger.failed(failed(clip(1), Reason.PRIVATE), "x.log", NOON)
-    standing = ledger.standing()
-    assert set(standing.done) == {clip().id}
-    assert set(standing.stale) == set()
-    assert standing.failed == {clip(1).id: Reason.PRIVATE}
+    state = ledger.state()
+    assert set(state.done) == {clip().id}
+    assert set(state.stale) == set()
+    assert state.failed == {clip(1).id: Reason.PRIVATE}
 
 
 def test_one_window_under_two_labels_or_splits_is_several_clips(
@@ -216,11 +216,11 @@ def test_one_window_under_two_labels_or_splits_is_several_clips(
     for each in clips:
         place(home, each)
         ledger.made([made(each)], NOON)
-    assert set(ledger.standing().done) == {
+    assert set(ledger.state().done) == {
         ClipId(each.split, each.label, each.key) for each in clips
     }  # fmt: skip
     ledger.drop([clip(label="yoga").id])
-    assert set(ledger.standing().done) == {clip().id, clip(split="val").id}
+    assert set(ledger.state().done) == {clip().id, clip(split="val").id}
 
 
 def test_a_row_without_its_file_or_with_another_size_is_stale(ledger: Ledger, home: Folder) -> None:
@@ -229,9 +229,9 @@ def test_a_row_without_its_file_or_with_another_size_is_stale(ledger: Ledger, ho
     place(home, clip(0))
     place(home, clip(1), size=2)
     place(home, clip(2), size=0)
-    standing = ledger.standing()
-    assert set(standing.done) == {clip(0).id}
-    assert set(standing.stale) == {clip(1).id, clip(2).id, clip(3).id}
+    state = ledger.state()
+    assert set(state.done) == {clip(0).id}
+    assert set(state.stale) == {clip(1).id, clip(2).id, clip(3).id}
 
 
 def test_dropped_rows_are_gone_and_the_table_goes_on(ledger: Ledger, home: Folder) -> None:
@@ -276,7 +276,7 @@ def test_a_table_cut_off_at_any_byte_is_mended_and_goes_on(tmp_path: Path) -> No
         torn.place("stats.csv").write_bytes(data[:length])
         kept = data[:length].count(b"\n") - 1
         ledger = Ledger(torn, Layout())
-        assert set(ledger.standing().done) == {each.id for each in clips[: max(0, kept)]}
+        assert set(ledger.state().done) == {each.id for each in clips[: max(0, kept)]}
         ledger.made([made(extra)], NOON)
         ledger.close()
         keys = [row["key"] for row in table(torn.place("stats.csv"))]
@@ -322,7 +322,7 @@ def test_a_row_that_was_edited_is_not_done(home: Folder, column: str, text: str)
     with home.place("stats.csv").open("a", newline="") as file:
         csv.DictWriter(file, row, lineterminator="\n").writerow({**row, column: text})
     with closing(Ledger(home, Layout())) as ledger:
-        assert set(ledger.standing().stale) == {clip().id}
+        assert set(ledger.state().stale) == {clip().id}
 
 
 @pytest.mark.parametrize("line", DAMAGE.values(), ids=DAMAGE.keys())
@@ -333,28 +333,28 @@ def test_a_damaged_line_is_named_with_its_number(home: Folder, line: bytes) -> N
     with home.place("failed.csv").open("ab") as file:
         file.write(line)
     with pytest.raises(InputError, match=r"failed\.csv, line 3\b"):
-        Ledger(home, Layout()).standing()
+        Ledger(home, Layout()).state()
 
 
 def test_a_clip_that_was_adopted_asked_nothing_of_anybody(ledger: Ledger) -> None:
     ledger.made([made(clip(0))], NOON)
     ledger.made([replace(made(clip(1)), source=ADOPTED, temporary=None)], NOON + 60)
     ledger.failed(failed(clip(2)), "x.log", NOON + 120)
-    assert sorted(ledger.standing().asked) == [NOON, NOON + 120]
-    assert ledger.standing(NOON + 1).asked == (NOON + 120,)
+    assert sorted(ledger.state().asked) == [NOON, NOON + 120]
+    assert ledger.state(NOON + 1).asked == (NOON + 120,)
 
 
 def test_several_windows_of_one_video_were_asked_for_once(ledger: Ledger) -> None:
     window = clip(0)
     ledger.made([made(window)], NOON)
     ledger.made([made(replace(window, key=f"{window.youtube_id}_000030_000040"))], NOON + 5)
-    assert ledger.standing().asked == (NOON + 5,)
+    assert ledger.state().asked == (NOON + 5,)
 
 
 def test_a_video_that_failed_and_was_made_later_was_last_asked_for_then(ledger: Ledger) -> None:
     ledger.failed(failed(clip(), Reason.TIMEOUT), "x.log", NOON)
     ledger.made([made(clip())], NOON + 3000)
-    assert max(ledger.standing().asked) == NOON + 3000
+    assert max(ledger.state().asked) == NOON + 3000
 
 
 def test_tables_are_plain_text_with_unix_line_ends(ledger: Ledger, home: Folder) -> None:

@@ -11,7 +11,7 @@ from nanokinetics.clip import Clip, Failed
 from nanokinetics.engine.blame import IN_A_ROW, REMEMBERED, Blame, may_be_global
 from nanokinetics.engine.verdicts import (
     AskCanary,
-    Asked,
+    Request,
     CloseGate,
     EndRun,
     LetIn,
@@ -50,7 +50,7 @@ def in_a_row(blame: Blame, *reasons: Reason, first: int = 100) -> list[Verdict]:
     verdicts: list[Verdict] = []
     for number, reason in enumerate(reasons, start=first):
         told = failed(reason, number, message=f"message {number}")
-        verdicts = blame.failed(told, Asked(number), number)
+        verdicts = blame.failed(told, Request(number), number)
     return verdicts
 
 
@@ -79,7 +79,7 @@ def test_every_failure_for_now_may_be_everybodys_when_nothing_was_had_of_the_vid
 def test_a_refusal_that_says_so_closes_the_gate_and_costs_the_clip_nothing(reason: Reason) -> None:
     told = failed(reason)
     assert not may_be_global(told)
-    verdicts = Blame().failed(told, Asked(0), 1)
+    verdicts = Blame().failed(told, Request(0), 1)
     assert verdicts == [PutBack(told.clip), CloseGate(told.failure)]
 
 
@@ -90,14 +90,14 @@ def test_what_is_about_the_clip_is_written_down_and_shows_that_the_site_answers(
     reason: Reason,
 ) -> None:
     told = failed(reason)
-    assert Blame().failed(told, Asked(0), 1) == [LetIn(), WriteDown(told)]
+    assert Blame().failed(told, Request(0), 1) == [LetIn(), WriteDown(told)]
 
 
 @pytest.mark.parametrize("reason", [Reason.DISK_FULL, Reason.NOT_WRITABLE, Reason.NO_FFMPEG])
 @pytest.mark.parametrize("shared", [True, False])
 def test_what_is_the_machines_ends_the_run(reason: Reason, shared: bool) -> None:
     told = failed(reason)
-    assert Blame(shared=shared).failed(told, Asked(0), 1) == [EndRun(told.failure)]
+    assert Blame(shared=shared).failed(told, Request(0), 1) == [EndRun(told.failure)]
 
 
 @pytest.mark.parametrize("reason", [r for r in Reason if r.kind is Kind.TRANSIENT])
@@ -105,7 +105,7 @@ def test_files_of_this_machine_share_no_line(reason: Reason) -> None:
     blame = Blame(shared=False)
     for number in range(2 * IN_A_ROW):
         told = failed(reason, number)
-        assert blame.failed(told, Asked(number), number) == [WriteDown(told)]
+        assert blame.failed(told, Request(number), number) == [WriteDown(told)]
 
 
 # -- many in a row
@@ -122,7 +122,7 @@ def test_of_one_video_any_number_of_windows_says_little() -> None:
     blame = Blame([clip(1)])
     for window in range(20):
         told = failed(Reason.NO_FORMATS, 50, window=window)
-        assert blame.failed(told, Asked(0), 0) == []
+        assert blame.failed(told, Request(0), 0) == []
     assert in_a_row(blame, *[Reason.NO_FORMATS] * (IN_A_ROW - 1)) == [AskCanary(clip(1))]
 
 
@@ -132,8 +132,8 @@ def test_files_without_a_video_id_are_told_apart_by_their_key() -> None:
     for number in range(IN_A_ROW):
         assert verdicts == []
         died = Failed(Clip(f"yoga/{number}", "train", "yoga"), Failure(Reason.WORKER_DIED, "why"))
-        assert blame.died(died, Asked(0), 0) == [TryAlone(died.clip)]
-        verdicts = blame.died(died, Asked(1), 1)
+        assert blame.died(died, Request(0), 0) == [TryAlone(died.clip)]
+        verdicts = blame.died(died, Request(1), 1)
     assert verdicts == [AskCanary(clip(1))]
 
 
@@ -166,23 +166,23 @@ def test_media_that_is_forbidden_to_all_is_a_refusal_even_if_nothing_was_ever_ma
 def test_a_clip_that_is_made_shows_that_earlier_failures_are_their_clips_own() -> None:
     blame = Blame()
     in_a_row(blame, *[Reason.NETWORK] * 4, first=0)
-    verdicts = blame.made([clip(99)], Asked(at=1))
+    verdicts = blame.made([clip(99)], Request(at=1))
     written = [v.failed.failure.message for v in verdicts if isinstance(v, WriteDown)]
     assert written == ["message 0", "message 1"], "what came up later stays unjudged"
-    assert [type(v) for v in blame.made([clip(98)], Asked(at=3))] == [WriteDown, WriteDown]
+    assert [type(v) for v in blame.made([clip(98)], Request(at=3))] == [WriteDown, WriteDown]
 
 
 def test_the_count_begins_anew_with_a_clip_that_is_made() -> None:
     blame = Blame([clip(1)])
     in_a_row(blame, *[Reason.NETWORK] * (IN_A_ROW - 1))
-    blame.made([clip(2)], Asked(at=200))
+    blame.made([clip(2)], Request(at=200))
     assert in_a_row(blame, *[Reason.NETWORK] * (IN_A_ROW - 1), first=300) == []
 
 
 def test_adopted_files_show_nothing() -> None:
     blame = Blame()
     in_a_row(blame, Reason.NETWORK)
-    assert blame.made([], Asked(at=1000)) == []
+    assert blame.made([], Request(at=1000)) == []
 
 
 # -- the canary
@@ -191,28 +191,28 @@ def test_adopted_files_show_nothing() -> None:
 def test_the_latest_clip_of_this_run_comes_before_those_of_earlier_runs() -> None:
     blame = Blame([clip(0)])
     for number in (1, 2):
-        blame.made([clip(number)], Asked(0))
+        blame.made([clip(number)], Request(0))
     assert in_a_row(blame, *[Reason.NETWORK] * IN_A_ROW) == [AskCanary(clip(2))]
 
 
 def test_a_canary_that_is_made_clears_the_machine() -> None:
     blame = Blame([clip(0)])
     in_a_row(blame, *[Reason.NETWORK] * IN_A_ROW)
-    verdicts = blame.made([clip(0)], Asked(at=200, as_canary=True))
+    verdicts = blame.made([clip(0)], Request(at=200, as_canary=True))
     assert [type(v) for v in verdicts] == [WriteDown] * IN_A_ROW
 
 
 def test_a_canary_that_fails_too_closes_the_gate_until_it_is_made() -> None:
     blame = Blame()
-    blame.made([clip(0)], Asked(0))
+    blame.made([clip(0)], Request(0))
     in_a_row(blame, *[Reason.NETWORK] * IN_A_ROW)
     told = failed(Reason.NETWORK, 0)
-    verdicts = blame.failed(told, Asked(150, as_canary=True), 160)
+    verdicts = blame.failed(told, Request(150, as_canary=True), 160)
     assert verdicts == [CloseGate(told.failure), AskCanary(clip(0))]
     late = failed(Reason.TIMEOUT, 7)
-    assert blame.failed(late, Asked(140), 170) == [CloseGate(late.failure)]
-    assert blame.made([clip(8)], Asked(at=130)) == [], "it was let in before the outage"
-    verdicts = blame.made([clip(0)], Asked(at=180, as_canary=True))
+    assert blame.failed(late, Request(140), 170) == [CloseGate(late.failure)]
+    assert blame.made([clip(8)], Request(at=130)) == [], "it was let in before the outage"
+    verdicts = blame.made([clip(0)], Request(at=180, as_canary=True))
     back = {v.clip.youtube_id for v in verdicts if isinstance(v, PutBack)}
     assert len(back) == len(verdicts) == IN_A_ROW + 1, "nothing was written down"
 
@@ -222,20 +222,20 @@ def test_a_canary_that_is_refused_is_asked_for_again(reason: Reason) -> None:
     blame = Blame([clip(0)])
     in_a_row(blame, *[Reason.NETWORK] * IN_A_ROW)
     told = failed(reason, 0)
-    verdicts = blame.failed(told, Asked(150, as_canary=True), 160)
+    verdicts = blame.failed(told, Request(150, as_canary=True), 160)
     assert verdicts == [CloseGate(told.failure), AskCanary(clip(0))]
 
 
 def test_a_canary_that_has_gone_makes_room_for_another_until_there_is_none() -> None:
     blame = Blame([clip(0)])
     for number in range(1, REMEMBERED + 3):
-        blame.made([clip(number)], Asked(0))
+        blame.made([clip(number)], Request(0))
     verdicts = in_a_row(blame, *[Reason.NETWORK] * IN_A_ROW)
     seen = []
     while asked := [v.clip for v in verdicts if isinstance(v, AskCanary)]:
         seen += asked
         gone = Failed(asked[0], Failure(Reason.PRIVATE, "private"))
-        verdicts = blame.failed(gone, Asked(300, as_canary=True), 300)
+        verdicts = blame.failed(gone, Request(300, as_canary=True), 300)
         assert LetIn() in verdicts
     assert seen == [clip(5), clip(4), clip(3), clip(0)]
 
@@ -245,9 +245,9 @@ def test_where_nothing_was_ever_made_reserves_are_tried_that_prove_nothing_by_fa
     in_a_row(blame, Reason.NO_FORMATS)
     assert blame.nothing_left() == [AskCanary(clip(7))]
     again = failed(Reason.NO_FORMATS, 7)
-    assert blame.failed(again, Asked(5, as_canary=True), 6) == []
+    assert blame.failed(again, Request(5, as_canary=True), 6) == []
     assert blame.nothing_left() == [AskCanary(clip(8))]
-    verdicts = blame.made([clip(8)], Asked(at=200, as_canary=True))
+    verdicts = blame.made([clip(8)], Request(at=200, as_canary=True))
     assert [type(v) for v in verdicts] == [WriteDown]
 
 
@@ -257,9 +257,9 @@ def test_where_nothing_was_ever_made_reserves_are_tried_that_prove_nothing_by_fa
 def test_a_clip_that_ends_its_worker_is_tried_alone_and_out_the_second_time() -> None:
     blame = Blame()
     died = failed(Reason.WORKER_DIED)
-    assert blame.died(died, Asked(0), 0) == [TryAlone(died.clip)]
-    assert blame.died(died, Asked(1), 1) == [], "unjudged until something is made"
-    (written,) = blame.made([clip(2)], Asked(at=2))
+    assert blame.died(died, Request(0), 0) == [TryAlone(died.clip)]
+    assert blame.died(died, Request(1), 1) == [], "unjudged until something is made"
+    (written,) = blame.made([clip(2)], Request(at=2))
     assert isinstance(written, WriteDown)
     assert (written.failed.clip, written.failed.attempts) == (died.clip, 2)
 
@@ -269,8 +269,8 @@ def test_workers_that_die_on_every_clip_end_the_run() -> None:
     verdicts: list[Verdict] = []
     for number in range(IN_A_ROW):
         died = failed(Reason.WORKER_DIED, number)
-        blame.died(died, Asked(0), 0)
-        verdicts = blame.died(died, Asked(1), 1)
+        blame.died(died, Request(0), 0)
+        verdicts = blame.died(died, Request(1), 1)
     assert [type(v) for v in verdicts] == [EndRun]
 
 
@@ -278,8 +278,8 @@ def test_a_canary_that_ends_its_worker_is_asked_for_once_more() -> None:
     blame = Blame([clip(0)])
     in_a_row(blame, *[Reason.NETWORK] * IN_A_ROW)
     died = failed(Reason.WORKER_DIED, 0)
-    assert blame.died(died, Asked(150, as_canary=True), 150) == [AskCanary(clip(0))]
-    assert [type(v) for v in blame.died(died, Asked(160, as_canary=True), 160)] == [EndRun]
+    assert blame.died(died, Request(150, as_canary=True), 150) == [AskCanary(clip(0))]
+    assert [type(v) for v in blame.died(died, Request(160, as_canary=True), 160)] == [EndRun]
 
 
 # -- at the end of a run
@@ -408,7 +408,7 @@ class AnyHistory(RuleBasedStateMachine):
     def succeed(self, data: st.DataObject) -> None:
         done, at = self._take(data)
         self.made.append(done)
-        self._carry_out(self.blame.made([done], Asked(at)))
+        self._carry_out(self.blame.made([done], Request(at)))
 
     @precondition(lambda self: not self.ended and self.in_hand)
     @rule(data=st.data(), reason=st.sampled_from([*OWN, *UNCLEAR, Reason.RATE_LIMITED]))
@@ -416,7 +416,7 @@ class AnyHistory(RuleBasedStateMachine):
         done, at = self._take(data)
         self.kept_back.append(done)  # unless a verdict says otherwise
         self._carry_out(
-            self.blame.failed(Failed(done, Failure(reason, "why")), Asked(at), self.now)
+            self.blame.failed(Failed(done, Failure(reason, "why")), Request(at), self.now)
         )
         if reason in OWN:
             assert done in self.written
@@ -427,14 +427,14 @@ class AnyHistory(RuleBasedStateMachine):
         done, at = self._take(data)
         self.kept_back.append(done)
         died = Failed(done, Failure(Reason.WORKER_DIED, "killed"))
-        self._carry_out(self.blame.died(died, Asked(at), self.now))
+        self._carry_out(self.blame.died(died, Request(at), self.now))
 
     @precondition(lambda self: not self.ended and self.canary is not None)
     @rule(reason=st.sampled_from([None, Reason.PRIVATE, Reason.RATE_LIMITED, *UNCLEAR]))
     def answer_canary(self, reason: Reason | None) -> None:
         assert self.canary is not None
         (done, at), self.canary = self.canary, None
-        asked = Asked(at, as_canary=True)
+        asked = Request(at, as_canary=True)
         self.now += 1
         if reason is None:
             before = {c for c in self.kept_back if self.asked_since.get(c, 0) <= at}

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nanokinetics.clip import Clip, ClipId, Group
-from nanokinetics.dataset.ledger import Standing
+from nanokinetics.dataset.ledger import LedgerState
 from nanokinetics.dataset.ranking import COLUMNS
 from nanokinetics.engine.quotas import Quotas
 from nanokinetics.errors import Reason
@@ -39,9 +39,9 @@ OUT = (GONE, GEO, KILLS_TWICE)
 
 def standing_of(
     done: Collection[ClipId] = (), failed: Mapping[ClipId, Reason] | None = None
-) -> Standing:
+) -> LedgerState:
     """What earlier runs have left, wherever their files lie."""
-    return Standing(dict.fromkeys(done, ""), {}, failed or {}, ())
+    return LedgerState(dict.fromkeys(done, ""), {}, failed or {}, ())
 
 
 NOTHING = standing_of()
@@ -132,7 +132,7 @@ class Run:
             self.done.add(clip.id)
             quotas.finished(clip)
 
-    def standing(self) -> Standing:
+    def state(self) -> LedgerState:
         """What a later run reads from the tables."""
         return standing_of(self.done, dict(self.failed))
 
@@ -213,8 +213,8 @@ def test_a_run_ended_at_any_moment_and_gone_on_with_comes_to_the_same(
     selection, site = world
     run = Run(site, chance, workers)
     for steps in ends:
-        run.play(Quotas(selection, run.standing()), steps)
-    run.play(Quotas(selection, run.standing()))
+        run.play(Quotas(selection, run.state()), steps)
+    run.play(Quotas(selection, run.state()))
     assert run.done == first_available(selection, site)
 
 
@@ -230,7 +230,7 @@ def test_a_quota_that_grows_keeps_what_is_there(
     larger = Selection(
         selection.frame, {g: n + more for g, n in selection.quotas.items()}, selection.labels
     )
-    run.play(Quotas(larger, run.standing()))
+    run.play(Quotas(larger, run.state()))
     assert before <= run.done == first_available(larger, site)
 
 
@@ -252,7 +252,7 @@ def test_with_retry_failed_what_came_back_displaces_its_stand_ins(
         for id_, verdict in before.items()
     }
     run.asked.clear()
-    quotas = run.play(Quotas(selection, run.standing(), retry_failed=True))
+    quotas = run.play(Quotas(selection, run.state(), retry_failed=True))
 
     assert run.done - quotas.surplus() == first_available(selection, run.site)
     assert quotas.surplus() <= made_before
@@ -268,7 +268,7 @@ def test_without_retry_failed_nothing_that_is_out_is_asked_again(
     selection, site = world
     run = Run(site, chance)
     run.play(Quotas(selection, NOTHING))
-    assert Quotas(selection, run.standing()).next() == ()
+    assert Quotas(selection, run.state()).next() == ()
 
 
 @unhurried
@@ -310,14 +310,14 @@ def test_the_end_of_runs_with_and_without_replace_transient_is_that_of_a_run_wit
     selection, before = world
     run = Run(before, chance, workers)
     for steps, replace_transient in ends:
-        quotas = Quotas(selection, run.standing(), replace_transient=replace_transient)
+        quotas = Quotas(selection, run.state(), replace_transient=replace_transient)
         run.play(quotas, steps)
         run.done -= quotas.surplus()
     run.site = {
         id_: data.draw(st.sampled_from([LATER, OK])) if verdict == LATER else verdict
         for id_, verdict in before.items()
     }
-    quotas = run.play(Quotas(selection, run.standing()))
+    quotas = run.play(Quotas(selection, run.state()))
     left = run.done - quotas.surplus()
 
     assert left >= first_available(selection, run.site)
@@ -337,7 +337,7 @@ def test_a_second_run_with_replace_transient_asks_first_for_what_never_failed(
     run.play(Quotas(selection, NOTHING), data.draw(st.integers(0, 12)))
     failed_before = {id_ for id_, reason in run.failed.items() if reason is REASONS[LATER]}
     run.asked.clear()
-    run.play(Quotas(selection, run.standing(), replace_transient=True))
+    run.play(Quotas(selection, run.state(), replace_transient=True))
     for group in selection.quotas:
         fresh_left = {c.id for c in ranked(selection, group)} - run.done - set(run.failed)
         asked_again = {id_ for id_ in failed_before & set(run.asked) if id_.group == group}
@@ -377,17 +377,17 @@ def test_a_later_run_asks_again_for_what_may_have_passed(
 ) -> None:
     selection = one_class("ab", 1)
     failed_id = ranked(selection, TRAIN)[0].id
-    standing = standing_of(failed={failed_id: reason})
-    assert videos_of(Quotas(selection, standing).next()) == ("a" if asked_again else "b")
-    quotas = Quotas(selection, standing, retry_failed=True)
+    state = standing_of(failed={failed_id: reason})
+    assert videos_of(Quotas(selection, state).next()) == ("a" if asked_again else "b")
+    quotas = Quotas(selection, state, retry_failed=True)
     assert videos_of(quotas.next()) == ("a" if asked_when_told_to else "b")
 
 
 def test_a_stand_in_stays_while_the_class_is_not_full_without_it() -> None:
     selection = one_class("abc", 2)
     a, b, c = (clip.id for clip in ranked(selection, TRAIN))
-    standing = standing_of({b, c}, {a: Reason.GEO_BLOCKED})
-    quotas = Quotas(selection, standing, retry_failed=True)
+    state = standing_of({b, c}, {a: Reason.GEO_BLOCKED})
+    quotas = Quotas(selection, state, retry_failed=True)
     assert quotas.surplus() == frozenset(), "before it is known whether a can be had"
     (clip,) = quotas.next()
     quotas.finished(clip)
@@ -397,8 +397,8 @@ def test_a_stand_in_stays_while_the_class_is_not_full_without_it() -> None:
 def test_a_stand_in_counts_again_when_the_better_one_is_still_out() -> None:
     selection = one_class("abc", 2)
     a, b, c = (clip.id for clip in ranked(selection, TRAIN))
-    standing = standing_of({b, c}, {a: Reason.GEO_BLOCKED})
-    quotas = Quotas(selection, standing, retry_failed=True)
+    state = standing_of({b, c}, {a: Reason.GEO_BLOCKED})
+    quotas = Quotas(selection, state, retry_failed=True)
     quotas.out(*quotas.next())
     assert (quotas.made, quotas.surplus(), quotas.short()) == (2, frozenset(), {})
 
@@ -443,16 +443,16 @@ def test_with_replace_transient_what_failed_before_is_the_last_to_be_asked() -> 
 def test_with_replace_transient_a_class_that_is_full_of_stand_ins_asks_for_nothing() -> None:
     selection = one_class("abc", 2)
     a, b, c = (clip.id for clip in ranked(selection, TRAIN))
-    standing = standing_of({b, c}, {a: Reason.TIMEOUT})
-    quotas = Quotas(selection, standing, replace_transient=True)
+    state = standing_of({b, c}, {a: Reason.TIMEOUT})
+    quotas = Quotas(selection, state, replace_transient=True)
     assert (quotas.next(), quotas.made, quotas.surplus()) == ((), 2, frozenset())
 
 
 def test_a_later_run_without_it_makes_the_better_one_and_the_stand_in_is_surplus() -> None:
     selection = one_class("abc", 2)
     a, b, c = (clip.id for clip in ranked(selection, TRAIN))
-    standing = standing_of({b, c}, {a: Reason.TIMEOUT})
-    quotas = Quotas(selection, standing)
+    state = standing_of({b, c}, {a: Reason.TIMEOUT})
+    quotas = Quotas(selection, state)
     (clip,) = quotas.next()
     assert clip.id == a
     assert quotas.surplus() == frozenset(), "before it is known whether a can be had"
@@ -463,8 +463,8 @@ def test_a_later_run_without_it_makes_the_better_one_and_the_stand_in_is_surplus
 def test_a_stand_in_stays_while_the_better_one_still_fails() -> None:
     selection = one_class("abc", 2)
     a, b, c = (clip.id for clip in ranked(selection, TRAIN))
-    standing = standing_of({b, c}, {a: Reason.TIMEOUT})
-    quotas = Quotas(selection, standing)
+    state = standing_of({b, c}, {a: Reason.TIMEOUT})
+    quotas = Quotas(selection, state)
     quotas.hold(*quotas.next())
     assert (quotas.made, quotas.surplus(), quotas.short()) == (2, frozenset(), {})
 
