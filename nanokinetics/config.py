@@ -204,7 +204,7 @@ class NetworkConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class PaceOptions:
     """How fast and how patiently a source is to be asked, as far as the user has said.
 
     per_hour: starts in any rolling hour, 0 for no limit; None leaves it to the source. first_wait:
@@ -296,9 +296,9 @@ class BuildConfig(SampleConfig):
         return NetworkConfig(cookies=self.cookies, proxy=self.proxy, yt_dlp_args=self.yt_dlp_args)
 
     @property
-    def pace(self) -> Pace:
+    def pace(self) -> PaceOptions:
         """How the source is to be asked."""
-        return Pace(
+        return PaceOptions(
             per_hour=self.max_per_hour,
             first_wait=self.block_wait,
             max_wait=math.inf if self.wait_forever else self.max_wait,

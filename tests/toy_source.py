@@ -13,7 +13,7 @@ from nanokinetics.clip import WINDOWS, MakerSpec
 from nanokinetics.config import SampleConfig
 from nanokinetics.errors import Failure, Reason
 from nanokinetics.sources import Source
-from nanokinetics.sources.stream import Stream, Video
+from nanokinetics.sources.stream import OpenedVideo, Stream
 
 REGISTERED = ("toy", "toy_source:Toy")
 """The line that it takes in SOURCES."""
@@ -45,13 +45,13 @@ class Films:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def open(self, name: str) -> Video | Failure:
+    def open(self, name: str) -> OpenedVideo | Failure:
         film = self._folder / f"{name}.mp4"
         if not film.exists():
             return Failure(Reason.NOT_FOUND, f"there is no film {name}")
-        return Video((Stream(str(film)),), None, "film")
+        return OpenedVideo((Stream(str(film)),), None, "film")
 
-    def download(self, folder: Path) -> Video | Failure:
+    def download(self, folder: Path) -> OpenedVideo | Failure:
         raise NotImplementedError("its films can be sought in")
 
     def log(self) -> str:

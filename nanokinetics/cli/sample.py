@@ -60,14 +60,14 @@ def run(options: dict[str, Any]) -> ExitCode:
     from nanokinetics.api import sample
     from nanokinetics.cli.display import reporter
     from nanokinetics.common.files import replace_file
-    from nanokinetics.config import Pace, SampleConfig
+    from nanokinetics.config import PaceOptions, SampleConfig
     from nanokinetics.selection import settle, source_of
 
     output, quiet, json = (options.pop(name) for name in ("output", "quiet", "json"))
     if json and output == STDOUT:
         raise InputError("--json and --output - would both be printed: write one to a file")
     stats = options.pop("stats")
-    pace = Pace(options.pop("max_per_hour"), has_account=options.pop("cookies") is not None)
+    pace = PaceOptions(options.pop("max_per_hour"), has_account=options.pop("cookies") is not None)
     costs = estimate.of_run(stats) if stats else estimate.MEASURED
     selection = sample(reporter=reporter(quiet=quiet), **options)
     source = source_of(settle(SampleConfig(**options)))

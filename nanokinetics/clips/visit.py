@@ -10,7 +10,7 @@ from typing import Final
 
 from nanokinetics.errors import Failure, Kind, Reason
 from nanokinetics.sources import Fetcher
-from nanokinetics.sources.stream import Video
+from nanokinetics.sources.stream import OpenedVideo
 
 
 class Visit:
@@ -27,7 +27,7 @@ class Visit:
         self._name = name
         self._folder = folder
         self._on_found = on_found
-        self._source: Video | None = None
+        self._source: OpenedVideo | None = None
         self._said: list[str] = []
         self._seconds = 0.0
         self.downloaded = 0
@@ -35,7 +35,7 @@ class Visit:
         self.downloaded_before = 0
         """Those at the beginning of the last try."""
 
-    def open(self) -> Video | Failure:
+    def open(self) -> OpenedVideo | Failure:
         if self._source is None:
             began = time.monotonic()
             found = self._fetcher.open(self._name)
@@ -50,17 +50,17 @@ class Visit:
             self._on_found()
         return self._source
 
-    def download(self) -> Video | Failure:
+    def download(self) -> OpenedVideo | Failure:
         """The whole video, brought here; from then on every clip of it is cut from that."""
         self._folder.mkdir(exist_ok=True)
         got = self._fetcher.download(self._folder)
         self.say(self._fetcher.log())
-        if isinstance(got, Video):
+        if isinstance(got, OpenedVideo):
             self.settle(got)
             self.downloaded += got.downloaded_bytes
         return got
 
-    def settle(self, source: Video) -> Video:
+    def settle(self, source: OpenedVideo) -> OpenedVideo:
         """From here on, clips are cut from this."""
         self._source = source
         return source

@@ -21,7 +21,7 @@ from nanokinetics.common.files import flush
 from nanokinetics.errors import Failure, Kind, Reason
 from nanokinetics.layout import MP4
 from nanokinetics.sources import diagnosis
-from nanokinetics.sources.stream import Video
+from nanokinetics.sources.stream import OpenedVideo
 
 
 class WindowMaker(Maker):
@@ -84,7 +84,7 @@ class WindowMaker(Maker):
             if result is not None and not (last and _other_way_may_do(result)):
                 return result
         whole = visit.download()
-        if isinstance(whole, Video) and not whole.seekable:
+        if isinstance(whole, OpenedVideo) and not whole.seekable:
             whole = self._repack(whole, visit)
         if isinstance(whole, Failure):
             visit.consider(whole)
@@ -93,7 +93,7 @@ class WindowMaker(Maker):
             Reason.UNDECODABLE, "ffmpeg could not make a clip even from the whole video"
         )
 
-    def _repack(self, whole: Video, visit: Visit) -> Video | Failure:
+    def _repack(self, whole: OpenedVideo, visit: Visit) -> OpenedVideo | Failure:
         """The same video in files that can be sought in."""
         streams = []
         for stream in whole.streams:
@@ -109,7 +109,7 @@ class WindowMaker(Maker):
             streams.append(replace(stream, url=str(target)))
         return visit.settle(replace(whole, streams=tuple(streams), seekable=True))
 
-    def _cut(self, clip: Clip, visit: Visit, source: Video) -> Made | Failure | None:
+    def _cut(self, clip: Clip, visit: Visit, source: OpenedVideo) -> Made | Failure | None:
         """Cut and check one window. None if the way of reading, not the clip, seems at fault."""
         window = window_of(clip)
         seconds = window[1] - window[0]
@@ -150,7 +150,7 @@ class WindowMaker(Maker):
         self,
         clip: Clip,
         visit: Visit,
-        source: Video,
+        source: OpenedVideo,
         done: Completed,
         target: Path,
         found: Media,

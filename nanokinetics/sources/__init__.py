@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self
 
 from nanokinetics.clip import ADOPTED, Grouping, MakerSpec, PacingPolicy
-from nanokinetics.config import Pace, SampleConfig
+from nanokinetics.config import PaceOptions, SampleConfig
 from nanokinetics.errors import Failure, InputError
-from nanokinetics.sources.stream import Video
+from nanokinetics.sources.stream import OpenedVideo
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,7 +78,7 @@ class Source(Protocol):
         """How clips are handed out."""
         return Grouping()
 
-    def policy(self, asked: Pace) -> PacingPolicy:
+    def policy(self, options: PaceOptions) -> PacingPolicy:
         """How it is paced."""
         return PacingPolicy(abreast=0)
 
@@ -91,10 +91,10 @@ class Fetcher(Protocol):
 
     name: str
 
-    def open(self, name: str) -> Video | Failure:
+    def open(self, name: str) -> OpenedVideo | Failure:
         """Find a video by its name within the source."""
 
-    def download(self, folder: Path) -> Video | Failure:
+    def download(self, folder: Path) -> OpenedVideo | Failure:
         """The second way: bring the whole of the video just opened into a folder."""
 
     def log(self) -> str:

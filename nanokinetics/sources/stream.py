@@ -31,7 +31,7 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
-class Video:
+class OpenedVideo:
     """One video, found and ready to be read.
 
     `duration` is in seconds as its host states it, often rounded; None when it does not say.

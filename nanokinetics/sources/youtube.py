@@ -7,7 +7,7 @@ from typing import ClassVar, Final, Self
 
 from nanokinetics.clip import WINDOWS, Grouping, MakerSpec, PacingPolicy
 from nanokinetics.common.logs import logger
-from nanokinetics.config import BuildConfig, NetworkConfig, Pace, SampleConfig, VideoConfig
+from nanokinetics.config import BuildConfig, NetworkConfig, PaceOptions, SampleConfig, VideoConfig
 from nanokinetics.errors import InputError
 from nanokinetics.sources import Fetcher, Source
 
@@ -62,14 +62,14 @@ class YouTube(Source):
     def grouping(self, found: object) -> Grouping:
         return Grouping(together=1)
 
-    def policy(self, asked: Pace) -> PacingPolicy:
-        _log.info("asking YouTube %s", "with an account" if asked.has_account else "as a guest")
-        default = ACCOUNT_PER_HOUR if asked.has_account else GUEST_PER_HOUR
+    def policy(self, options: PaceOptions) -> PacingPolicy:
+        _log.info("asking YouTube %s", "with an account" if options.has_account else "as a guest")
+        default = ACCOUNT_PER_HOUR if options.has_account else GUEST_PER_HOUR
         return PacingPolicy(
-            first_wait=asked.first_wait,
-            per_hour=default if asked.per_hour is None else asked.per_hour,
-            max_wait=asked.max_wait,
-            spacing=asked.first_wait * SPACING,
+            first_wait=options.first_wait,
+            per_hour=default if options.per_hour is None else options.per_hour,
+            max_wait=options.max_wait,
+            spacing=options.first_wait * SPACING,
             abreast=ABREAST,
         )
 

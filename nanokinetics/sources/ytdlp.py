@@ -22,14 +22,14 @@ from nanokinetics.config import NetworkConfig
 from nanokinetics.errors import Failure, Reason
 from nanokinetics.sources import diagnosis
 from nanokinetics.sources.diagnosis import HttpProblem
-from nanokinetics.sources.stream import Stream, Video
+from nanokinetics.sources.stream import OpenedVideo, Stream
 from nanokinetics.sources.ytdlp_options import ca_file, cookies_of, fixed_params, parse_yt_dlp_args
 
 SOCKET_TIMEOUT: Final = 15.0
 """Seconds of silence after which a connection is given up, unless yt-dlp's options say other."""
 
 
-class Refused(Exception):
+class PlayerRefused(Exception):
     """The player API answered 429. yt-dlp would go on and ask as the next client; we stop."""
 
 
@@ -67,7 +67,7 @@ class YtDlpFetcher:
         self._ydl = _Observer(self._params)
         self._found: dict[str, Any] = {}
 
-    def open(self, name: str) -> Video | Failure:
+    def open(self, name: str) -> OpenedVideo | Failure:
         """Find a video: two requests as a guest without a JS runtime, four with one."""
         self._lines.clear()
         self._ydl.problems.clear()
@@ -91,7 +91,7 @@ class YtDlpFetcher:
             return Failure(Reason.NO_FORMATS, "yt-dlp named no address; do its options forbid it?")
         return self._source(chosen)
 
-    def download(self, folder: Path) -> Video | Failure:
+    def download(self, folder: Path) -> OpenedVideo | Failure:
         """Bring the whole of the video opened last into a folder, with yt-dlp's downloader."""
         began = time.monotonic()
         literal = str(folder).replace("%", "%%")  # yt-dlp fills in what follows a %
@@ -119,7 +119,7 @@ class YtDlpFetcher:
             ids.append(part["format_id"])
         size = sum(Path(s.url).stat().st_size for s in streams)
         seconds = time.monotonic() - began
-        return Video(
+        return OpenedVideo(
             tuple(streams),
             self._found.get("duration"),
             "+".join(ids),
@@ -131,12 +131,12 @@ class YtDlpFetcher:
     def log(self) -> str:
         return f"yt-dlp {yt_dlp.version.__version__}\n{self._lines.text()}"
 
-    def _source(self, info: dict[str, Any]) -> Video:
+    def _source(self, info: dict[str, Any]) -> OpenedVideo:
         self._chosen = info.get("requested_formats") or [info]
         streams = tuple(self._stream(part) for part in self._chosen)
         # ffmpeg speaks to HTTP proxies only, and must not go around one of another kind.
         way = all(not s.proxy or s.proxy.startswith("http://") for s in streams)
-        return Video(
+        return OpenedVideo(
             streams,
             info.get("duration"),
             "+".join(part["format_id"] for part in self._chosen),
@@ -167,7 +167,7 @@ class YtDlpFetcher:
         observer = ydl or self._ydl
         try:
             return question()
-        except Refused as refused:
+        except PlayerRefused as refused:
             return diagnosis.of_yt_dlp(str(refused), expected=False, problems=observer.problems)
         except DownloadError as error:
             cause = error.exc_info[1] if error.exc_info else None
@@ -195,7 +195,7 @@ class _Observer(yt_dlp.YoutubeDL):  # type: ignore[misc]
             wait = diagnosis.retry_after(error.response.headers.get("Retry-After"), time.time())
             self.problems.append(HttpProblem(page, error.status, wait, str(error)))
             if error.status == 429 and page == "player":
-                raise Refused(str(error)) from None
+                raise PlayerRefused(str(error)) from None
             raise
         except RequestError as error:
             self.problems.append(HttpProblem(_page(url), None, None, str(error)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nanokinetics.config import NetworkConfig, Pace, VideoConfig
+from nanokinetics.config import NetworkConfig, PaceOptions, VideoConfig
 from nanokinetics.errors import InputError
 from nanokinetics.sources.youtube import ABREAST, YouTube
 
@@ -13,7 +13,7 @@ YOUTUBE = YouTube(NetworkConfig(), VideoConfig())
 
 @pytest.mark.parametrize("first", [60, 7200])
 def test_starts_are_spaced_by_a_tenth_of_the_first_wait(first: float) -> None:
-    policy = YOUTUBE.policy(Pace(first_wait=first))
+    policy = YOUTUBE.policy(PaceOptions(first_wait=first))
     assert (policy.first_wait, policy.spacing, policy.abreast) == (first, first / 10, ABREAST)
 
 
@@ -24,7 +24,7 @@ def test_starts_are_spaced_by_a_tenth_of_the_first_wait(first: float) -> None:
 def test_the_hourly_budget_follows_the_account(
     asked: int | None, cookies: bool, budget: int
 ) -> None:
-    assert YOUTUBE.policy(Pace(asked, has_account=cookies)).per_hour == budget
+    assert YOUTUBE.policy(PaceOptions(asked, has_account=cookies)).per_hour == budget
 
 
 def test_options_that_yt_dlp_cannot_use_are_refused() -> None:
