@@ -40,7 +40,7 @@ from nanokinetics.selection import (
 )
 from nanokinetics.selection.plan import Plan
 from nanokinetics.sources import Source
-from nanokinetics.workers.processes import Answer, Processes, call, held, processes
+from nanokinetics.workers.processes import Pending, Processes, call, deferred, processes
 
 if TYPE_CHECKING:
     from nanokinetics.selection.frame import Selection
@@ -115,7 +115,7 @@ def build(
                 try:
                     came_to = run(work, quotas, books, config, clock, reporter)
                 finally:
-                    with held(signal.SIGINT, signal.SIGTERM):
+                    with deferred(signal.SIGINT, signal.SIGTERM):
                         superseded = index(decision, home, quotas, books) if books.are_there else 0
                 lost = _lost(decision.plan, books) if "from" in decision.plan.record else {}
     except OSError as error:
@@ -169,7 +169,7 @@ class _Tools:
     source: Source
     children: Processes
     looking_for_ffmpeg: Future[Ffmpeg]
-    checking: Answer | None = None
+    checking: Pending | None = None
 
     def begin_check(self) -> Callable[[], None]:
         """Have the source looked at in a child; the function that waits for the end."""

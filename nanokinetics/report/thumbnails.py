@@ -18,7 +18,7 @@ from nanokinetics.clips.ffmpeg import find_ffmpeg
 from nanokinetics.common.system import die_with_parent
 from nanokinetics.report.frames import is_image, thumbnail
 from nanokinetics.report.tables import Tables
-from nanokinetics.workers.processes import held
+from nanokinetics.workers.processes import deferred
 
 SHOWN: Final = 1000
 """Clips that are shown unless told otherwise: a page of more is too large to be opened or sent."""
@@ -47,7 +47,7 @@ def of(
     processes = min(os.cpu_count() or 1, len(jobs))
     pool = ProcessPoolExecutor(processes, get_context("spawn"), initializer=die_with_parent)
     try:
-        with held(signal.SIGINT, signal.SIGTERM):  # they are for this process alone
+        with deferred(signal.SIGINT, signal.SIGTERM):  # they are for this process alone
             found = pool.map(partial(thumbnail, ffmpeg), jobs)
         made = tqdm(
             found,

@@ -1,1 +1,1 @@
-"""Processes that run jobs; what a job means is no business of theirs."""
+"""Worker processes and the pool that hands them jobs. Nothing here knows what a job means."""

@@ -1,8 +1,7 @@
-"""Worker processes: hand out jobs, take back results, notice the dead.
+"""A pool of worker processes: it hands out jobs, collects results and notices dead workers.
 
-Every worker has a pipe of its own and at most one job in hand, so a worker that is killed can
-neither block the others nor leave a doubt about what it was doing. What a job or a result means is
-no business of a pool.
+Every worker has its own pipe and at most one job. So a killed worker cannot block the others, and
+the job that it had is known. The pool does not know what a job or a result means.
 """
 
 from __future__ import annotations
@@ -24,40 +23,41 @@ _log = logger(__name__)
 
 
 class Step(Protocol):
-    """What does the work in a worker process."""
+    """The object in a worker process that does the jobs."""
 
     def work(self, job: Any) -> Iterator[Any]:
-        """The results of a job, each as soon as it is there."""
+        """Do a job; gives each result as soon as it is ready."""
 
 
 OpenStep = Callable[[Callable[[], None]], Step]
-"""Called once in each worker, with a function that sends word to the parent. Picklable."""
+"""Makes the step of a worker; called once in each. Its argument is a function that sends a `Word`
+to the parent. It must be picklable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A job has a result; the worker may be busy with more of the job."""
+    """A job gave a result. The job may not be finished yet."""
 
     value: Any
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """The step has sent word in the midst of a job."""
+    """The step sent a signal while it worked on a job."""
 
     job: Any
 
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """A worker has ended its job."""
+    """A worker finished its job."""
 
     job: Any
 
 
 @dataclass(frozen=True, slots=True)
 class Died:
-    """A worker ended with a job unfinished. `log` is the last it said."""
+    """A worker process ended before its job was finished. `log` is its last output."""
 
     job: Any
     why: str
@@ -66,7 +66,7 @@ class Died:
 
 @dataclass(frozen=True, slots=True)
 class NeverStarted:
-    """A worker ended before it could take a job: the machine's fault, or that of the options."""
+    """A worker process ended before it was ready: the machine or the options are at fault."""
 
     why: str
     log: str
@@ -76,7 +76,7 @@ Event = Result | Word | Idle | Died | NeverStarted
 
 
 class _Note(Enum):
-    """What a worker says besides results."""
+    """The messages of a worker that are not results."""
 
     READY = "ready for the next job"
     WORD = "the step sends word"
@@ -93,7 +93,7 @@ class _Worker:
 
 
 class Pool:
-    """Up to `size` workers, started when there is work for them."""
+    """Up to `size` workers; each starts when there is a job for it."""
 
     def __init__(self, open_step: OpenStep, size: int, processes: Processes) -> None:
         self._open_step = open_step
@@ -103,7 +103,7 @@ class Pool:
 
     @property
     def busy(self) -> int:
-        """Jobs in hand."""
+        """The number of jobs in progress."""
         return sum(worker.job is not None for worker in self._workers)
 
     @property
@@ -111,24 +111,24 @@ class Pool:
         return self.busy < self.size
 
     def warm_up(self, jobs: int) -> None:
-        """Start the workers that so many jobs will need, so that they are ready when given one."""
+        """Start the workers that this number of jobs needs, so that they are ready in time."""
         while len(self._workers) < min(jobs, self.size):
             self._start()
 
     def give(self, job: Any) -> None:
-        """Hand a job to a free worker, starting one if need be. Only when there is room."""
+        """Give a job to a free worker; starts a worker if none is free. Needs `has_room`."""
         free = sorted((w for w in self._workers if w.job is None), key=lambda w: not w.ready)
         worker = free[0] if free else self._start()
         try:
             worker.pipe.send(job)
-        except OSError:  # a free worker has died: the job was never in its hands
+        except OSError:  # the free worker is dead and never received the job
             self._remove(worker)
             self.give(job)
         else:
             worker.job = job
 
     def wait(self, timeout: float) -> Iterator[Event]:
-        """What has happened, waiting at most `timeout` seconds for something to happen."""
+        """The events since the last call. Waits at most `timeout` seconds for the first one."""
         by_pipe = {worker.pipe: worker for worker in self._workers}
         if not by_pipe:
             time.sleep(min(timeout, 1.0))
@@ -139,7 +139,7 @@ class Pool:
                 yield from self._receive(worker)
 
     def close(self) -> None:
-        """End all workers now, whatever they are doing, and wait until they are gone."""
+        """End all workers now, busy or not, and wait until they are gone."""
         self._processes.close()
         for worker in self._workers:
             worker.pipe.close()
@@ -147,7 +147,7 @@ class Pool:
 
     def _start(self) -> _Worker:
         _log.debug("starting worker %d of %d", len(self._workers) + 1, self.size)
-        worker = _Worker(self._processes.start(work_for, self._open_step))
+        worker = _Worker(self._processes.start(run_worker, self._open_step))
         self._workers.append(worker)
         return worker
 
@@ -198,10 +198,10 @@ def _cause(exit_code: int | None) -> str:
     return f"the worker process was ended by {name}{hint}"
 
 
-def work_for(pipe: Connection, open_step: OpenStep) -> None:
-    """What a worker process runs: jobs in, results and notes out.
+def run_worker(pipe: Connection, open_step: OpenStep) -> None:
+    """The main function of a worker process: it receives jobs and sends results and notes.
 
-    An exception that nobody foresaw ends the process; its traceback is the last message.
+    An unexpected exception ends the process; its traceback is the last message.
     """
     try:
         step = open_step(lambda: pipe.send(_Note.WORD))

@@ -1,8 +1,11 @@
-"""Child processes, each of which runs one function and is spoken to through a pipe.
+"""Child processes: each child runs one function and talks to its parent through a pipe.
 
-On Linux they are forked from one that has imported what they need, once for all of them, which is
-most of what starting one takes. (Python's own fork server leaves a socket in the file system behind
-when the program is killed, and its children alive.) Elsewhere each is started afresh.
+On Linux all children are forked from one process, the template. The template has already imported
+the modules that they need, and imports are most of the time that a start takes. Elsewhere every
+child is a new Python process.
+
+Python's own fork server is no option: if the program is killed, it leaves a socket in the file
+system, and its children stay alive.
 """
 
 from __future__ import annotations
@@ -26,38 +29,44 @@ from nanokinetics.common.system import die_with_parent
 from nanokinetics.errors import EnvironmentFault
 
 GRACE: Final = 2.0
-"""Seconds that processes get to end by themselves before they are killed."""
+"""Seconds that a process has to end by itself. After that it is killed."""
 
 Function = Callable[[Connection, Any], None]
-"""What a child runs: its end of the pipe, and what it is told at the start."""
+"""The function that a child runs. It gets the child's end of the pipe and one argument."""
 
 
 class Processes(Protocol):
-    """Children of this program. Each is known by our end of its pipe, which only we close."""
+    """Children of this program. The parent's end of a child's pipe stands for the child.
 
-    def start(self, function: Function, told: object) -> Connection:
-        """Start one. Both must be picklable, the function by its name."""
+    Only the parent closes its end.
+    """
+
+    def start(self, function: Function, argument: object) -> Connection:
+        """Start a child; returns the parent's end of its pipe.
+
+        The argument must be picklable, and so must the function, by its name.
+        """
 
     def exit_code(self, child: Connection) -> int | None:
-        """How one ended that has ended, by what is read from it; None if nobody knows."""
+        """The exit code of a child whose pipe has reached its end; None if it is not known."""
 
     def close(self) -> None:
-        """End all of them now, whatever they are doing, and wait until they are gone."""
+        """End all children now, busy or not, and wait until they are gone."""
 
 
 def processes(modules: Sequence[str]) -> Processes:
-    """Those of this system. modules: what the children will import."""
+    """The kind of children that suits this system. modules: what the children will import."""
     return Forked(modules) if sys.platform == "linux" else Spawned()
 
 
 class Spawned:
-    """Children that are started afresh."""
+    """Children that are new Python processes."""
 
     def __init__(self) -> None:
         self._processes: dict[Connection, SpawnProcess] = {}
 
-    def start(self, function: Function, told: object) -> Connection:
-        ours, process = _spawn(function, told)
+    def start(self, function: Function, argument: object) -> Connection:
+        ours, process = _spawn(function, argument)
         self._processes[ours] = process
         return ours
 
@@ -72,27 +81,27 @@ class Spawned:
         for process in self._processes.values():
             process.terminate()
         for process in self._processes.values():
-            _see_off(process)
+            _reap(process)
         self._processes.clear()
 
 
 class Forked:
-    """Children of a child: all are forked from one process, the nursery, and end with it."""
+    """Children that are forked from one process, the template, and end with it."""
 
     def __init__(self, modules: Sequence[str]) -> None:
         self._modules = tuple(modules)
-        self._nursery: tuple[Connection, SpawnProcess] | None = None
+        self._template: tuple[Connection, SpawnProcess] | None = None
         self._is_up = False
         self._children: dict[Connection, int] = {}
         self._count = 0
 
-    def start(self, function: Function, told: object) -> Connection:
+    def start(self, function: Function, argument: object) -> Connection:
         ours, theirs = multiprocessing.Pipe()
         try:
-            self._have_forked(theirs, function, told)
-        except (BrokenPipeError, ConnectionResetError):  # the nursery was killed
-            self._leave_nursery()
-            self._have_forked(theirs, function, told)
+            self._fork_child(theirs, function, argument)
+        except (BrokenPipeError, ConnectionResetError):  # the template was killed
+            self._stop_template()
+            self._fork_child(theirs, function, argument)
         theirs.close()
         self._children[ours] = self._count
         return ours
@@ -108,90 +117,99 @@ class Forked:
                 self._is_up = bool(calls.recv())
             code: int | None = calls.recv()
         except (OSError, EOFError):
-            self._leave_nursery()
+            self._stop_template()
             return None
         return code
 
     def close(self) -> None:
-        self._leave_nursery()
+        self._stop_template()
 
-    def _have_forked(self, pipe: Connection, function: Function, told: object) -> None:
+    def _fork_child(self, pipe: Connection, function: Function, argument: object) -> None:
         calls = self._calls()
         self._count += 1
-        calls.send((self._count, function, told))
+        calls.send((self._count, function, argument))
         reduction.send_handle(calls, pipe.fileno(), None)
 
     def _calls(self) -> Connection:
-        if self._nursery is None:
-            self._nursery = _spawn(_nurse, self._modules)
-        return self._nursery[0]
+        if self._template is None:
+            self._template = _spawn(_serve, self._modules)
+        return self._template[0]
 
-    def _leave_nursery(self) -> None:
-        nursery, self._nursery = self._nursery, None
-        if nursery:
-            calls, process = nursery
+    def _stop_template(self) -> None:
+        template, self._template = self._template, None
+        if template:
+            calls, process = template
             if not self._is_up and not calls.poll():
-                process.terminate()  # rather than wait for what it imports
+                process.terminate()  # do not wait until its imports are done
             calls.close()
-            _see_off(process)
+            _reap(process)
         self._is_up = False
         self._children.clear()
 
 
-def _nurse(calls: Connection, modules: Sequence[str]) -> None:
-    """What the nursery runs: say when it is up, then fork a child for each pipe that comes in, and
-    tell how one ended."""
+def _serve(calls: Connection, modules: Sequence[str]) -> None:
+    """The main function of the template process.
+
+    It sends True once the modules are imported. After that it answers calls: for (number, function,
+    argument) and a pipe it forks a child; for a number it sends the exit code of that child.
+    """
     for module in modules:
         try:
             importlib.import_module(module)
-        except Exception as error:  # noqa: BLE001 - of somebody else's package
+        except Exception as error:  # noqa: BLE001 - other packages may raise anything
             sys.exit(f"nanokinetics: {module} cannot be imported: {error}")
-    _flush()  # what a child finds in these it would write again
+    _flush()  # a child would write the text in the buffers once more
     calls.send(True)
-    nursery = os.getpid()
+    template = os.getpid()
     children: dict[int, int] = {}
-    with contextlib.suppress(EOFError, OSError):  # then nobody calls any more
+    with contextlib.suppress(EOFError, OSError):  # the parent closed its end
         while True:
-            call = calls.recv()
-            if isinstance(call, int):
-                pid = children.pop(call, None)
+            message = calls.recv()
+            if isinstance(message, int):
+                pid = children.pop(message, None)
                 calls.send(pid and os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
                 continue
-            number, function, told = call
+            number, function, argument = message
             pipe = Connection(reduction.recv_handle(calls))
             pid = _fork()
             if pid == 0:
                 calls.close()
-                _live(pipe, function, told, nursery)
+                _child_main(pipe, function, argument, template)
             if pid:
                 children[number] = pid
             pipe.close()
     for pid in children.values():
         os.kill(pid, signal.SIGKILL)
-    for pid in children.values():  # so that their processor time counts for the program
+    for pid in children.values():  # so that the program's processor time includes theirs
         os.waitpid(pid, 0)
-    os._exit(0)  # without another word of what the program's main file has said when imported here
+    os._exit(0)  # or the output of the program's main file, imported here, would appear again
 
 
 def _fork() -> int | None:
-    """As `os.fork`; None when there can be no more processes: then the pipe ends at once."""
+    """Like `os.fork`, but None if the system allows no more processes.
+
+    The parent then sees the end of the child's pipe at once.
+    """
     try:
         return os.fork()
     except OSError:
         return None
 
 
-def _live(pipe: Connection, function: Function, told: object, nursery: int) -> NoReturn:
-    """A forked child's whole life: at its end nothing of the nursery's is to be done."""
+def _child_main(pipe: Connection, function: Function, argument: object, template: int) -> NoReturn:
+    """Run a forked child to its end. The clean-up of the template process must not run in it.
+
+    template: the process id of the template.
+    """
     code = 1
     try:
         die_with_parent()
-        if os.getppid() == nursery:  # or it has died before that took effect
-            _begin(pipe, function, told)
+        if os.getppid() == template:  # else it died before the line above
+            _begin(pipe, function, argument)
             code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
-    except BaseException:  # noqa: BLE001 - told as the interpreter would
+    except BaseException:  # noqa: BLE001 - reported as the interpreter reports it
         traceback.print_exc()
     finally:
         _flush()
@@ -200,36 +218,36 @@ def _live(pipe: Connection, function: Function, told: object, nursery: int) -> N
 
 def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):  # nobody may be reading, or there may be none
+        with contextlib.suppress(Exception):  # the stream may be closed or missing
             stream.flush()
 
 
-def _begin(pipe: Connection, function: Function, told: object) -> None:
-    """What every child does first. A terminal's Ctrl-C is its parent's to act on."""
+def _begin(pipe: Connection, function: Function, argument: object) -> None:
+    """Set the signals of a child and run its function. Only the parent acts on Ctrl-C."""
     die_with_parent()
     if sys.platform == "win32":
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     else:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-    function(pipe, told)
+    function(pipe, argument)
 
 
-def _spawn(function: Function, told: object) -> tuple[Connection, SpawnProcess]:
-    """Start a process afresh, with our end of its pipe."""
+def _spawn(function: Function, argument: object) -> tuple[Connection, SpawnProcess]:
+    """Start a new Python process; returns the parent's end of its pipe, and the process."""
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(
-        target=_begin, args=(theirs, function, told), name="nanokinetics-worker", daemon=True
+        target=_begin, args=(theirs, function, argument), name="nanokinetics-worker", daemon=True
     )
     if sys.platform != "win32":
-        # Python starts this helper with the first process, and lets the held signals go then.
+        # Python starts this helper with the first process, which would unblock the signals.
         resource_tracker.ensure_running()
-    with held(signal.SIGINT, signal.SIGTERM):
+    with deferred(signal.SIGINT, signal.SIGTERM):
         process.start()
     theirs.close()
     return ours, process
 
 
-def _see_off(process: SpawnProcess) -> None:
+def _reap(process: SpawnProcess) -> None:
     process.join(GRACE)
     if process.is_alive():
         process.kill()
@@ -237,14 +255,17 @@ def _see_off(process: SpawnProcess) -> None:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a function returns, or raises, that is at work in a child."""
+class Pending:
+    """A function call at work in a child. `result` gives its value."""
 
     processes: Processes
     child: Connection
 
     def result(self) -> Any:
-        """Wait for it. Raises EnvironmentFault when the child was ended before."""
+        """Wait for the value. Raises the function's own exception, if it raised one.
+
+        Raises EnvironmentFault if the child ended before it could answer.
+        """
         try:
             raised, value = self.child.recv()
         except (EOFError, OSError):
@@ -257,31 +278,32 @@ class Answer:
         return value
 
 
-def call(processes: Processes, function: Callable[..., object], *arguments: object) -> Answer:
-    """Have a function called in a child, which has imported what it may need."""
-    return Answer(processes, processes.start(_answer, (function, arguments)))
+def call(processes: Processes, function: Callable[..., object], *arguments: object) -> Pending:
+    """Call a function in a child. The arguments and the value must be picklable."""
+    return Pending(processes, processes.start(_answer, (function, arguments)))
 
 
-def _answer(pipe: Connection, told: tuple[Callable[..., object], tuple[object, ...]]) -> None:
-    function, arguments = told
+def _answer(pipe: Connection, work: tuple[Callable[..., object], tuple[object, ...]]) -> None:
+    function, arguments = work
     try:
         pipe.send((False, function(*arguments)))
-    except Exception as error:  # noqa: BLE001 - raised where the answer is awaited
+    except Exception as error:  # noqa: BLE001 - `Pending.result` raises it
         pipe.send((True, error))
 
 
 @contextlib.contextmanager
-def held(*signals: signal.Signals) -> Iterator[None]:
-    """Act on signals only afterwards, and keep them for good from processes started meanwhile.
+def deferred(*signals: signal.Signals) -> Iterator[None]:
+    """Defer signals until the block ends. Processes started within it never receive them.
 
-    A terminal sends Ctrl-C to all processes at once; only the parent is to act on it, and it ends
-    the others, with what they have started. (Windows has no such mask; there all of them see it.)
+    A terminal sends Ctrl-C to all processes at once. Only the parent may act on it; the parent then
+    ends the others and all that they have started. Windows has no such mask: there every process
+    receives the signal.
     """
     caught: list[int] = []
     before: dict[signal.Signals, Any] = {}
     if threading.current_thread() is threading.main_thread():
-        # The mask alone would not do: a thread of some library takes the signal, and Python then
-        # interrupts the main thread all the same.
+        # The mask alone is not enough: the thread of a library may receive the signal, and Python
+        # then interrupts the main thread all the same.
         for each in signals:
             before[each] = signal.signal(each, lambda number, _: caught.append(number))
     masks = sys.platform != "win32"
@@ -292,6 +314,7 @@ def held(*signals: signal.Signals) -> Iterator[None]:
         if masks:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for each, handler in before.items():
-            signal.signal(each, handler or signal.SIG_DFL)  # None: it was not set from Python
+            # The handler is None if it was not set from Python.
+            signal.signal(each, handler or signal.SIG_DFL)
         for number in caught:
             signal.raise_signal(number)

@@ -49,12 +49,12 @@ def test_a_child_is_told_things_and_tells_how_it_ended(children):
 def test_what_a_function_returns_or_raises_comes_back(children):
     assert call(children, os.path.join, "a", "b").result() == "a/b"
     network = NetworkConfig(yt_dlp_args="--no-such-option")
-    for answer, error in (
+    for pending, error in (
         (call(children, YouTube(network, VideoConfig()).check), InputError),
         (call(children, os._exit, 3), EnvironmentFault),
     ):
         with pytest.raises(error):
-            answer.result()
+            pending.result()
 
 
 def test_closing_ends_all_at_once(children):
@@ -74,7 +74,7 @@ def test_many_children_in_turn_leave_no_file_open(children):
     assert psutil.Process().num_fds() == before
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is no nursery")
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is no template process")
 def test_children_end_with_what_they_are_forked_from_and_others_are_to_be_had():
     with closing(Forked([])) as children:
         child = children.start(echo, "")
@@ -121,11 +121,11 @@ def test_a_script_whose_output_goes_nowhere_is_not_killed_for_it(tmp_path, out):
 
 
 def test_ctrl_c_does_not_wait_for_a_child_at_work(children):
-    answer = call(children, time.sleep, 60)
+    pending = call(children, time.sleep, 60)
     call(children, os.getpid).result()  # so that the first is at work
     signal.signal(signal.SIGALRM, signal.default_int_handler)
     signal.setitimer(signal.ITIMER_REAL, 0.2)
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        answer.result()
+        pending.result()
     assert time.monotonic() - began < 20
