@@ -1,4 +1,4 @@
-"""One run of one plan: who is asked next, and what each outcome means. `run` is its face."""
+"""One run of one plan: which clip is next, and what each outcome means. The entry is `run`."""
 
 from __future__ import annotations
 
@@ -29,11 +29,10 @@ __all__ = ["Books", "Clock", "Run", "Work", "quotas_of", "run"]
 
 @dataclass(frozen=True)
 class Work:
-    """What a run works with.
+    """The things that a run works with.
 
-    found: what lies in the source, if that is known. children: the processes that workers are
-    started from. check_source: looks whether the source can be used; called before anything is
-    asked for.
+    found: the contents of the source, if they are known. children: starts the worker processes.
+    check_source: checks that the source can be used; it runs before the first request.
     """
 
     layout: Layout
@@ -47,7 +46,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Run:
-    """What happened in a run; see `api.BuildResult`."""
+    """The results of a run; see `api.BuildResult`."""
 
     new: int
     refusals: int
@@ -56,7 +55,7 @@ class Run:
 
 
 def quotas_of(ranking: Ranking, books: Books, config: BuildConfig) -> Quotas:
-    """Who is to be asked, after what has become of every clip so far."""
+    """The quotas of every class, given the present state of every clip."""
     return Quotas(
         ranking,
         books.state,
@@ -68,9 +67,9 @@ def quotas_of(ranking: Ranking, books: Books, config: BuildConfig) -> Quotas:
 def run(
     work: Work, quotas: Quotas, books: Books, config: BuildConfig, clock: Clock, reporter: Reporter
 ) -> Run:
-    """Make clips until the quotas are met or nothing is left to try.
+    """Make clips until the quotas are met or no candidate is left.
 
-    Raises Blocked, EnvironmentFault and KeyboardInterrupt; what was finished by then is recorded.
+    Raises Blocked, EnvironmentFault and KeyboardInterrupt. All clips finished before are recorded.
     """
     grouping = work.source.grouping(work.found)
     size = grouping.processes or config.processes
@@ -98,7 +97,7 @@ def run(
 
 
 def _maker(work: Work, config: BuildConfig) -> MakerConfig:
-    """What the worker processes are told."""
+    """The configuration of the worker processes."""
     threads = max(1, (os.cpu_count() or 1) // config.processes)
     spec = work.source.maker(work.found)
     return MakerConfig(
@@ -117,8 +116,8 @@ def _drop_stale(books: Books, config: BuildConfig, reporter: Reporter) -> None:
 
 
 def _pacer(source: Source, config: BuildConfig, books: Books, clock: Clock) -> Pacer:
-    """A gate that remembers what earlier runs asked for in the last hour."""
+    """A gate that counts the requests which earlier runs made in the last hour."""
     now, wall = clock.steady(), clock.wall()
-    # A row from the future, after the clock was set back, counts as of now.
+    # If the clock was set back, a row may lie in the future: it counts as a request made now.
     asked = books.state.asked if source.remote else ()
     return Pacer(source.policy(config.pace), (now - max(0.0, wall - at) for at in asked))

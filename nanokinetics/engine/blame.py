@@ -1,11 +1,12 @@
-"""Whose fault is a failure: the clip's, or that of the machine, the line or the site? Pure.
+"""Decides what caused a failure: the clip, or the machine, the network or the site. Pure.
 
-    outcomes in ──▶ Blame ──▶ verdicts out, which the engine carries out in order
+    outcomes in ──▶ Blame ──▶ verdicts out; the engine carries them out in order
 
-One clip alone cannot tell for some failures. Blame keeps those back until a clip that was asked
-for later is made: then each failure is its clip's own. When many videos fail in a row, blame asks
-for the canary: a clip that could be made before. If the canary fails now, the fault is everybody's.
-Where nothing was ever made, reserves serve as canaries; their failures prove nothing.
+Some failures may have a global cause: it would stop every clip. One clip cannot show that, so blame
+keeps such failures back. If a clip that was requested later is made, each failure belongs to its
+own clip. If many videos fail in a row, blame asks for the canary: a clip that was made before. If
+the canary fails too, the cause is global. If no clip was ever made, reserves serve as canaries;
+their failures prove nothing.
 
 Times are seconds of any steady clock.
 """
@@ -33,19 +34,20 @@ from nanokinetics.engine.verdicts import (
 from nanokinetics.errors import Failure, Kind, Reason
 
 IN_A_ROW: Final = 5
-"""Different videos that fail in a row before the canary is asked for."""
+"""Number of different videos that must fail in a row before blame asks for the canary."""
 
 REMEMBERED: Final = 3
-"""Clips of this run that may serve as canaries, the latest first; one may be gone by then."""
+"""Number of clips of this run that may serve as canaries, the latest first. One is not enough: its
+video may be removed in the meantime."""
 
 _log = logger(__name__)
 
 TRIES: Final = 2
-"""Times that a clip may end its worker before it is out."""
+"""Number of workers that may die on a clip before the clip fails."""
 
 
 def may_be_global(failed: Failed) -> bool:
-    """Whether the fault may be everybody's: nothing was had of the video, or its worker died."""
+    """Whether the cause may be global: the site gave nothing of the video, or the worker died."""
     match failed.failure:
         case Failure(reason=Reason.NO_FORMATS | Reason.WORKER_DIED):
             return True
@@ -56,11 +58,11 @@ def may_be_global(failed: Failed) -> bool:
 
 
 class Blame:
-    """The judge of one source in one run.
+    """Judges the outcomes of one source in one run.
 
-    earlier: clips that earlier runs have made. untried: reserves, of which nothing is known.
-    shared: whether all clips come over one line, so that a failure may be everybody's. Files on
-    this machine share none: each failure but a dead worker is the clip's own.
+    earlier: clips that earlier runs made. untried: reserves that were never requested.
+    shared: whether all clips come over one network connection, so that a failure may be global.
+    Local files share nothing: there only a dead worker may have a global cause.
     """
 
     def __init__(
@@ -70,13 +72,13 @@ class Blame:
         self._suspects = _Suspects()
         self._canary = _Canary(iter(earlier), iter(untried))
         self._aside: list[Clip] = []
-        """Clips that wait until a suspected outage is over."""
+        """Clips put aside until a suspected outage is over."""
         self._outage_since: float | None = None
         self._crashes: Counter[ClipId] = Counter()
         self._anything_made = False
 
     def made(self, clips: Sequence[Clip], request: Request) -> Verdicts:
-        """Clips of one job were made. Adopted files count for nothing: leave them out."""
+        """Judge the clips of a job that were made. Leave out adopted files: they prove nothing."""
         if request.as_canary:
             self._canary.is_out = False
         else:
@@ -88,7 +90,7 @@ class Blame:
         return self._others_can_be_made(request.at)
 
     def failed(self, failed: Failed, request: Request, now: float) -> Verdicts:
-        """A clip was not made."""
+        """Judge a clip that was not made. now: the time of the failure."""
         failure = failed.failure
         if failure.kind is Kind.ENVIRONMENT and not may_be_global(failed):
             return [EndRun(failure)]
@@ -109,7 +111,7 @@ class Blame:
         return self._ask_or_suspect(failed, now) if self._suspects.are_many else []
 
     def died(self, failed: Failed, request: Request, now: float) -> Verdicts:
-        """A clip's worker died. It is tried once more, alone; the second time it is out."""
+        """Judge a clip whose worker died. It is tried once more, alone; then it has failed."""
         clip = failed.clip
         self._crashes[clip.id] += 1
         if self._crashes[clip.id] < TRIES:
@@ -124,23 +126,23 @@ class Blame:
         return self._find_out() or [] if self._suspects.are_many else []
 
     def nothing_left(self) -> Verdicts | None:
-        """No job is in hand and no clip waits: what is still to be done; None if nothing is."""
+        """What to do when no job runs and no clip waits; None if the run is complete."""
         if self._aside:
             return self._take_back()
         if not self._suspects.failed:
             return None
         if self._canary.is_proven:
             return self._ask_canary()
-        # Nothing was ever made. What is left for the next run in any case is written down.
+        # Nothing was ever made. Transient failures stay for the next run anyway: record them.
         if self._suspects.commonest.reason is not Reason.NETWORK:
             for_now: Verdicts = [WriteDown(each) for each in self._suspects.take(Kind.TRANSIENT)]
             if for_now:
                 return for_now
-        # Before others take the places of the rest, a reserve shows whether anything can be made.
+        # Before the other failures are replaced, a reserve shows whether any clip can be made.
         return self._ask_canary() if self._canary.is_there else [self._end()]
 
     def _ask_canary(self) -> Verdicts:
-        """Have the canary asked for, unless it is on its way. Only if there is one."""
+        """Request the canary, unless it is requested already. There must be one."""
         if self._canary.is_out:
             return []
         clip = self._canary.take()
@@ -148,7 +150,7 @@ class Blame:
         return [AskCanary(clip)]
 
     def _find_out(self) -> Verdicts | None:
-        """What to do once many have failed; None if only waiting can tell."""
+        """What to do after many failures in a row; None if only waiting can show the cause."""
         if self._canary.is_proven:
             return self._ask_canary()
         if not _is_refusal(self._suspects.commonest):
@@ -160,7 +162,7 @@ class Blame:
         return self._suspect_all(failed, now) if found is None else found
 
     def _canary_failed(self, failed: Failed, now: float) -> Verdicts:
-        """A clip that could be made before cannot be now: it is everybody's, or it has gone too."""
+        """Judge the failure of a canary: the cause is global, or the canary's video is gone too."""
         canary = self._canary
         canary.is_out = False
         if failed.failure.kind is Kind.BLOCKED:
@@ -169,14 +171,14 @@ class Blame:
             if canary.is_proven or self._outage_since is not None:
                 verdicts = self._suspect_all(failed, now)
                 return verdicts if _ends(verdicts) else [*verdicts, *self._ask_canary()]
-            canary.has_gone()  # a reserve: one more that could not be made
+            canary.drop()  # a reserve: one more video that failed
             self._suspects.count(failed, now)
             return self._ask_or_suspect(failed, now) if self._suspects.are_many else []
-        canary.has_gone()
+        canary.drop()
         return [LetIn(), *(self._ask_canary() if canary.is_there else [])]
 
     def _suspect_all(self, failed: Failed, now: float) -> Verdicts:
-        """It is everybody's: wait as for a refusal, or end a run that could make nothing yet."""
+        """The cause is global: wait as after a refusal, or end a run that made no clip yet."""
         failure = failed.failure
         if self._outage_since is None:
             waiting_helps = failure.reason is not Reason.WORKER_DIED
@@ -190,9 +192,10 @@ class Blame:
         return [CloseGate(failure)]
 
     def _others_can_be_made(self, asked_at: float) -> Verdicts:
-        """So what came up before that was asked for is each clip's own, and the outage is over.
+        """A clip requested at this time was made: earlier failures belong to their own clips.
 
-        A clip that was let in before a block and took its time says nothing of those after.
+        An outage that began before the request is over. A request from before the outage proves
+        nothing: a slow clip may have been let in before a block.
         """
         verdicts: Verdicts = [WriteDown(each) for each in self._suspects.clear(asked_at)]
         if self._outage_since is not None and self._outage_since <= asked_at:
@@ -211,7 +214,7 @@ class Blame:
 
 
 def _is_refusal(failure: Failure) -> bool:
-    """Whether a run of such failures is a refusal even when nothing was ever let through."""
+    """Whether many such failures are a refusal, even if the site never served anything."""
     return failure.reason is Reason.FORBIDDEN_MEDIA
 
 
@@ -220,7 +223,7 @@ def _ends(verdicts: Verdicts) -> bool:
 
 
 class _Suspects:
-    """Failures that nobody can judge yet, and the videos that failed in a row."""
+    """Failures that cannot be judged yet, and the videos that failed in a row."""
 
     def __init__(self) -> None:
         self._failed: list[tuple[float, Failed]] = []
@@ -235,14 +238,14 @@ class _Suspects:
         self.count(failed, at)
 
     def count(self, failed: Failed, at: float) -> None:
-        """A video that failed too, although nothing hangs on it."""
+        """Count a video that failed, without keeping its failure back."""
         self._videos[failed.clip.youtube_id or failed.clip.key] = at
 
     @property
     def are_many(self) -> bool:
-        """Whether so many videos have failed in a row that it may be no single one's fault.
+        """Whether so many videos failed in a row that the cause may be global.
 
-        Those written down meanwhile, for want of anything that could tell, count as well.
+        Failures that were recorded in the meantime, because no canary was there, count too.
         """
         return len(self._videos) >= IN_A_ROW
 
@@ -254,13 +257,13 @@ class _Suspects:
         return next(f.failure for f in reversed(self.failed) if f.failure.reason is reason)
 
     def take(self, *kinds: Kind) -> list[Failed]:
-        """Hand over the failures of some kinds, or all."""
+        """Remove and return the failures of these kinds; without kinds, all failures."""
         taken = [each for each in self._failed if not kinds or each[1].failure.kind in kinds]
         self._failed = [each for each in self._failed if each not in taken]
         return [failed for _, failed in taken]
 
     def clear(self, until: float) -> list[Failed]:
-        """A clip asked for at that time was made: hand over what came up until then."""
+        """Remove and return the failures up to this time: a clip requested then was made."""
         taken = [failed for at, failed in self._failed if at <= until]
         self._failed = [each for each in self._failed if each[0] > until]
         self._videos = {video: at for video, at in self._videos.items() if at > until}
@@ -268,7 +271,7 @@ class _Suspects:
 
 
 class _Canary:
-    """Which clip is asked for to see whether anything can be made, and whether it is on its way."""
+    """The clip that shows whether any clip can be made. `is_out`: whether it is requested now."""
 
     def __init__(self, earlier: Iterator[Clip], untried: Iterator[Clip]) -> None:
         self._made: deque[Clip] = deque(maxlen=REMEMBERED)
@@ -282,7 +285,7 @@ class _Canary:
 
     @property
     def is_proven(self) -> bool:
-        """Whether the clip could be made before, so that it tells all by itself."""
+        """Whether the canary was made before, so that its failure alone proves a global cause."""
         if not self._made:
             self._made.extend(clip for clip in [next(self._earlier, None)] if clip)
         return bool(self._made)
@@ -294,15 +297,18 @@ class _Canary:
         return self.is_proven or self._reserve is not None
 
     def take(self) -> Clip:
-        """The clip to ask for now. Raises LookupError if there is none."""
+        """The clip to request now. Raises LookupError if there is none."""
         clip = self._made[-1] if self._made else self._reserve
         if clip is None:
             raise LookupError("there is no canary")
         self.is_out = True
         return clip
 
-    def has_gone(self) -> None:
-        """The clip tells nothing: its video is not what it was. Another takes its place."""
+    def drop(self) -> None:
+        """Drop the present canary, which proves nothing: its video has changed or is gone.
+
+        Another clip takes its place.
+        """
         if self._made:
             self._made.pop()
         else:

@@ -1,6 +1,6 @@
-"""Where results go: files get their final names, rows are appended, logs are kept.
+"""Records results: gives files their final names, appends rows and keeps logs.
 
-The parent alone keeps books. What stands in a table, a log or a message is masked here.
+Only the parent process does this. Secrets in tables, logs and messages are masked here.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from nanokinetics.layout import INDEX_FOLDERS, MP4, TEMPORARY, Layout
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Where the time comes from: `steady` never goes back, `wall` is seconds since the epoch."""
+    """The source of time, in seconds. `steady` never goes back; `wall` counts from the epoch."""
 
     steady: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
 
 
 class Books:
-    """The only writer of a dataset while a run goes on.
+    """The only writer of a dataset during a run.
 
-    Opening them clears what a killed run has left, and raises InputError for a damaged table. The
-    other methods raise EnvironmentFault where the destination cannot be written to.
+    The constructor removes the leftovers of a killed run. It raises InputError for a damaged table.
+    The other methods raise EnvironmentFault if the destination cannot be written to.
     """
 
     def __init__(self, home: Home, layout: Layout, failed_logs: Path, clock: Clock) -> None:
@@ -46,28 +46,30 @@ class Books:
             home.sweep(folder)
         self._ledger = Ledger(home, layout)
         self.state = self._ledger.state(since=clock.wall() - HOUR)
-        """What had become of every clip when the books were opened."""
+        """The state of every clip at the start of this run."""
         self.paths: dict[ClipId, str] = {}
-        """Where the clips lie that were made in this run."""
+        """The paths of the clips that this run made."""
 
     @property
     def done(self) -> dict[ClipId, str]:
-        """The clips that are there, and where."""
+        """The finished clips and their paths."""
         return {**self.state.done, **self.paths}
 
     def failures(self) -> Mapping[ClipId, Reason]:
-        """Why each clip failed last; it may have been made since."""
+        """The last failure of each clip. The clip may have been made since then."""
         return self._ledger.state().failed
 
     def drop(self, clips: Mapping[ClipId, str]) -> None:
-        """Take clips out of the dataset: their files first, since a file without its row is not
-        missed, and a row without its file is."""
+        """Remove clips from the dataset: first their files, then their rows.
+
+        In this order a kill in between leaves rows without files, which the next run notices.
+        """
         for path in filter(is_inside, clips.values()):  # a table may have been edited
             self._home.remove(path)
         self._ledger.drop(clips)
 
     def make_room(self) -> None:
-        """Make the folder that half-made clips lie in."""
+        """Make the folder for unfinished clips."""
         self._home.make(TEMPORARY)
 
     def close(self) -> None:
@@ -77,17 +79,17 @@ class Books:
 
     @property
     def are_there(self) -> bool:
-        """Whether the destination is still the folder that it was at the start."""
+        """Whether the destination is still the same folder as at the start."""
         return self._home.is_there
 
     def check(self) -> None:
-        """Raises EnvironmentFault if the destination is another folder than at the start."""
+        """Raises EnvironmentFault if the destination is no longer the same folder."""
         self._home.check()
 
     def keep(self, batch: Sequence[Made]) -> None:
-        """Give the files their names, then append their rows.
+        """Give the files their final names, then append their rows.
 
-        If one cannot be named, the rows of the others are appended all the same.
+        If one file cannot be renamed, the rows of the files before it are appended anyway.
         """
         self._home.check()
         named: dict[str, Made] = {}
@@ -103,33 +105,33 @@ class Books:
                 self.paths.update((made.clip.id, path) for path, made in named.items())
 
     def failed(self, failed: Failed) -> None:
-        """Write a failure down, with its log."""
+        """Append the row of a failure, and write its log."""
         at = self._clock.wall()
         masked = replace(failed, failure=masked_failure(failed.failure))
         with _writing():
             self._ledger.failed(masked, self._logs.write(masked, utc(at)), at)
 
     def discard(self, clip: Clip) -> None:
-        """Remove what an earlier run may have left in a clip's place: it is out of the dataset."""
+        """Remove the file of a clip that has left the dataset, if an earlier run made one."""
         place = clip.location
         for suffix in {MP4, place.suffix} if place else {MP4}:
             self._home.remove(self._layout.clip_path(clip, suffix))
 
     def throw_away(self, batch: Iterable[Made]) -> None:
-        """Remove finished files that nobody wants."""
+        """Remove finished files that are not needed."""
         for made in batch:
             if made.temporary is not None:
                 self._home.remove(made.temporary)
 
     def waited(self, since: float, until: float, why: str) -> None:
-        """Write down a time in which nobody was asked, in seconds since the epoch."""
+        """Append the row of a time without requests; both times are seconds since the epoch."""
         with _writing():
             self._ledger.waited(since, until, why)
 
     def log(self, shown: Iterable[Failed]) -> str:
-        """Keep the logs of failures that are not written down; the path of the last, if any.
+        """Write the logs of failures that get no row; returns the path of the last log, if any.
 
-        The reason why a run ends is worth more than its logs: an error of the disk is passed over.
+        Errors of the disk are ignored here, or they would hide why the run ends.
         """
         path = ""
         try:
@@ -151,5 +153,5 @@ def _writing() -> Iterator[None]:
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
         raise EnvironmentFault(
-            f"{error.strerror or error}{where}; mend that and run the same command again"
+            f"{error.strerror or error}{where}; fix that and run the same command again"
         ) from error

@@ -1,7 +1,7 @@
-"""The loop of a build: who is asked next, and what is done about each outcome.
+"""The main loop of a build: it starts jobs and handles their outcomes.
 
-The engine runs in the parent process. `quotas` says whose turn it is, `pacing` when the next may
-be asked for, `blame` what a failure means; `books` alone writes.
+The engine runs in the parent process. `quotas` chooses the next clip, `pacing` decides when its
+request may start, and `blame` decides what caused a failure. Only `books` writes to the dataset.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from nanokinetics.engine.verdicts import (
     Verdict,
     WriteDown,
 )
-from nanokinetics.engine.waiting import TICK, Waiting, farewell, progress_of
+from nanokinetics.engine.waiting import TICK, Waiting, blocked_error, progress_of
 from nanokinetics.errors import EnvironmentFault, Failure, Kind, Reason
 from nanokinetics.progress import Progress, Reporter
 from nanokinetics.sources import Source
 from nanokinetics.workers.pool import Died, Event, Idle, NeverStarted, Pool, Result, Word
 
 FALSE_STARTS: Final = 3
-"""Workers that may end before their first job, in a row, before the run gives up."""
+"""Number of workers that may end before their first job, in a row, before the run gives up."""
 
 _log = logger(__name__)
 
 
 class Engine:
-    """One run over one selection. `together` is how many videos one job may hold."""
+    """One run over one selection. together: the most videos in one job."""
 
     def __init__(
         self,
@@ -65,27 +65,27 @@ class Engine:
         self._blame = Blame(quotas.made_before(), quotas.untried(), shared=source.remote)
         self._waiting = Waiting(books, clock)
         self.reasons: Counter[Reason] = Counter()
-        """Why clips failed in this run."""
+        """The number of failures in this run, by reason."""
         self.fixable: Counter[str] = Counter()
-        """What is wrong with a local source, such as a damaged archive, and how many clips wait."""
+        """Faults of a local source, such as a damaged archive, and how many clips each affects."""
         self._tickets: dict[Job, Ticket] = {}
         """The jobs in hand, and the permission of each."""
         self._jobs: dict[ClipId, Job] = {}
-        self._dead: dict[str, Failure] = {}
-        """Videos of which nothing is to be had."""
+        self._gone: dict[str, Failure] = {}
+        """Videos that are gone: every clip of them fails in the same way."""
         self._canaries: deque[Job] = deque()
         self._suspects: deque[Job] = deque()
-        """Jobs that are given while nothing else is in hand; canaries wait for nobody."""
+        """Jobs that start only while no other job runs. Canaries do not wait for that."""
         self._alone: Job | None = None
         self._false_starts = 0
         self._given_up = False
         self._blocked_by: Reason | None = None
 
     def run(self) -> None:
-        """Make clips until every quota is met or nothing is left to try.
+        """Make clips until every quota is met or no candidate is left.
 
-        Raises Blocked when waiting has passed its limit, EnvironmentFault when the machine is at
-        fault. All that was finished by then is in the ledger.
+        Raises Blocked if the wait exceeds its limit, and EnvironmentFault if the machine is at
+        fault. All clips finished before are in the ledger.
         """
         while True:
             self._dispatch()
@@ -93,7 +93,7 @@ class Engine:
             self._reporter.update(self._progress())
             if not self._tickets:
                 if self._given_up:
-                    raise farewell(self._blocked_by, self._quotas, self._opens_at())
+                    raise blocked_error(self._blocked_by, self._quotas, self._opens_at())
                 if not (self._quotas.waiting or self._suspects or self._canaries):
                     verdicts = self._blame.nothing_left()
                     if verdicts is None:
@@ -105,17 +105,17 @@ class Engine:
 
     @property
     def refusals(self) -> int:
-        """Times that the source refused and everybody waited."""
+        """Number of times that the source refused and all requests waited."""
         return self._pacer.refusals
 
     def close(self) -> None:
-        """End all workers, whatever they are doing."""
+        """End all workers, busy or not."""
         self._pool.close()
         if self._books.are_there:
             self._waiting.end()
 
     def _dispatch(self) -> None:
-        """Hand out as many jobs as there are free workers and the gate lets through."""
+        """Start as many jobs as the free workers and the gate allow."""
         while len(self._tickets) < self._pool.size and self._alone is None and not self._given_up:
             now = self._clock.steady()
             if self._pacer.delay(now) != 0:
@@ -128,7 +128,7 @@ class Engine:
                     return
                 job = self._alone = self._suspects.popleft()
             else:
-                clips = self._alive(self._quotas.next(self._batch()))
+                clips = self._without_gone(self._quotas.next(self._batch()))
                 if not clips:
                     if self._quotas.waiting:
                         continue
@@ -140,23 +140,23 @@ class Engine:
             self._pool.give(job)
 
     def _batch(self) -> int:
-        """Videos for one job: many where each is little work, but enough for all workers."""
+        """Number of videos for the next job: as many as allowed, but every worker gets some."""
         return max(1, min(self._together, self._quotas.waiting // self._pool.size))
 
-    def _alive(self, clips: tuple[Clip, ...]) -> tuple[Clip, ...]:
-        """The clips whose video is not known to be gone; the others fail without asking again."""
+    def _without_gone(self, clips: tuple[Clip, ...]) -> tuple[Clip, ...]:
+        """Record the clips whose video is known to be gone as failed; returns the others."""
         for clip in clips:
-            if failure := self._dead.get(clip.youtube_id):
+            if failure := self._gone.get(clip.youtube_id):
                 self._record(Failed(clip, failure, attempts=0, log="(another clip of the video)"))
-        return tuple(clip for clip in clips if clip.youtube_id not in self._dead)
+        return tuple(clip for clip in clips if clip.youtube_id not in self._gone)
 
     def _until_next_look(self) -> float:
-        """Seconds to wait for workers before the clock is looked at again."""
+        """Seconds to wait for events before the next look at the clock."""
         delay = self._pacer.delay(self._clock.steady())
         return TICK if not delay else min(TICK, delay)
 
     def _waiting_for(self) -> str | None:
-        """Why nobody may be asked, as `waits.csv` says it."""
+        """Why no request may start, as written to `waits.csv`; None if requests may start."""
         if self._pacer.closed_since is not None:
             return str(self._blocked_by or Reason.RATE_LIMITED)
         rest = self._pacer.delay(self._clock.steady()) if self._quotas.waiting else 0.0
@@ -192,7 +192,7 @@ class Engine:
         return self._tickets.pop(job)
 
     def _died(self, job: Job, why: str, log: str) -> None:
-        """A worker has died: the first clip without an outcome was in its hands."""
+        """A worker died. It was working on the first clip of its job that has no outcome."""
         ticket = self._end(job)
         self._pacer.unanswered(ticket)
         first, *others = [clip for clip in job.clips if self._jobs.get(clip.id) is job]
@@ -205,7 +205,7 @@ class Engine:
             self._quotas.put_back(clip)
 
     def _made(self, batch: Sequence[Made]) -> None:
-        """Clips of one job that came together, if any."""
+        """Handle clips of one job that were finished together; the batch may be empty."""
         if not batch:
             return
         for made in batch:
@@ -236,7 +236,7 @@ class Engine:
         self._carry_out(self._blame.failed(failed, Request(ticket.at, job.anew), now), ticket)
 
     def _carry_out(self, verdicts: Iterable[Verdict], ticket: Ticket | None = None) -> None:
-        """Do what blame has decided. ticket: that of the request whose outcome it judged."""
+        """Carry out the verdicts of blame. ticket: the request whose outcome was judged."""
         for verdict in verdicts:
             match verdict:
                 case WriteDown(failed=failed):
@@ -252,19 +252,19 @@ class Engine:
                 case CloseGate(failure=failure) if ticket:
                     self._refused(ticket, failure)
                 case EndRun(failure=failure, shown=shown):
-                    self._books.check()  # that it went away says more than what could not be done
+                    self._books.check()  # a destination that is gone explains more than the failure
                     fault = EnvironmentFault.of(masked_failure(failure))
                     log = self._books.log(shown)
                     raise EnvironmentFault(f"{fault}; {log} has more") if log else fault
 
     def _record(self, failed: Failed) -> None:
-        """Write a failure down, and let its class draw the next candidate unless it may pass."""
+        """Record a failure. Its class draws the next candidate, unless the failure may pass."""
         failure = failed.failure
         _log.info("%s: %s (%s)", failed.clip.key, failure.reason, failure.message)
         self._books.failed(failed)
         self.reasons[failure.reason] += 1
         if failure.reason.about_the_video and self._source.shares_fate:
-            self._dead[failed.clip.youtube_id] = failure
+            self._gone[failed.clip.youtube_id] = failure
         if failure.kind is Kind.TRANSIENT and not self._source.remote:
             self.fixable[failure.message] += 1
         if failure.reason.replaced:
@@ -280,7 +280,7 @@ class Engine:
             self._given_up = True
 
     def _opens_at(self) -> float:
-        """When the next may be asked for, in seconds since the epoch."""
+        """When the next request may start, in seconds since the epoch."""
         return self._clock.wall() + (self._pacer.delay(self._clock.steady()) or 0.0)
 
     def _progress(self) -> Progress:

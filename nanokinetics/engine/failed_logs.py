@@ -1,4 +1,4 @@
-"""The complete output of failed attempts, a file a clip, with secrets masked."""
+"""Logs of failed attempts: one file for each clip, with the complete output, secrets masked."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from nanokinetics.clip import Failed
 from nanokinetics.common.secrets import mask
 
 LARGEST_FOLDER: Final = 256 * 2**20
-"""Bytes that the folder may hold: a failure of three attempts leaves some 20 kB, so about 10,000 of
-them. When it is full, the oldest logs make room."""
+"""Largest size of the folder in bytes. Three failed attempts write about 20 kB, so it holds about
+10,000 failures. When it is full, the oldest logs are removed."""
 
 LARGEST_ENTRY: Final = 2**20
-"""Bytes of one failure's output; of more, the beginning and the end are kept."""
+"""Largest output of one failure in bytes. Of a longer output the beginning and the end are kept."""
 
 _OPENING: Final = "=== "
-"""How each log begins; a file that does not is somebody else's, and is left alone."""
+"""The first bytes of every log. Files with another beginning are not logs of this program; they are
+never removed."""
 
 
 class FailedLogs:
-    """A folder of logs, made when the first is written, that does not grow beyond its bounds.
+    """A folder of logs with a largest size. The first log makes the folder.
 
-    The log that is being written is always kept, and files of others are never removed.
+    The log that is being written is always kept, and files of other programs are never removed.
     """
 
     def __init__(self, folder: Path, largest: int = LARGEST_FOLDER) -> None:
@@ -34,11 +35,14 @@ class FailedLogs:
         self._held: int | None = None
 
     def write(self, failed: Failed, at: str) -> str:
-        """Append an attempt's output to the clip's log; its path. Raises OSError that names it."""
+        """Append the output of an attempt to the clip's log; returns the path of the log.
+
+        Raises OSError that names the log.
+        """
         path = self._folder / f"{failed.clip.key.replace('/', '_')}.log"
         try:
             self._append(path, failed, at)
-        except OSError as error:  # one of writing does not say where
+        except OSError as error:  # an error of `write` does not name the file
             raise OSError(error.errno, error.strerror, error.filename or str(path)) from None
         return str(path)
 
@@ -60,7 +64,10 @@ class FailedLogs:
         self._held += len(data)
 
     def _make_room(self, needed: int, spared: Path) -> int:
-        """Remove the oldest logs until a tenth of the room is free; the bytes that are left."""
+        """Remove the oldest logs until a tenth of the folder is free; returns the bytes left.
+
+        needed: bytes of the next log. spared: a log that is kept in any case.
+        """
         found = sorted(self._logs(), key=lambda each: each[0].st_mtime_ns)
         held = sum(status.st_size for status, _ in found)
         for status, entry in found:
@@ -72,7 +79,7 @@ class FailedLogs:
         return held
 
     def _logs(self) -> list[tuple[os.stat_result, Path]]:
-        """All plain files that may be logs. Another build may remove some at the same time."""
+        """All plain files that may be logs. Another build may remove some of them at any time."""
         found = []
         for entry in self._folder.glob("*.log"):
             with contextlib.suppress(OSError):

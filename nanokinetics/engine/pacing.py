@@ -1,13 +1,13 @@
-"""May the next video be asked for, and if not, when? A pure state machine: no clock, no sleeping.
+"""Decides when the next video may be requested. A pure state machine: no clock, no sleep.
 
     open ──refused──▶ closed until T ──T has come, one start──▶ probing ──answered──▶ open
                            ▲                                        │
                            └──────────────── refused ───────────────┘
 
-One refusal holds everyone back. While the gate is closed nothing starts; after that one request
-goes out alone, and only its answer opens the gate. What a block has taught stays for a while: the
-others follow one by one at a distance, which shrinks with each success, and the next block is
-taken to last about as long as the last. Times are seconds of any steady clock.
+One refusal stops all requests. While the gate is closed, no request starts. After that time one
+request goes out alone, the probe, and only its answer opens the gate. The effects of a block last
+for a while: requests keep a distance, which shrinks with each success, and the next block is
+expected to last about as long as the last one. Times are seconds of any steady clock.
 """
 
 from __future__ import annotations
@@ -26,33 +26,33 @@ from nanokinetics.common.logs import logger
 _log = logger(__name__)
 
 LONGEST_WAIT: Final = HOUR
-"""Seconds of the longest single wait: a block by YouTube lasts an hour or more."""
+"""The longest single wait in seconds: a block by YouTube lasts an hour or more."""
 
 MEMORY: Final = HOUR
-"""Seconds of peace after which the next block is taken for the first."""
+"""Seconds without a block. After that, the next block counts as the first one."""
 
 SHORTEST_WAIT: Final = 1.0
-"""Seconds waited even after a Retry-After of nothing."""
+"""The shortest wait in seconds, even for `Retry-After: 0`."""
 
 SHRINK: Final = 0.9
-"""What a success makes of the spacing. Below a tenth of its first value there is none any more, so
-that some twenty successes make good one refusal."""
+"""A success multiplies the spacing by this. Below a tenth of its first value the spacing is 0, so
+about twenty successes make up for one refusal."""
 
 GROWTH: Final = 2.0
 WIDEST: Final = 10.0
-"""What another block makes of the spacing, and how many times its first value it may become."""
+"""Another block multiplies the spacing by GROWTH, up to WIDEST times its first value."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ticket:
-    """Permission to ask once. `at` is when it was given."""
+    """Permission for one request. `at` is the time it was given."""
 
     at: float
     probe: bool
 
 
 class Pacer:
-    """The gate that every start passes, and that every refusal closes."""
+    """The gate: every request passes it, and every refusal closes it."""
 
     def __init__(
         self,
@@ -61,19 +61,23 @@ class Pacer:
         *,
         wait: wait_base | None = None,
     ) -> None:
-        """wait: how long to wait after the n-th refusal in a row, if not as the policy says."""
+        """Make a gate that is open.
+
+        earlier_starts: times of requests that earlier runs made. wait: how long to wait after the
+        n-th refusal in a row; None follows the policy.
+        """
         self.policy = policy
         self._wait = wait or _growing(policy.first_wait)
         self.closed_since: float | None = None
         self.closed_until: float | None = None
         self.refusals = 0
-        """Times that the gate was closed, in all."""
+        """Total number of times that the gate was closed."""
         self.waited = 0.0
-        """Seconds of waiting because of refusals, in all."""
+        """Total seconds of waiting because of refusals."""
         self.spacing = 0.0
-        """Seconds between two starts at present."""
+        """Present seconds between two starts."""
         self._level = 0
-        """Refusals that the next wait reckons with; a probe that is answered takes one off."""
+        """Number of refusals that sets the next wait. An answered probe lowers it by one."""
         self._opened_at = float("-inf")
         self._penalized_at = float("-inf")
         self._last_start = float("-inf")
@@ -82,7 +86,10 @@ class Pacer:
         self._starts = deque(sorted(earlier_starts))
 
     def delay(self, now: float) -> float | None:
-        """Seconds until the next start is allowed; 0 for now; None while others must answer."""
+        """Seconds until the next start is allowed, 0 for now.
+
+        None while answers to earlier requests must come first.
+        """
         if self._probe is not None or self._is_crowded():
             return None
         gate = self.closed_until - now if self.closed_until is not None else 0.0
@@ -90,7 +97,7 @@ class Pacer:
         return max(0.0, gate, gap, self._budget(now))
 
     def soonest(self, count: int, now: float) -> float:
-        """Seconds until the last of so many further starts is allowed, if nobody refuses again."""
+        """Seconds until the last of `count` further starts is allowed, without more refusals."""
         if count <= 0:
             return 0.0
         gate = max(0.0, self.closed_until - now) if self.closed_until is not None else 0.0
@@ -98,14 +105,14 @@ class Pacer:
         if not limit:
             return gate
         hours, place = divmod(count - 1, limit)
-        before = limit - place  # an hour after the start that lies a whole budget before
+        before = limit - place  # its start must be an hour after the start `limit` places before
         budget = 0.0
         if len(self._starts) >= before:
             budget = max(0.0, self._starts[-before] + HOUR - now)
         return max(gate, budget) + hours * HOUR
 
     def start(self, now: float) -> Ticket:
-        """Take the permission that `delay` promised."""
+        """Take the permission for a request. Raises RuntimeError unless `delay` is 0."""
         if self.delay(now) != 0:
             raise RuntimeError("a start while the gate is closed")
         ticket = Ticket(now, probe=self.closed_until is not None)
@@ -117,11 +124,11 @@ class Pacer:
         return ticket
 
     def found(self, ticket: Ticket) -> None:
-        """The first requests were let through: others may ask. A probe must come to its end."""
+        """The site let the request through: others may start. A probe must still be answered."""
         self._asking.discard(ticket)
 
     def answered(self, ticket: Ticket, now: float) -> None:
-        """A request was let through, whatever became of the clip. A probe opens the gate."""
+        """The site answered a request, even if its clip failed. A probe opens the gate."""
         self._asking.discard(ticket)
         if ticket.at > self._penalized_at:
             self.spacing *= SHRINK
@@ -135,17 +142,19 @@ class Pacer:
             self._level -= 1
 
     def unanswered(self, ticket: Ticket) -> None:
-        """A request never came to an end (its worker died): a probe must be sent again."""
+        """A request got no answer (its worker died). If it was a probe, another must be sent."""
         self._asking.discard(ticket)
         if ticket is self._probe:
             self._probe = None
 
     def refused(self, ticket: Ticket, now: float, retry_after: float | None = None) -> bool:
-        """A request was refused: close the gate, or keep it closed for longer.
+        """The site refused a request: close the gate, or keep it closed for longer.
 
-        Replies to requests sent before the last penalty tell nothing new; only a longer
-        Retry-After does. A server that refuses again at the time it named itself is believed no
-        more than our own patience. True if waiting on would pass the policy's `max_wait`.
+        Returns True if the total wait now exceeds the policy's `max_wait`.
+
+        A reply to a request from before the last penalty is no new refusal; only a longer
+        `retry_after` (seconds) counts. If the server refuses again at the time that it named
+        itself, the wait is at least that of the policy.
         """
         self._asking.discard(ticket)
         if ticket is not self._probe and ticket.at <= self._penalized_at:
@@ -192,13 +201,13 @@ class Pacer:
 
 
 def _growing(first: float) -> wait_base:
-    """Wait `first` seconds, twice as long each further time, and a little at random on top."""
+    """Wait `first` seconds, double it each time, and add up to a tenth of `first` at random."""
     growing = wait_exponential(multiplier=first, max=max(first, LONGEST_WAIT))
     return growing + wait_random(0, first / 10)
 
 
 def _after(attempts: int) -> RetryCallState:
-    """The state that a tenacity strategy is asked with: so many refusals in a row."""
+    """The argument of a tenacity wait strategy after this number of attempts."""
     state = RetryCallState(Retrying(), fn=None, args=(), kwargs={})
     state.attempt_number = attempts
     return state

@@ -1,8 +1,8 @@
-"""Which clip comes next, so that every class keeps the first n available of its ranked order.
+"""Decides which clip comes next. Every class keeps the first n available clips of its ranking.
 
-Pure bookkeeping: no processes, no files, no clock. A class has as many clips in play as it wants:
-finished, waiting, or in hand. Only when one of them is out for good is its next candidate drawn.
-So what is kept does not depend on the order in which clips finish.
+Pure bookkeeping: no processes, no files, no clock. A class always has n clips in play: finished,
+waiting, or in progress. The next candidate is drawn only when a clip in play has failed for good.
+So the result does not depend on the order in which clips finish.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from nanokinetics.errors import Kind, Reason
 
 @dataclass(slots=True)
 class _Class:
-    """One class of one split: where its ranked order stands."""
+    """The state of one class in one split."""
 
     group: Group
     candidates: Iterator[tuple[int, ClipId]]
     wanted: int
     later: deque[int] = field(default_factory=deque)
-    """Candidates that failed for now and are asked for again only if no other is left."""
+    """Candidates with a transient failure. They are drawn again only if no other is left."""
     in_play: int = 0
     kept: int = 0
-    """Clips among the first n available."""
+    """Finished clips among the first n available ones."""
     there: int = 0
-    """Clips with a file, stand-ins included that a better-ranked one may still displace."""
+    """Clips with a file. It includes replacements that a better-ranked clip may supersede."""
 
     @property
     def made(self) -> int:
@@ -40,10 +40,10 @@ class _Class:
 
 
 class Quotas:
-    """The state of every class, from what is in the tables and what has happened since.
+    """The state of every class. It starts from the tables and follows the events of the run.
 
-    retry_failed: draw clips again whose failure may have passed. replace_transient: let reserves
-    stand in for clips that failed for now, until a run without it makes those after all.
+    retry_failed: draw failed clips again if their failure may have passed. replace_transient: let
+    reserves replace clips with a transient failure, until a run without this option makes those.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Quotas:
         self._kept: set[ClipId] = set()
         self._held: set[ClipId] = set()
         self.replaced = 0
-        """Candidates that are out for good and had to be passed over."""
+        """Number of candidates that failed for good and were passed over."""
         for group, there in Counter(map(itemgetter(0, 1), state.done)).items():
             if each := self._classes.get(Group._make(group)):
                 each.there = there
@@ -81,7 +81,7 @@ class Quotas:
 
     @property
     def held(self) -> int:
-        """Clips that failed for now: they keep their place until a later run."""
+        """Number of clips with a transient failure. They keep their place for a later run."""
         return len(self._held)
 
     @property
@@ -89,9 +89,10 @@ class Quotas:
         return len(self._waiting)
 
     def next(self, videos: int = 1) -> tuple[Clip, ...]:
-        """All waiting clips of one video, or of a few, the best-ranked ones; empty if none waits.
+        """Take the waiting clips of the best-ranked videos; empty if no clip waits.
 
-        Classes take turns, so that an early end leaves them about equally full.
+        videos: how many videos; all waiting clips of each are returned together. Classes take
+        turns, so that a run that ends early has filled them about equally.
         """
         return tuple(clip for _ in range(videos) for clip in self._next())
 
@@ -99,7 +100,7 @@ class Quotas:
         while self._heap:
             _, _, id_ = heapq.heappop(self._heap)
             clip = self._waiting.get(id_)
-            if clip is None:  # went out with another clip of its video
+            if clip is None:  # it was taken with another clip of its video
                 continue
             together = self._by_video.pop(_video(clip))
             for each in together:
@@ -108,7 +109,7 @@ class Quotas:
         return ()
 
     def put_back(self, clip: Clip) -> None:
-        """The clip was not made, through no fault of its own: it waits for its turn again."""
+        """Let a clip wait again: it was not made, but it did not cause that."""
         if clip.id not in self._waiting:
             self._wait(clip)
 
@@ -120,14 +121,14 @@ class Quotas:
         self._kept.add(clip.id)
 
     def out(self, clip: Clip) -> None:
-        """The clip is out for good: the next candidate of its class is drawn."""
+        """The clip failed for good: draw the next candidate of its class."""
         each = self._classes[clip.group]
         each.in_play -= 1
         self.replaced += 1
         self._fill(each)
 
     def hold(self, clip: Clip) -> None:
-        """The clip failed for now: it keeps its place, and a later run asks again."""
+        """The clip has a transient failure: it keeps its place, and a later run tries again."""
         self._held.add(clip.id)
         if self._replace_transient:
             each = self._classes[clip.group]
@@ -135,14 +136,14 @@ class Quotas:
             self._fill(each)
 
     def made_before(self) -> Iterator[Clip]:
-        """Clips that earlier runs have made, of one class after the other."""
+        """The clips that earlier runs made, class by class."""
         for group in self._classes:
             for row, id_ in self._selection.ids(group):
                 if id_ in self._state.done:
                     yield self._selection.clip(row)
 
     def untried(self) -> Iterator[Clip]:
-        """Reserves that were not drawn yet, of one class after the other."""
+        """The reserves that were not drawn yet, class by class."""
         for group in self._classes:
             for row, id_ in self._selection.ids(group):
                 failed = self._state.failed.get(id_)
@@ -151,13 +152,13 @@ class Quotas:
                     yield self._selection.clip(row)
 
     def surplus(self) -> frozenset[ClipId]:
-        """Finished clips of full classes that better-ranked ones, available after all, displace."""
+        """The replacements in full classes: better-ranked clips have superseded them."""
         full = {g for g, each in self._classes.items() if each.kept == each.wanted}
         done = self._state.done
         return frozenset(id_ for id_ in done if id_ not in self._kept and id_.group in full)
 
     def short(self) -> dict[Group, tuple[int, int]]:
-        """Classes with fewer clips than wanted: how many they have, and how many they want."""
+        """The classes with fewer clips than wanted, as (made, wanted)."""
         return {g: (c.made, c.wanted) for g, c in self._classes.items() if c.made < c.wanted}
 
     def _fill(self, each: _Class) -> None:

@@ -1,4 +1,4 @@
-"""What blame decides, as values: the engine carries each out."""
+"""The decisions of `blame`, as values; the engine carries them out."""
 
 from __future__ import annotations
 
@@ -10,47 +10,47 @@ from nanokinetics.errors import Failure
 
 @dataclass(frozen=True, slots=True)
 class WriteDown:
-    """The failure is the clip's own: record it."""
+    """The clip itself caused the failure: record it."""
 
     failed: Failed
 
 
 @dataclass(frozen=True, slots=True)
 class PutBack:
-    """The clip was not judged: it waits for its turn again."""
+    """The clip was not judged: put it back into the queue."""
 
     clip: Clip
 
 
 @dataclass(frozen=True, slots=True)
 class TryAlone:
-    """Try the clip once more while no other job is in hand."""
+    """Try the clip once more while no other job runs."""
 
     clip: Clip
 
 
 @dataclass(frozen=True, slots=True)
 class AskCanary:
-    """Make this clip again, alone, and throw the file away."""
+    """Make this clip again, while no other job starts, and throw the file away."""
 
     clip: Clip
 
 
 @dataclass(frozen=True, slots=True)
 class LetIn:
-    """The site answered the request, whatever became of the clip."""
+    """The site answered the request, even if the clip failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class CloseGate:
-    """Nobody may ask for now."""
+    """No request may start for now."""
 
     failure: Failure
 
 
 @dataclass(frozen=True, slots=True)
 class EndRun:
-    """The run cannot go on. `shown` are the failures that showed it; their logs are kept."""
+    """The run cannot go on. `shown` are the failures that prove it; their logs are kept."""
 
     failure: Failure
     shown: tuple[Failed, ...] = ()
@@ -62,7 +62,7 @@ Verdicts = list[Verdict]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """How a clip was asked for: when, and whether as the canary."""
+    """The request of a clip: its time in seconds, and whether the clip is the canary."""
 
     at: float
     as_canary: bool = False

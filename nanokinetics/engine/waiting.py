@@ -1,4 +1,4 @@
-"""What people learn of a run: its progress, its waits (`waits.csv`), and its last words."""
+"""Reports on a run for people: its progress, its waits (`waits.csv`) and its final message."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from nanokinetics.errors import Blocked, EnvironmentFault, Reason
 from nanokinetics.progress import Progress
 
 TICK: Final = 0.5
-"""Seconds between two looks at the clock while nothing happens."""
+"""Seconds between two looks at the clock if no event comes."""
 
 
 class Waiting:
-    """Notes each time in which nobody was asked for anything, once it is over."""
+    """Records each time without requests, once it is over."""
 
     BUDGET: ClassVar = HOURLY_BUDGET
+    """A value of the column `why` in `waits.csv`; all others are reasons of failures."""
 
     def __init__(self, books: Books, clock: Clock) -> None:
         self._books = books
@@ -26,7 +27,7 @@ class Waiting:
         self._open: tuple[float, str] | None = None
 
     def note(self, why: str | None) -> None:
-        """Say why nobody is asked at present; None when somebody may be."""
+        """Note why no request may start at present; None if requests may start."""
         before = self._open
         if why == (before[1] if before else None):
             return
@@ -36,7 +37,7 @@ class Waiting:
             self._books.waited(before[0], now, before[1])
 
     def end(self) -> None:
-        """The run ends. The reason for that is worth more than a row that cannot be written."""
+        """End the last wait. An error of the disk is ignored, or it would hide why the run ends."""
         try:
             self.note(None)
         except EnvironmentFault:
@@ -46,11 +47,11 @@ class Waiting:
 def progress_of(
     quotas: Quotas, pacer: Pacer, clock: Clock, in_hand: int, blocked_by: Reason | None
 ) -> Progress:
-    """How far a run has come, and what it waits for."""
+    """The progress of a run, and why it waits."""
     now, wall = clock.steady(), clock.wall()
     since, delay = pacer.closed_since, pacer.delay(now)
     rest = delay if quotas.waiting and since is None else 0.0
-    # Some of those that wait will prove gone, and their replacements are to be asked for too.
+    # Some waiting clips will turn out to be gone; their replacements need requests too.
     to_ask = quotas.waiting + quotas.waiting * quotas.replaced // max(1, quotas.made)
     return Progress(
         made=quotas.made,
@@ -67,10 +68,10 @@ def progress_of(
     )
 
 
-def farewell(reason: Reason | None, quotas: Quotas, until: float) -> Blocked:
-    """What is done, what is left, and when to try again, once nobody is asking any more.
+def blocked_error(reason: Reason | None, quotas: Quotas, until: float) -> Blocked:
+    """The error that ends a run after too long a wait: what is made, what is left, when to go on.
 
-    until: seconds since the epoch.
+    until: when the next request may start, in seconds since the epoch.
     """
     reason, made, wanted = reason or Reason.RATE_LIMITED, quotas.made, quotas.wanted
     return Blocked(
@@ -88,4 +89,4 @@ _WHY_WAITING: Final = {
     Reason.FORBIDDEN_MEDIA: "YouTube hands no media to this address",
     Reason.NO_FORMATS: "YouTube offers this address no formats any more",
 }
-"""How a person is told why a run waits; all else is a lost connection."""
+"""Why a run waited, for the final message. All other reasons mean a lost connection."""
