@@ -1,1 +1,1 @@
-"""Bytes to a checked clip, in a worker process."""
+"""From bytes to a checked clip, in a worker process."""

@@ -1,4 +1,4 @@
-"""Make a clip, a copy or a picture of what ffmpeg can open."""
+"""Make a clip, a copy or a still picture from a source that ffmpeg can open."""
 
 from __future__ import annotations
 
@@ -13,20 +13,18 @@ from nanokinetics.config import VideoConfig
 from nanokinetics.sources.stream import Stream
 
 READ_AHEAD: Final = 1 / 32
-"""The part of a window that a connection may hold unread in the kernel. All of it is thrown away
-when the window ends or ffmpeg seeks; without a bound that is megabytes on a fast link. A larger
-part would be quicker over a long way, where a connection carries one such buffer a round trip."""
+"""Size of the kernel's receive buffer, as a fraction of the window's bytes.
 
+Unread bytes are lost when the window ends or ffmpeg seeks; without a bound these are megabytes on a
+fast link. A connection carries one buffer per round trip, so a larger buffer would be faster over a
+long distance."""
 
 SMALLEST_BUFFER: Final = 16 * 1024
-
-
 LARGEST_BUFFER: Final = 256 * 1024
-"""Bytes, whatever the window holds."""
-
+"""Bounds of the receive buffer in bytes, for every window."""
 
 REQUEST_SIZE: Final = 512 * 1024
-"""Bytes an HTTP request asks for, with an ffmpeg that can ask in parts."""
+"""Bytes in one HTTP request, if this ffmpeg can split a download into requests."""
 
 
 def cut(
@@ -41,11 +39,12 @@ def cut(
 ) -> Completed:
     """Make one clip: read only the window (seconds) of the streams and encode it to H.264 and AAC.
 
-    Without a window the whole of them is taken.
-    One seek before each input, so that reading starts at the keyframe before the window; decoding
-    drops the frames before its first one, so that the cut is exact to the frame. A remote input
-    is read strictly: what cannot be read is an error, not a gap. `threads` are those of the encoder
-    and of each decoder.
+    Without a window the whole streams are encoded. threads: threads of the encoder and of each
+    decoder. timeout: seconds.
+
+    ffmpeg seeks once before each input, so it starts to read at the keyframe before the window. The
+    decoder drops the frames before the window, so the cut is exact to the frame. Remote inputs are
+    read strictly: an unreadable part is an error, not a gap.
     """
     start, end = window or (0.0, 0.0)
     span = {"ss": start, "t": end - start} if window else {}
@@ -55,7 +54,7 @@ def cut(
     ]
     shown = next(i for i, s in zip(inputs, streams, strict=True) if s.has_video)
     heard = next((i for i, s in zip(inputs, streams, strict=True) if s.has_audio), None)
-    # Both sides shrink alike until the shorter one fits, and stay even, as 4:2:0 needs.
+    # Both sides shrink by one factor until the shorter one fits. 4:2:0 needs even sides.
     factor = f"min(1,{video.resolution}/min(iw,ih))"
     picture = shown["v:0"].filter(
         "scale", f"max(2,2*round(iw*{factor}/2))", f"max(2,2*round(ih*{factor}/2))"
@@ -86,9 +85,9 @@ def cut(
 
 
 def repack(program: Ffmpeg, source: Path, target: Path, *, timeout: float) -> Completed:
-    """Copy the streams of a local file, undecoded, into an mp4, in which any frame can be found.
+    """Copy the streams of a local file, without decoding, into an mp4, which has an index.
 
-    MPEG-TS, which HLS is made of, has no index: seeking in it misses its keyframes.
+    MPEG-TS, the format of HLS segments, has no index: a seek in it misses the keyframes.
     """
     whole = input_of(source)
     output = ffmpeg.output(
@@ -100,14 +99,17 @@ def repack(program: Ffmpeg, source: Path, target: Path, *, timeout: float) -> Co
 
 
 def _access(program: Ffmpeg, stream: Stream, seconds: float) -> dict[str, Any]:
-    """The input options that let ffmpeg in where yt-dlp was let in."""
+    """The ffmpeg input options for a stream, so that a site treats ffmpeg like yt-dlp.
+
+    seconds: length of the window.
+    """
     if not stream.is_remote:
         return {}
     headers = dict(stream.headers)
     agent = headers.pop("User-Agent", None)
     ahead = (stream.bit_rate or 0) / 8 * seconds * READ_AHEAD
     wanted: dict[str, Any] = {
-        # One try to go on where a connection broke; without it some breaks are not even mentioned.
+        # One reconnect after a break. Without it ffmpeg does not report some breaks at all.
         "reconnect": 1,
         "reconnect_delay_max": 0,
         "rw_timeout": int(stream.timeout * 1_000_000),  # microseconds
@@ -116,9 +118,8 @@ def _access(program: Ffmpeg, stream: Stream, seconds: float) -> dict[str, Any]:
         "cookies": stream.cookies,
         "http_proxy": stream.proxy,
     }
-    if not (
-        stream.proxy and stream.url.startswith("https://")
-    ):  # a tunnel passes no such option on
+    tunnelled = stream.proxy and stream.url.startswith("https://")
+    if not tunnelled:  # a tunnel does not pass this option on
         wanted["recv_buffer_size"] = int(min(max(SMALLEST_BUFFER, ahead), LARGEST_BUFFER))
     if "request_size" in program.http_options:
         wanted["request_size"] = REQUEST_SIZE
@@ -131,8 +132,10 @@ def _access(program: Ffmpeg, stream: Stream, seconds: float) -> dict[str, Any]:
 def picture(
     program: Ffmpeg, source: Path, at: float, box: tuple[int, int], target: Path, *, timeout: float
 ) -> bool:
-    """Make a small JPEG of the frame at so many seconds, within a box of (width, height) pixels;
-    whether there is one."""
+    """Write a small JPEG of the frame at `at` seconds; returns whether that worked.
+
+    box: the largest width and height in pixels. timeout: seconds.
+    """
     shown = input_of(source, ss=at, threads=1)["v:0"]
     small = shown.filter("scale", *box, force_original_aspect_ratio="decrease")
     output = ffmpeg.output(

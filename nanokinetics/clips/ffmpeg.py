@@ -1,7 +1,7 @@
-"""The only place that runs ffmpeg: find it, cut a window, read back what a file holds.
+"""The only place that runs ffmpeg: find the program, describe inputs, run commands.
 
-Commands are built with ffmpeg-python and run here, with a timeout, as argument lists. What
-ffmpeg's words mean is in `diagnosis`.
+Commands are built with ffmpeg-python. They run here as argument lists, with a timeout. `diagnosis`
+interprets the output of ffmpeg.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ CONTAINERS: Final = (
     *("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "flv", "asf"),
     *("mpeg", "mpegts", "mpegvideo", "m4v"),  # the last two are streams without a container
 )
-"""What ffmpeg may take an input for, by its own names. None of them can name another file, as
-playlists, manifests and scripts do, whatever they are called."""
+"""The formats that an input may have, by their ffmpeg names. None of them can refer to other files.
+Playlists, manifests and scripts can, and their file names may claim another format."""
 
 FROM_FILES: Final = "file"
 FROM_SERVERS: Final = "http,https,httpproxy,tls,tcp"
-"""The protocols by which an input may be read."""
+"""The protocols that ffmpeg may use to read an input."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ffmpeg:
-    """An ffmpeg program, what its network code understands, and the encoders it has.
+    """An ffmpeg program, the options of its HTTP code, and its encoders.
 
-    `reader` is the program that reads files back.
+    reader: the program that measures finished files.
     """
 
     path: str
@@ -51,7 +51,7 @@ class Ffmpeg:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """A run of ffmpeg that has ended. `returncode` is None when it was stopped for its time."""
+    """A finished run of ffmpeg. `returncode` is None if the run reached its timeout."""
 
     returncode: int | None
     stdout: str
@@ -61,26 +61,26 @@ class Completed:
 
     @property
     def killed(self) -> bool:
-        """Whether somebody else ended it: a signal, or the kernel for want of memory."""
+        """Whether something else ended it: a signal, or the kernel for lack of memory."""
         code = self.returncode
         return code is not None and (code < 0 or (code == 255 and "received signal" in self.stderr))
 
     @property
     def bytes_read(self) -> int:
-        """Bytes read from its inputs; ffmpeg says so at its `verbose` level."""
-        # Moving the index to the front of an mp4 reads the output once more: not an input.
+        """Bytes read from the inputs. ffmpeg reports them at its log level `verbose`."""
+        # To move the index to the front of an mp4, ffmpeg reads its output: that does not count.
         inputs = re.sub(r"Starting second pass[^\n]*\n[^\n]*bytes read", "", self.stderr)
         return sum(int(n) for n in re.findall(r"Statistics: (\d+) bytes read", inputs))
 
     @property
     def cpu_seconds(self) -> float:
-        """Seconds of processor time it took; ffmpeg says so with `-benchmark`."""
+        """Seconds of processor time. ffmpeg reports them with `-benchmark`."""
         found = re.search(r"bench: utime=([\d.]+)s stime=([\d.]+)s", self.stderr)
         return float(found[1]) + float(found[2]) if found else self.seconds
 
     @property
     def input_duration(self) -> float | None:
-        """Seconds the first input lasts by its own header; None where it does not say."""
+        """Length of the first input in seconds, from its header; None if the header has none."""
         found = re.search(r"^  Duration: (\d+):(\d+):(\d+\.\d+)", self.stderr, re.MULTILINE)
         return found and int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3])
 
@@ -91,11 +91,13 @@ class Completed:
 
 
 def find_ffmpeg(path: str | None = None) -> Ffmpeg:
-    """The program to use: the one named, else the system's if it has H.264, else the wheel's.
+    """The program to use: the named one, else the system's if it has H.264, else the wheel's.
 
-    Unless one is named, files are read back with the wheel's: it is linked statically, and starts
-    in a quarter of the time that a distribution's takes, a tenth of a second for each clip.
-    Raises EnvironmentFault when there is none that works.
+    Without a named program, the wheel's ffmpeg measures finished files. It is linked statically and
+    starts in a quarter of the time of a distribution's ffmpeg. That saves a tenth of a second for
+    each clip.
+
+    Raises EnvironmentFault if no program works.
     """
     bundled = None if path else _from_wheel()
     candidates = [path] if path else [shutil.which("ffmpeg"), bundled]
@@ -114,7 +116,7 @@ def find_ffmpeg(path: str | None = None) -> Ffmpeg:
 def _from_wheel() -> str | None:
     try:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
-    except RuntimeError:  # the wheel of this platform holds no program
+    except RuntimeError:  # the wheel for this platform contains no program
         return None
 
 
@@ -132,9 +134,9 @@ def _examine(path: str, *, reader: str) -> Ffmpeg | None:
 
 
 def inputs_of(program: Ffmpeg) -> tuple[frozenset[str], frozenset[str]]:
-    """What it can read: the names of its protocols, and those of its decoders.
+    """The names of the program's input protocols and of its decoders.
 
-    Raises EnvironmentFault when it does not say.
+    Raises EnvironmentFault if the program does not list them.
     """
     try:
         protocols, decoders = _ask(program.path, "-protocols"), _ask(program.path, "-decoders")
@@ -161,7 +163,7 @@ def _coders(listing: str) -> frozenset[str]:
 
 
 def input_of(place: str | Path, **options: Any) -> Any:
-    """An input of ffmpeg, which opens that one place and nothing that its content may name."""
+    """An ffmpeg input for a URL or path. The content of the file cannot make ffmpeg open others."""
     name = name_of(place)
     protocols = FROM_FILES if name.startswith("file:") else FROM_SERVERS
     return ffmpeg.input(
@@ -173,13 +175,13 @@ def input_of(place: str | Path, **options: Any) -> Any:
 
 
 def name_of(place: str | Path) -> str:
-    """How ffmpeg is told of a place: a path could begin with a dash, or look like a protocol."""
+    """A URL or path as ffmpeg takes it. A bare path could look like an option or a protocol."""
     text = str(place)
     return text if text.startswith(("http://", "https://")) else f"file:{text}"
 
 
 def run(argv: Sequence[str], timeout: float) -> Completed:
-    """Run ffmpeg to its end, or kill it after `timeout` seconds. Never leaves it behind."""
+    """Run ffmpeg to its end, or kill it after `timeout` seconds. It never outlives this call."""
     began = time.monotonic()
     process = subprocess.Popen(
         argv,
@@ -211,9 +213,9 @@ _running: list[subprocess.Popen[str]] = []
 
 
 def exit_now(*_: object) -> None:
-    """End this process and the ffmpeg it runs at once; fit to be a signal handler.
+    """End this process and its ffmpeg at once. It can serve as a signal handler.
 
-    Nothing is raised: an exception could come up anywhere, even where it would be printed.
+    It raises nothing: an exception in a signal handler could appear anywhere and be printed.
     """
     for process in _running:
         process.kill()

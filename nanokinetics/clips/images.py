@@ -1,4 +1,4 @@
-"""Pictures: opened with Pillow before they count, and again when a dataset is verified."""
+"""Images: Pillow checks them when a dataset is built and when it is verified."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nanokinetics.errors import Failure, Reason
 
 
 def look_at_image(data: bytes) -> Media | Failure:
-    """The size of a picture in pixels, or why it is none. All of it is decoded."""
+    """Decode an image completely; returns its size in pixels, or why it is not a valid image."""
     from PIL import Image, UnidentifiedImageError  # of the extra `images`
 
     try:

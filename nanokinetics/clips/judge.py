@@ -1,7 +1,7 @@
-"""Is what was written the clip that was asked for? Decided before a file gets its name.
+"""Decides whether a written file is the requested clip, before the file gets its final name.
 
-Pure: what a file holds was read back by `media`, and is judged here against what the window and
-the video's length allow.
+Pure: `measure` has measured the file; here the result is compared with the window and with the
+length of the video.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from nanokinetics.clip import Media
 from nanokinetics.errors import Failure, Reason
 
 SHORTEST: Final = 1.0
-"""Seconds below which the rest of a video that ends inside its window is no clip."""
+"""The shortest clip in seconds, if the video ends inside the window."""
 
 HEADER_SLACK: Final = 0.1
-"""Seconds by which a video's header may overstate its picture: sound is often a little longer."""
+"""Seconds by which a header may exceed the picture's length: sound is often a little longer."""
 
 LONGEST_GAP: Final = 1.0
-"""Seconds up to which a frame that stands still is taken for the video's own doing."""
+"""Longest frame in seconds that counts as part of the video. A longer one may be a gap."""
 
 
 def judge(
@@ -28,18 +28,18 @@ def judge(
     ends_at: float | None,
     whole: bool,
 ) -> Failure | None:
-    """None if the file holds its window; otherwise why it does not.
+    """None if the file holds the window; otherwise the failure.
 
     window: start and end, in seconds of the video.
-    media: what the written file holds; None if it holds no picture.
-    ends_at: where the video ends by its own header, in seconds; None if unknown.
-    whole: the video was read from a complete local copy. Then what came out is all there is; a
-        window read over a connection may instead have been cut short (`truncated`).
+    media: the measured file; None if it has no picture.
+    ends_at: the end of the video in seconds, from its header; None if unknown.
+    whole: whether the video was read from a complete local copy. If not, the connection may have
+        been cut, and a short result is `truncated`.
     """
     start, end = window
     wanted = end - start
     got = media.duration if media else 0.0
-    # One frame, as it stands in this very file: films of one frame a second exist.
+    # One frame of this file: some videos have one frame per second.
     tolerance = min(media.longest_frame, LONGEST_GAP) + 0.002 if media else 0.05
     if media and abs(got - wanted) <= tolerance:
         return None

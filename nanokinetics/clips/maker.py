@@ -1,9 +1,8 @@
-"""What all makers share: jobs in, outcomes out, in a worker process.
+"""The base class of all makers: a maker gets jobs and gives outcomes, in a worker process.
 
-A maker owns nothing and decides nothing about other clips. Its work lands under a temporary name;
-giving it its place is the parent's business. What befalls a clip is returned, not raised. What a
-maker makes clips of is in `windows` (videos that windows are cut out of) and in `placing` (files
-that are taken whole).
+A maker writes files under temporary names; the parent process gives them their final names. A maker
+decides nothing about other clips. Failures of a clip are returned, not raised. `windows` has the
+maker that cuts windows out of videos, `placing` the maker that takes files whole.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from nanokinetics.sources import diagnosis
 
 @dataclass(frozen=True, slots=True)
 class MakerConfig:
-    """All that a maker is told. dest: the dataset's folder. threads: those of each ffmpeg."""
+    """The configuration of a maker. dest: the dataset's folder. threads: the threads of each ffmpeg."""
 
     dest: Path
     layout: Layout
@@ -42,9 +41,10 @@ class MakerConfig:
 
 
 class Maker(ABC):
-    """Makes the clips of one job after the other. `bytes_from` is what the source's `open` gave.
+    """Makes the clips of one job after another.
 
-    on_found is called each time a video was opened.
+    bytes_from: the object that the source's `MakerSpec.open` returned. on_found: called each time a
+    video was opened.
     """
 
     def __init__(
@@ -60,14 +60,17 @@ class Maker(ABC):
 
     @abstractmethod
     def work(self, job: Job) -> Iterator[tuple[Outcome, ...]]:
-        """One outcome for each clip of a job; those that come together in one piece."""
+        """Do a job: gives one outcome for each clip. Outcomes of one batch come as one tuple."""
 
     def _make_folder(self) -> None:
-        """Make the folder for temporary files. Its parent is there, or the destination is gone."""
+        """Make this worker's folder for temporary files.
+
+        Raises OSError if the parent folder is missing: then the destination is gone.
+        """
         self._home.make(f"{TEMPORARY}/{self._folder.name}")
 
     def _new(self, suffix: str) -> str:
-        """A temporary name that nothing has yet."""
+        """A new temporary name."""
         self._count += 1
         return f"{self._folder}/{self._count}{suffix}"
 
@@ -77,7 +80,7 @@ class Maker(ABC):
         return measure(self._config.ffmpeg, path, decode=decode, timeout=timeout)
 
     def _adopt(self, clip: Clip) -> Made | None:
-        """A whole file that already stands in the clip's place: a run was ended before its row."""
+        """A valid file that already has the clip's name: a run ended before it wrote the row."""
         path = self._home.place(self._layout.clip_path(clip))
         if clip.window is None or not path.exists():
             return None
@@ -92,7 +95,7 @@ class Maker(ABC):
         return Made(clip, None, ADOPTED, found, size, digest)
 
     def _fault(self, error: OSError) -> Failure:
-        """What an error of the file system stops. Raises it again if it is nothing known."""
+        """The failure that an error of the file system means. Raises an unknown error again."""
         fault = diagnosis.of_os_error(error, self._config.ffmpeg.path)
         if fault is None:
             raise error
@@ -100,7 +103,7 @@ class Maker(ABC):
 
 
 def open_maker(config: MakerConfig, on_found: Callable[[], None]) -> Maker:
-    """The maker of a source, in its worker. On SIGTERM the worker ends with the ffmpeg it runs."""
+    """Open the maker of a source in a worker. On SIGTERM the worker and its ffmpeg end at once."""
     signal.signal(signal.SIGTERM, exit_now)
     bytes_from = config.spec.open()
     if config.spec.form == WINDOWS:
@@ -113,12 +116,12 @@ def open_maker(config: MakerConfig, on_found: Callable[[], None]) -> Maker:
 
 
 def patience_from(environment: Mapping[str, str]) -> Patience:
-    """What NANOKINETICS_PATIENCE says, such as `first_wait=0.01,start_up=5`; for tests.
+    """The patience in NANOKINETICS_PATIENCE, such as `first_wait=0.01,start_up=5`; for tests.
 
-    Raises ValueError or TypeError for anything else.
+    Raises ValueError or TypeError for any other text.
     """
-    told = environment.get("NANOKINETICS_PATIENCE", "")
-    pairs = [each.split("=") for each in told.split(",") if each]
+    text = environment.get("NANOKINETICS_PATIENCE", "")
+    pairs = [each.split("=") for each in text.split(",") if each]
     values: dict[str, Any] = {
         name: int(value) if name == "attempts" else float(value) for name, value in pairs
     }

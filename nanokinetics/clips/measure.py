@@ -1,4 +1,4 @@
-"""Read back what a video file holds, packet by packet or frame by frame."""
+"""Measure a video file, packet by packet or frame by frame."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from nanokinetics.clips.ffmpeg import Ffmpeg, input_of, run
 def measure(
     program: Ffmpeg, path: Path, *, decode: bool = False, timeout: float = 120
 ) -> Media | None:
-    """What a video file really holds, read packet by packet; None if it cannot be read to its end.
+    """Measure a video file, packet by packet; None if it cannot be read to its end.
 
-    With `decode`, every frame is decoded too, which finds damage inside the packets.
+    decode: decode every frame too, which finds damage inside the packets. timeout: seconds.
     """
     source = input_of(path)
     how = {} if decode else {"codec": "copy"}
@@ -31,7 +31,10 @@ def measure(
 
 
 def parse_framecrc(text: str) -> Media | None:
-    """Read ffmpeg's `framecrc` listing, with the video as stream 0: a line a frame."""
+    """Parse ffmpeg's `framecrc` listing: one line per frame, with the video as stream 0.
+
+    None if it has no frame of a video.
+    """
     base = re.search(r"^#tb 0: (\d+)/(\d+)$", text, re.MULTILINE)
     size = re.search(r"^#dimensions 0: (\d+)x(\d+)$", text, re.MULTILINE)
     # Fields of a line: stream, dts, pts, duration, size, checksum.

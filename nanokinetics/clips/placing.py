@@ -1,4 +1,4 @@
-"""Files that are taken whole: bring each, put it into shape, check what came out."""
+"""The maker of clips from files taken whole: copies, links or transcodes each, and checks it."""
 
 from __future__ import annotations
 
@@ -27,27 +27,29 @@ from nanokinetics.sources.scan import IMAGES
 from nanokinetics.sources.stream import Stream
 
 SLOWEST_COPY: Final = 1e6
-"""Bytes a second at which even a slow disk and a slow decoder get through a video."""
+"""Bytes per second that even a slow disk and a slow decoder reach."""
 
 SHORTENED: Final = 0.1
-"""Seconds by which a video may come out shorter than its header says: sound is often longer."""
+"""Seconds by which a video may be shorter than its header says: sound is often longer."""
 
 
 class WholeMaker(Maker):
-    """Makes clips of files that `LocalFiles` brings."""
+    """Makes clips from the files of a `LocalFiles`."""
 
     _bytes_from: LocalFiles
 
     def work(self, job: Job) -> Iterator[tuple[Outcome, ...]]:
-        """One outcome for each clip of a job, those that were flushed together in one piece. The
-        streams are read once for all that need them."""
+        """Do a job: gives one outcome for each clip; clips flushed together come as one tuple.
+
+        Streams are read once for all clips that need them.
+        """
         outcomes = self._outcomes(job)
         encodes = self._how == TRANSCODE or job.clips[0].window is not None
         while batch := list(islice(outcomes, 1 if encodes else SMALL_FILES)):
             yield self._flushed(batch)
 
     def _flushed(self, batch: Sequence[Outcome]) -> tuple[Outcome, ...]:
-        """The same outcomes once their files are on the disk: nothing is said of one before."""
+        """Flush the files to the disk, then return their outcomes: no outcome may come earlier."""
         try:
             if any(isinstance(outcome, Made) for outcome in batch):
                 flush_folder(self._folder)
@@ -88,7 +90,7 @@ class WholeMaker(Maker):
                 if own and not taken:
                     each.path.unlink(missing_ok=True)
                 if isinstance(outcome, Failed):
-                    broken.append(outcome)  # its own fault, unless the archive turns out damaged
+                    broken.append(outcome)  # the clip's own fault, unless the archive is damaged
                 else:
                     yield outcome
             if len(done) == len(clips) and not broken:
@@ -103,7 +105,7 @@ class WholeMaker(Maker):
             yield from self._bytes_from.arriving(clips, self._folder)
         except OSError as error:
             fault = self._fault(error)
-            own = fault.reason is Reason.UNDECODABLE  # a file of the source: left for the next run
+            own = fault.reason is Reason.UNDECODABLE  # a file of the source: try in the next run
             yield replace(fault, reason=Reason.TRUNCATED) if own else fault
 
     def _outcome(self, clip: Clip, origin: Origin) -> Outcome:
@@ -143,7 +145,7 @@ class WholeMaker(Maker):
         return self._made(clip, target, looked, suffix)
 
     def _copy_image(self, clip: Clip, origin: Origin, suffix: str) -> Made | Failure:
-        """Read it once: to look at, to know its digest, and to write."""
+        """Copy an image. It is read once, for the check, the digest and the copy."""
         data = origin.read()
         looked = look_at_image(data)
         if isinstance(looked, Failure):
@@ -176,7 +178,7 @@ class WholeMaker(Maker):
     def _encode(
         self, clip: Clip, path: Path, window: tuple[float, float] | None, said: list[str]
     ) -> Made | Failure:
-        """The window of a whole video, or all of it, as mp4 at the capped resolution."""
+        """Encode the window, or the whole video, to mp4 at the capped resolution."""
         config, target = self._config, Path(self._new(MP4))
         done = cut(
             config.ffmpeg,
@@ -196,14 +198,15 @@ class WholeMaker(Maker):
         if media_found is None or wrong:
             target.unlink(missing_ok=True)
             return wrong or Failure(Reason.UNDECODABLE, "ffmpeg cannot read the video")
-        told = done.input_duration or 0.0
-        if not window and media_found.duration < told - media_found.longest_frame - SHORTENED:
-            # The header counts the sound too; only then is it worth while to look at the source.
+        claimed = done.input_duration or 0.0
+        if not window and media_found.duration < claimed - media_found.longest_frame - SHORTENED:
+            # The header counts the sound too. So measure the source, which is slow, only here.
             whole = self._look(path)
             if isinstance(whole, Failure) or media_found.duration < whole.duration - SHORTENED:
                 target.unlink()
                 return Failure(
-                    Reason.UNDECODABLE, f"only {media_found.duration:.2f} of {told:.2f} s are there"
+                    Reason.UNDECODABLE,
+                    f"only {media_found.duration:.2f} of {claimed:.2f} s are there",
                 )
         return self._made(clip, target, media_found, MP4, seconds=done.seconds)
 
@@ -235,7 +238,7 @@ class WholeMaker(Maker):
         )
 
     def _fault(self, error: OSError) -> Failure:
-        """Whose fault an error of the file system is: that of the source's file, or everybody's."""
+        """The failure that an error of the file system means: of one file, or of every clip."""
         where = str(error.filename or "")
         if error.errno in (errno.EXDEV, errno.EMLINK, errno.EPERM) and self._how == HARDLINK:
             why = "the destination cannot hold hard links to the source; use --place copy"
@@ -246,7 +249,7 @@ class WholeMaker(Maker):
 
     @property
     def _how(self) -> str:
-        """How files get to their place: one of `config.PLACES`."""
+        """How files get into the dataset: one of `config.PLACES`."""
         return self._config.spec.place
 
     def _patience(self, path: Path) -> float:
@@ -254,10 +257,10 @@ class WholeMaker(Maker):
 
 
 def _begins_like_a_picture(path: Path) -> bool:
-    """Whether ffmpeg would take a file that is called a video for one of a single frame."""
+    """Whether a file named like a video begins like an image. ffmpeg would decode it as a frame."""
     with path.open("rb") as file:
         return file.read(16).startswith(_PICTURES)
 
 
 _PICTURES: Final = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM")
-"""How pictures begin."""
+"""The first bytes of JPEG, PNG, GIF and BMP files."""

@@ -1,4 +1,4 @@
-"""One video being worked on: its streams, what was said, and what it cost."""
+"""The state of work on one video: its streams, its log, and its cost."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nanokinetics.sources.stream import OpenedVideo
 
 
 class Visit:
-    """One video being worked on: its streams once found, what was said, and what it cost."""
+    """The state of work on one video: its streams once found, its log, and its cost."""
 
     def __init__(
         self, fetcher: Fetcher, name: str, folder: Path, on_found: Callable[[], None]
@@ -22,7 +22,7 @@ class Visit:
         self.source_name = fetcher.name
         self.found = False
         self.refused: Failure | None = None
-        """Why the video could not be opened at all: the same for every clip of it."""
+        """Why the video could not be opened. It holds for every clip of the video."""
         self._fetcher = fetcher
         self._name = name
         self._folder = folder
@@ -31,9 +31,9 @@ class Visit:
         self._said: list[str] = []
         self._seconds = 0.0
         self.downloaded = 0
-        """Media bytes brought here and not yet counted to a clip, failed tries included."""
+        """Downloaded media bytes that are not yet counted to a clip, with those of failed tries."""
         self.downloaded_before = 0
-        """Those at the beginning of the last try."""
+        """The value of `downloaded` at the beginning of the last try."""
 
     def open(self) -> OpenedVideo | Failure:
         if self._source is None:
@@ -51,7 +51,7 @@ class Visit:
         return self._source
 
     def download(self) -> OpenedVideo | Failure:
-        """The whole video, brought here; from then on every clip of it is cut from that."""
+        """Download the whole video. From then on every clip is cut from the local copy."""
         self._folder.mkdir(exist_ok=True)
         got = self._fetcher.download(self._folder)
         self.say(self._fetcher.log())
@@ -61,16 +61,16 @@ class Visit:
         return got
 
     def settle(self, source: OpenedVideo) -> OpenedVideo:
-        """From here on, clips are cut from this."""
+        """Cut all further clips from this video."""
         self._source = source
         return source
 
     def consider(self, failure: Failure) -> None:
-        """What a failure of one clip means for the others, and for its own next try."""
+        """Take note of a clip's failure, for the other clips and for its own next try."""
         if failure.kind is Kind.BLOCKED:
             self.refused = failure
         if failure.reason in OF_THE_LINK:
-            self._source = None  # addresses expire: ask for new ones
+            self._source = None  # URLs expire: the next try gets new ones
 
     def say(self, text: str) -> None:
         self._said.append(text)
@@ -79,12 +79,12 @@ class Visit:
         return "\n".join(self._said)
 
     def take_downloaded(self) -> int:
-        """Those bytes, counted to the clip that was made with them."""
+        """Take the downloaded bytes, to count them to the clip that was just made."""
         taken, self.downloaded = self.downloaded, 0
         return taken
 
     def take_opening_seconds(self) -> float:
-        """Seconds it took to find the video, counted to the first clip that was made of it."""
+        """Take the seconds of finding the video, to count them to its first finished clip."""
         taken, self._seconds = self._seconds, 0.0
         return taken
 
@@ -93,3 +93,4 @@ class Visit:
 
 
 OF_THE_LINK: Final = frozenset({Reason.FORBIDDEN_MEDIA, Reason.SERVER_ERROR, Reason.TRUNCATED})
+"""Failures of the connection or the URL, not of the clip: new URLs or a download may help."""

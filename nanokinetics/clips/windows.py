@@ -1,4 +1,4 @@
-"""Windows of videos: find the video, cut the window out of it, check what came out."""
+"""The maker of clips from videos: finds the video, cuts the window out, and checks the result."""
 
 from __future__ import annotations
 
@@ -25,11 +25,13 @@ from nanokinetics.sources.stream import OpenedVideo
 
 
 class WindowMaker(Maker):
-    """Makes clips of videos that a `Fetcher` opens: find the video, cut the window, check it."""
+    """Makes clips of the videos of a `Fetcher`."""
 
     def work(self, job: Job) -> Iterator[tuple[Outcome, ...]]:
-        """One outcome for each clip of a job, in order, each by itself. The video is found once for
-        all of them."""
+        """Do a job: gives one outcome for each clip, in order, as tuples of one.
+
+        The video is found once for all clips.
+        """
         name = job.clips[0].youtube_id
         visit = Visit(self._bytes_from, name, self._folder / "whole", self._on_found)
         try:
@@ -65,14 +67,14 @@ class WindowMaker(Maker):
         return replace(result, attempts=number, total_seconds=time.monotonic() - began)
 
     def _attempt(self, clip: Clip, visit: Visit, retrying: Retrying) -> Made | Failure:
-        """One try at one clip: its window alone, or, where that does not work, the whole video."""
+        """Try once to make a clip: from its window or, if that fails, from the whole video."""
         last = retrying.statistics["attempt_number"] == self._config.patience.attempts
         visit.downloaded_before = visit.downloaded
         source = visit.open()
         if isinstance(source, Failure):
             return source
         start = window_of(clip)[0]
-        if source.duration is not None and start >= source.duration + 1:  # rounded by its host
+        if source.duration is not None and start >= source.duration + 1:  # hosts round it
             return Failure(
                 Reason.OUTSIDE_VIDEO,
                 f"the video ends at {source.duration:g} s, before the window's start, {start:g} s",
@@ -94,7 +96,7 @@ class WindowMaker(Maker):
         )
 
     def _repack(self, whole: OpenedVideo, visit: Visit) -> OpenedVideo | Failure:
-        """The same video in files that can be sought in."""
+        """Copy the streams into files that allow seeking."""
         streams = []
         for stream in whole.streams:
             target = Path(f"{stream.url}.repacked.mp4")
@@ -110,7 +112,7 @@ class WindowMaker(Maker):
         return visit.settle(replace(whole, streams=tuple(streams), seekable=True))
 
     def _cut(self, clip: Clip, visit: Visit, source: OpenedVideo) -> Made | Failure | None:
-        """Cut and check one window. None if the way of reading, not the clip, seems at fault."""
+        """Cut and check one window. None if the connection, not the clip, seems to be at fault."""
         window = window_of(clip)
         seconds = window[1] - window[0]
         patience = self._config.patience
@@ -127,8 +129,8 @@ class WindowMaker(Maker):
         visit.say(f"ffmpeg {self._config.ffmpeg.version}, format {source.format_id}\n{done.log}")
         local = not source.streams[0].is_remote
         visit.downloaded += 0 if local else done.bytes_read
-        # A reader that found its way again after a cut may hold another part than it was to read:
-        # whatever ffmpeg complained of on the way, the file is not to be trusted.
+        # After a broken connection ffmpeg may go on at another part of the video. So no file is
+        # accepted after a known complaint of ffmpeg.
         said = diagnosis.of_ffmpeg(done.stderr)
         wrong = None
         if done.returncode == 0 and not said:
@@ -157,7 +159,7 @@ class WindowMaker(Maker):
     ) -> Made:
         remote = source.streams[0].is_remote
         digest, size = flush(target)
-        # One ffmpeg both fetches and encodes: what it did not spend computing, it spent waiting.
+        # One ffmpeg downloads and encodes: its time is computing time plus waiting time.
         computing = min(done.cpu_seconds, done.seconds)
         waiting = done.seconds - computing if remote else source.download_seconds
         return Made(
@@ -178,12 +180,12 @@ _KILLED: Final = Failure(Reason.WORKER_DIED, "ffmpeg was killed, perhaps for wan
 
 
 def _other_way_may_do(result: Made | Failure) -> bool:
-    """Whether yt-dlp's own downloader may get what ffmpeg's network code could not."""
+    """Whether yt-dlp's own downloader may succeed where ffmpeg's network code failed."""
     return isinstance(result, Failure) and result.reason in OF_THE_LINK
 
 
 def _may_pass(result: Made | Failure) -> bool:
-    """Whether to try again. An answer cut short looks to yt-dlp like one without formats."""
+    """Whether to try again. yt-dlp takes a truncated answer for one without formats."""
     return isinstance(result, Failure) and (
         result.kind is Kind.TRANSIENT or result.reason is Reason.NO_FORMATS
     )
@@ -196,6 +198,7 @@ def _last_result(state: RetryCallState) -> Made | Failure:
 
 
 def window_of(clip: Clip) -> tuple[float, float]:
+    """Start and end of a clip in seconds. Raises ValueError for a clip without a window."""
     if clip.window is None:
         raise ValueError(f"{clip.key} has no window")
     return clip.window
