@@ -2,7 +2,7 @@
 
 A maker writes files under temporary names; the parent process gives them their final names. A maker
 decides nothing about other clips. Failures of a clip are returned, not raised. `windows` has the
-maker that cuts windows out of videos, `placing` the maker that takes files whole.
+maker that cuts windows out of videos, `whole` the maker that takes files whole.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def open_maker(config: MakerConfig, on_found: Callable[[], None]) -> Maker:
         from nanokinetics.clips.windows import WindowMaker
 
         return WindowMaker(config, bytes_from, on_found)
-    from nanokinetics.clips.placing import WholeMaker
+    from nanokinetics.clips.whole import WholeMaker
 
     return WholeMaker(config, bytes_from, on_found)
 

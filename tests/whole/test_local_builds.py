@@ -36,7 +36,7 @@ from nanokinetics.cli import main
 from nanokinetics.clip import Clip, Job, Made, Outcome
 from nanokinetics.clips.ffmpeg import find_ffmpeg
 from nanokinetics.clips.maker import MakerConfig
-from nanokinetics.clips.placing import WholeMaker
+from nanokinetics.clips.whole import WholeMaker
 from nanokinetics.config import VideoConfig
 from nanokinetics.demo.films import read_frame_numbers
 from nanokinetics.layout import TEMPORARY, Layout
