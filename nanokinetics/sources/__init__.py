@@ -1,6 +1,6 @@
-"""Where the bytes of clips come from: one protocol, one registry, a source a file.
+"""Sources of clips: one protocol, one registry, and one module for each source.
 
-A new source is one new module here and one line in SOURCES.
+A new source needs one new module here and one line in SOURCES.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ SOURCES: Final[dict[str, str]] = {
 
 
 class Source(Protocol):
-    """One source, as one run asks it. Picklable, since its maker opens it in every worker.
+    """A source with the options of one run. It must be picklable: every worker opens it.
 
-    name: stands in the column `source` of `stats.csv` and in `run.json`. remote: all clips come
-    over one line, so that a failure may be everybody's, and the pace matters. shares_fate: one dead
-    video is all its windows'. per_hour: starts an hour that the source lets a guest have, 0 for no
-    limit. from_src: its files lie in the folder or archive that `--src` names. modules: what its
-    workers need and takes long to import.
+    name: the value in the column `source` of `stats.csv` and in `run.json`. remote: whether all
+    clips come over one connection; then a failure may have a global cause, and requests are paced.
+    shares_fate: whether all windows of a video fail if the video is gone. per_hour: requests per
+    hour that the source allows a guest, 0 for no limit. from_src: whether `--src` names its folder
+    or archive. modules: modules that its workers need and that take long to import.
     """
 
     name: ClassVar[str]
@@ -46,63 +46,63 @@ class Source(Protocol):
 
     @classmethod
     def of(cls, config: SampleConfig) -> Self:
-        """The source as these options ask for it. Raises InputError for those it cannot use."""
+        """The source for these options. Raises InputError for options that it cannot use."""
 
     def check(self) -> None:
-        """Look whether it can be used at all, before anything is changed. Called in a child.
+        """Check that the source can be used, before anything is changed. Called in a child process.
 
         Raises InputError.
         """
         return None  # noqa: RET501 - or it would be abstract
 
     def scan(self, index: Path | None = None) -> Scan | None:
-        """What lies in it; None if nobody can know beforehand.
+        """The contents of the source; None if they cannot be known in advance.
 
-        index: where an earlier scan of archives is kept. Raises InputError.
+        index: the file with an earlier scan of the archives. Raises InputError.
         """
         return None
 
     def locate(self, candidates: pd.DataFrame, found: Scan) -> pd.DataFrame:
-        """The candidates with the columns of LOCATION: where each lies in what was found."""
+        """The candidates with the columns of LOCATION: where the file of each was found."""
         return candidates
 
     def require(self, located: pd.DataFrame, found: Scan) -> None:
-        """Raises InputError if it holds nothing of what is wanted."""
+        """Raises InputError if the source has none of the wanted files."""
         return None  # noqa: RET501 - or it would be abstract
 
     def recorded(self) -> Mapping[str, Any]:
-        """What `run.json` says of it beside its name."""
+        """The entries of `run.json` about the source, apart from its name."""
         return {}
 
     def grouping(self, found: Scan | None) -> Grouping:
-        """How clips are handed out."""
+        """How clips are grouped into jobs."""
         return Grouping()
 
     def policy(self, options: PaceOptions) -> PacingPolicy:
-        """How it is paced."""
+        """How requests to the source are paced."""
         return PacingPolicy(abreast=0)
 
     def maker(self, found: Scan | None) -> MakerSpec:
-        """How its clips are made."""
+        """How workers make the clips of the source."""
 
 
 class Fetcher(Protocol):
-    """What opens whole videos, in a worker. Failures are values; nothing is raised."""
+    """Finds and downloads videos, in a worker. Failures are values; it raises nothing."""
 
     name: str
 
     def open(self, name: str) -> OpenedVideo | Failure:
-        """Find a video by its name within the source."""
+        """Find a video by its name in the source."""
 
     def download(self, folder: Path) -> OpenedVideo | Failure:
-        """The second way: bring the whole of the video just opened into a folder."""
+        """Download the whole video that was opened last. Used if its windows cannot be read."""
 
     def log(self) -> str:
-        """All that was said since the last `open`, for the log of a failure."""
+        """All output since the last `open`, for the log of a failure."""
 
 
 def is_remote(name: str) -> bool:
-    """Whether a clip whose column `source` holds this name came over the network."""
+    """Whether a clip with this value in the column `source` came over the network."""
     return name != ADOPTED and (name not in SOURCES or source_type(name).remote)
 
 

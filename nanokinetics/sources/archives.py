@@ -1,7 +1,7 @@
-"""Archives without unpacking: the headers of a tar, and compressed ones and parts as one stream.
+"""Reads archives without unpacking: a plain tar by its headers, others as one stream.
 
-What lies in them is untrusted, and they may be damaged anywhere: none may end early without a
-word, nor lead its reader back for ever.
+The contents are untrusted and may be damaged anywhere. An archive must not end early without an
+error, and it must not send its reader into an endless loop.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ _PACKED: Final[dict[bytes, Callable[[IO[bytes]], IO[bytes]]]] = {
 _ZIP: Final = b"PK\x03\x04"
 _HEAD: Final = 512
 _DEPTH: Final = 2
-"""Archives in archives: ImageNet's holds one for each class."""
+"""Levels of archives within archives: ImageNet's archive has one archive per class."""
 
 
 class SeveralFilesError(tarfile.ReadError):
-    """A zip that cannot stand around one part of an archive."""
+    """A zip that has more than one file, so it cannot be one part of an archive."""
 
 
 def kind(head: bytes) -> str:
-    """TAR, PACKED (compressed) or ZIP by the first bytes of a file; nothing for anything else."""
+    """TAR, PACKED (compressed) or ZIP from the first bytes of a file; empty for other files."""
     if head.startswith(_ZIP):
         return ZIP
     if head.startswith(tuple(_PACKED)):
@@ -48,15 +48,15 @@ def kind(head: bytes) -> str:
 
 
 def kind_of(path: Path) -> str:
-    """The same of a file. Raises OSError."""
+    """The `kind` of the file at this path. Raises OSError."""
     with path.open("rb") as file:
         return kind(file.read(_HEAD))
 
 
 def beginning(path: Path) -> tuple[str, int]:
-    """What a part begins with, and its bytes; of a zip, the one file in it counts.
+    """The `kind` of a part, and its size in bytes. For a zip, those of the one file in it.
 
-    Raises SeveralFilesError, or tarfile.ReadError for what cannot be read.
+    Raises SeveralFilesError, and tarfile.ReadError for an unreadable part.
     """
     with contextlib.ExitStack() as stack, _naming(path):
         file, size = _part(path, stack)
@@ -64,8 +64,10 @@ def beginning(path: Path) -> tuple[str, int]:
 
 
 class _Member(tarfile.TarInfo):
-    """A header that is believed only if it is whole: tarfile takes the first bad one for the end,
-    and would follow a size below zero back and forth for ever."""
+    """A header that must be valid.
+
+    tarfile itself takes the first bad header for the end. A negative size would make it loop.
+    """
 
     @classmethod
     def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
@@ -81,16 +83,19 @@ class _Member(tarfile.TarInfo):
 
 
 def is_plain(member: tarfile.TarInfo) -> bool:
-    """Whether a member is a file that its source means to hold: no link, no device, none with holes
-    (whose bytes lie apart), no hidden one such as macOS' twins."""
+    """Whether a member is a normal file: not a link, a device, a sparse file, or a hidden file.
+
+    The bytes of a sparse file are not contiguous. macOS adds a hidden twin to each file.
+    """
     hidden = PurePosixPath(member.name).name.startswith(".")
     return member.isreg() and not member.issparse() and not hidden
 
 
 def members(file: IO[bytes], size: int) -> Iterator[tuple[tarfile.TarInfo, int]]:
-    """The plain files of an uncompressed tar, and of tars in it, each with where its bytes lie.
+    """The plain files of an uncompressed tar and of the tars in it, each with its offset in bytes.
 
-    Only headers are read. Raises tarfile.TarError when it is damaged, or OSError.
+    size: of the file in bytes. Only headers are read. Raises tarfile.TarError for a damaged
+    archive, and OSError.
     """
     yield from _members(file, 0, size, _DEPTH)
 
@@ -101,7 +106,7 @@ def _members(
     window = cast(IO[bytes], _Window(file, start, size))
     with tarfile.open(fileobj=window, mode="r:", tarinfo=_Member) as archive:
         for member in archive:
-            archive.members = []  # type: ignore[attr-defined]  # a million of them would stay in memory
+            archive.members = []  # type: ignore[attr-defined]  # tarfile would keep a million of them
             if not is_plain(member):
                 continue
             at = start + member.offset_data
@@ -117,7 +122,7 @@ def _members(
 
 
 class _Window(io.RawIOBase):
-    """A part of a file that reads like a file."""
+    """A section of a file that behaves like a file."""
 
     def __init__(self, file: IO[bytes], start: int, size: int) -> None:
         self._file, self._start, self._size = file, start, size
@@ -147,10 +152,10 @@ class _Window(io.RawIOBase):
 
 @contextlib.contextmanager
 def opened(root: Path, parts: Sequence[str]) -> Iterator[tarfile.TarFile]:
-    """An archive as one stream from its parts, to be read once from the beginning.
+    """Open an archive as one stream over its parts. It can be read once, from the beginning.
 
-    Raises tarfile.TarError, then and while it is read, when it is damaged or a part of it cannot
-    be read; never OSError.
+    Raises tarfile.TarError if the archive is damaged or a part cannot be read, now or later during
+    reading. It never raises OSError.
     """
     with contextlib.ExitStack() as stack:
         joined = io.BufferedReader(_Joined([root / part for part in parts], stack))
@@ -161,8 +166,10 @@ def opened(root: Path, parts: Sequence[str]) -> Iterator[tarfile.TarFile]:
 
 
 class _Stream:
-    """An archive unpacked as it is read. (Of one that was packed in several pieces, as pbzip2 does
-    it, tarfile's own reader takes the first for all.)"""
+    """Decompresses an archive while it is read.
+
+    tarfile's own decompression stops after the first of several pieces, and pbzip2 writes several.
+    """
 
     def __init__(
         self, file: IO[bytes], path: Path, unpack: Callable[[IO[bytes]], IO[bytes]] | None
@@ -176,7 +183,7 @@ class _Stream:
 
 
 class _Joined(io.RawIOBase):
-    """Files one after the other, as one. A part that is a zip stands for the one file in it."""
+    """Several files joined into one. For a part that is a zip, the one file in it is read."""
 
     def __init__(self, paths: Sequence[Path], stack: contextlib.ExitStack) -> None:
         self._rest = iter(paths)
@@ -202,7 +209,7 @@ class _Joined(io.RawIOBase):
 
 
 def _part(path: Path, stack: contextlib.ExitStack) -> tuple[IO[bytes], int]:
-    """A part, open at its beginning until the stack is closed, and its size."""
+    """Open a part until the stack closes; returns the file and its size in bytes."""
     file = stack.enter_context(path.open("rb"))
     if file.read(len(_ZIP)) != _ZIP:
         file.seek(0)
@@ -216,10 +223,10 @@ def _part(path: Path, stack: contextlib.ExitStack) -> tuple[IO[bytes], int]:
 
 @contextlib.contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """Whatever keeps a part from being read is damage of the archive, and names the part.
+    """Turn every error of reading a part into a tarfile.ReadError that names the part.
 
-    A zip says so at its end (the checksum), of a password with RuntimeError, and of a method that
-    nobody knows with a kind of that.
+    zipfile checks the checksum at the end of a file. For a password, or for an unknown compression
+    method, it raises RuntimeError or a subclass.
     """
     try:
         yield

@@ -1,8 +1,8 @@
-"""What yt-dlp and ffmpeg say, and what it means: the one place where their texts are matched.
+"""Interprets the messages of yt-dlp and ffmpeg. Their texts are matched only here.
 
-Both tables are read from the top and the first match counts. To teach it a new text, add a line.
-The texts are yt-dlp's and YouTube's own words as of 2026; curly apostrophes are straightened
-before matching.
+Each table is searched from the top, and the first match counts. To support a new text, add a line.
+The texts are those of yt-dlp and YouTube in 2026. Curly apostrophes become straight ones before the
+search.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ YT_DLP_TEXTS: Final[tuple[tuple[str, Reason], ...]] = (
     (r"captcha challenge", Reason.BOT_CHECK),
     # The machine's fault.
     (r"No space left on device|Disk quota exceeded", Reason.DISK_FULL),
-    # There, but with nothing to take.
+    # The video exists, but there is no usable format.
     (r"Requested format is not available|No video formats found|Only images are available",
      Reason.NO_FORMATS),
     (r"try again later", Reason.SERVER_ERROR),
-    # Where one stands or who one is.
+    # It depends on the country or the account.
     (r"in your country|from your location|in your region|geo.?restrict", Reason.GEO_BLOCKED),
     (r"confirm your age|age.restricted|inappropriate for some users", Reason.AGE_RESTRICTED),
     (r"Join this channel|members.only|channel's members|requires payment", Reason.MEMBERS_ONLY),
     (r"Premieres? (in|will begin)|live event will begin|[Cc]oming soon", Reason.NOT_YET_AVAILABLE),
-    # Gone for good, the closest description first.
+    # Gone for good; the most specific text comes first.
     (r"Private video|[Vv]ideo is private|private video", Reason.PRIVATE),
     (r"removed by the (uploader|user)", Reason.REMOVED_BY_UPLOADER),
     (r"account associated with this video|uploader has closed|account.{0,20}terminated",
@@ -50,7 +50,7 @@ YT_DLP_TEXTS: Final[tuple[tuple[str, Reason], ...]] = (
 
 FFMPEG_TEXTS: Final[tuple[tuple[str, Reason], ...]] = (
     (r"HTTP error 429|returned 429", Reason.RATE_LIMITED),
-    # An ffmpeg that cannot do what is asked of it will not do it for the next clip either.
+    # An ffmpeg without a needed feature fails on every clip.
     (r"Unrecognized option|Option \w+ not found|Unknown encoder", Reason.NO_FFMPEG),
     (r"No space left on device|Disk quota exceeded", Reason.DISK_FULL),
     (r"Read-only file system", Reason.NOT_WRITABLE),
@@ -66,20 +66,20 @@ FFMPEG_TEXTS: Final[tuple[tuple[str, Reason], ...]] = (
 )  # fmt: skip
 
 _ADVICE: Final = re.compile(r"[.;,]?\s+(Use --|See +https?://|You might want to|please report)")
-"""Where yt-dlp begins to give advice; the log has all of it, a table needs the fact."""
+"""The beginning of yt-dlp's advice. Tables need only the fact before it; the log has all."""
 
 LONGEST_RETRY_AFTER: Final = 7 * 86400.0
-"""Seconds that a server is believed to mean; nobody can plan for more than a week."""
+"""The longest accepted Retry-After in seconds: nobody plans for more than a week."""
 
 _STATUS: Final = re.compile(r"HTTP error (\d{3})|returned (\d{3})|HTTP Error (\d{3})")
 
 
 @dataclass(frozen=True, slots=True)
 class HttpProblem:
-    """A request of yt-dlp's that went wrong, which its exception may not tell of.
+    """A failed HTTP request of yt-dlp. The exception that yt-dlp raises may not mention it.
 
-    `page` is `player`, `watch` or `other`; `status` is None when no answer came at all, and
-    `text` then says why.
+    page: `player`, `watch`, `media` or `other`. status: None if no answer came; then `text` says
+    why. retry_after: seconds.
     """
 
     page: str
@@ -89,20 +89,20 @@ class HttpProblem:
 
 
 def match(text: str, table: Sequence[tuple[str, Reason]]) -> Reason | None:
-    """The reason of the first line of the table that is found in the text."""
+    """The reason of the first line in the table that matches the text; None without a match."""
     plain = text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
     return next((reason for pattern, reason in table if re.search(pattern, plain)), None)
 
 
 def of_yt_dlp(message: str, *, expected: bool, problems: Sequence[HttpProblem] = ()) -> Failure:
-    """What an exception of yt-dlp's means.
+    """The failure that an exception of yt-dlp means.
 
-    message: the exception's text. expected: yt-dlp's own word for "this is about the video".
-    problems: the requests that went wrong on the way, oldest first.
+    message: the text of the exception. expected: yt-dlp's flag for "the video is the cause".
+    problems: the failed requests, oldest first.
 
-    A 429 on the way outweighs every text, since a refused client is told half-truths. An
-    unexpected exception hides its cause; then the problems tell. What nobody has described yet
-    counts as transient: a new way of refusing must not write living clips off.
+    A status 429 overrides every text, because a refused client gets wrong texts. An unexpected
+    exception hides its cause; then the problems show it. An unknown text counts as transient: a new
+    kind of refusal must not remove clips that still exist.
     """
     message = re.sub(r"^(ERROR: )?(\[[\w:+]+\] )?([\w-]{11}: )?", "", message.strip())
     message = re.split(_ADVICE, message)[0].strip()
@@ -120,9 +120,9 @@ def of_yt_dlp(message: str, *, expected: bool, problems: Sequence[HttpProblem] =
 
 
 def retry_after(header: str | None, now: float) -> float | None:
-    """Seconds that a `Retry-After` header asks for, in either of its forms (RFC 9110, 10.2.3).
+    """The seconds of a `Retry-After` header, in either form (RFC 9110, 10.2.3).
 
-    now: seconds since the epoch, to count from if the header holds a date.
+    now: seconds since the epoch, for a header with a date. None without a valid header.
     """
     if header is None:
         return None
@@ -132,7 +132,7 @@ def retry_after(header: str | None, now: float) -> float | None:
         at = parsedate_to_datetime(header)
     except (ValueError, OverflowError):
         return None
-    if at.tzinfo is None:  # the oldest of the three forms of a date does not say that it is UTC
+    if at.tzinfo is None:  # the oldest of the three date formats means UTC without saying so
         at = at.replace(tzinfo=UTC)
     return min(max(0.0, at.timestamp() - now), LONGEST_RETRY_AFTER)
 
@@ -158,9 +158,9 @@ def _of_silence(text: str) -> Reason:
 
 
 def of_ffmpeg(stderr: str) -> Failure | None:
-    """What ffmpeg complained of, or None if nothing in its output is known.
+    """The failure in ffmpeg's output; None if no known text is in it.
 
-    It is worth asking even when ffmpeg returned 0: it does so after a connection that was cut.
+    Call it even if ffmpeg returned 0: it does so after a broken connection.
     """
     for pattern, reason in FFMPEG_TEXTS:
         found = re.search(rf"^.*({pattern}).*$", stderr, re.MULTILINE)
@@ -172,9 +172,9 @@ def of_ffmpeg(stderr: str) -> Failure | None:
 
 
 def of_os_error(error: OSError, ffmpeg: str) -> Failure | None:
-    """What an error of the file system stops: every clip, or (None) the process it came up in.
+    """The failure that an error of the file system means for every clip; None if it is unknown.
 
-    ffmpeg: the path of the program that is in use, which may have gone.
+    ffmpeg: the path of the program in use. It may have been removed.
     """
     said = f"{error.strerror}: {error.filename}" if error.filename else str(error)
     if error.filename == ffmpeg:
@@ -198,4 +198,4 @@ _GONE_OR_CLOSED: Final = frozenset(
         ),
     }
 )
-"""A folder that must not be written to, or that went away: unmounted, unplugged, removed."""
+"""Errors of a folder that is read-only or gone: unmounted, unplugged or removed."""

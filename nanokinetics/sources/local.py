@@ -1,6 +1,6 @@
-"""Files that are there already: plain ones, members of archives, and archives read as streams.
+"""Local files as a source: plain files, members of archives, and archives read as streams.
 
-The source is only ever read.
+The source is only read, never changed.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CHUNK: Final = 1 << 20
+"""Bytes per read."""
 
 SMALL_FILES: Final = 64
-"""Small files that are handed out, and brought to the disk, together."""
+"""Number of small files in one job, which are flushed to the disk together."""
 
 
 _log = logger(__name__)
@@ -59,8 +60,11 @@ class Local(Source):
         found = scan(self.src, index)
         _log.info(
             "%s: %d files, %d members of archives, %d archives to be read as streams",
-            self.src, len(found.files), len(found.members), len(found.streams),
-        )  # fmt: skip
+            self.src,
+            len(found.files),
+            len(found.members),
+            len(found.streams),
+        )
         if (found.members or found.streams) and self.place in (HARDLINK, SYMLINK):
             raise InputError(
                 f"--place {self.place} needs files, and --src holds archives; use copy"
@@ -73,8 +77,10 @@ class Local(Source):
         return locate(candidates, found, VIDEOS)
 
     def require(self, located: pd.DataFrame, found: Scan) -> None:
-        """Raises InputError for a source that holds nothing of what is wanted, as a wrong folder
-        does, and EnvironmentFault when there are images and nothing to open them with."""
+        """Raises InputError if the source has none of the wanted files, such as a wrong folder.
+
+        Raises EnvironmentFault if there are images but Pillow is not installed.
+        """
         if not found.streams and not (located[LOCATION[0]] != "").any():
             raise InputError(f"--src {self.src}: holds none of the files that the annotations name")
         names = itertools.chain(found.files, (member.name for member in found.members))
@@ -85,10 +91,7 @@ class Local(Source):
         return {"src": str(self.src), "place": self.place}
 
     def grouping(self, found: Scan | None) -> Grouping:
-        """A stream is read from its beginning for all that is wanted of it: by one process, once.
-
-        Small files are handed out by the dozen.
-        """
+        """A stream is read once, by one process, for all its clips. Small files come in groups."""
         if found and found.streams:
             return Grouping(together=sys.maxsize, processes=1)
         return Grouping(together=1 if self.place == TRANSCODE else SMALL_FILES)
@@ -102,14 +105,17 @@ class Local(Source):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a clip's bytes are: a file, or a part of an archive. `own`: our copy, to be moved."""
+    """The place of a clip's bytes: a file, or a section of an archive.
+
+    own: whether it is a temporary copy, which may be moved into the dataset.
+    """
 
     path: str
     location: Location
     own: bool = False
 
     def read(self) -> bytes:
-        """All of it. Raises OSError, or EOFError where an archive is cut short."""
+        """Read all bytes. Raises OSError, and EOFError for a truncated archive."""
         with open(self.path, "rb") as file:  # noqa: PTH123 - a Path for each of a million files
             if not self.location.is_member:
                 return file.read()
@@ -120,7 +126,7 @@ class Origin:
         return data
 
     def extracted(self, target: Path) -> Origin:
-        """The same as a file of its own. Raises OSError or EOFError."""
+        """Copy the bytes into a file of their own. Raises OSError or EOFError."""
         location = self.location
         with Path(self.path).open("rb") as source, target.open("wb") as copy:
             copy_bytes(source.fileno(), copy.fileno(), location.offset, location.size)
@@ -129,7 +135,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A member of a stream, brought to `path`, and the clips that wait for it."""
+    """A member of a stream, extracted to `path`, and the clips that need it."""
 
     clips: tuple[Clip, ...]
     name: str
@@ -137,10 +143,10 @@ class Arrival:
 
 
 class LocalFiles:
-    """Brings local files to where clips are made of them, in a worker.
+    """Gives a worker the local files for its clips.
 
     root: the folder that locations are relative to. streams: the archives that must be read from
-    the beginning, each as its parts.
+    the beginning, each as a sequence of its parts.
     """
 
     def __init__(self, root: str, streams: Sequence[Sequence[str]]) -> None:
@@ -153,10 +159,11 @@ class LocalFiles:
         return Origin(f"{self.root}/{location.path}", location)
 
     def arriving(self, clips: Sequence[Clip], folder: Path) -> Iterator[Arrival | Failure]:
-        """Read the streams once, and bring what the clips want into `folder`, in its order there.
+        """Read the streams once, and extract the files of the clips into `folder`.
 
-        A clip arrives at most once. A Failure stands for an archive that cannot be read any
-        further. Raises OSError when `folder` cannot be written to, or a part cannot be opened.
+        The order is that of the archive, and a clip arrives at most once. A Failure means that the
+        rest of an archive cannot be read. Raises OSError if `folder` cannot be written to, or if a
+        part cannot be opened.
         """
         pending: defaultdict[str, list[Clip]] = defaultdict(list)
         for clip in clips:
@@ -181,12 +188,12 @@ class LocalFiles:
     def passing(
         self, wanted: Callable[[str], bool], folder: Path
     ) -> Generator[tuple[str, Path] | Failure, None, None]:
-        """Read the streams once, from the beginning, and keep the members that are wanted.
+        """Read the streams once, from the beginning, and extract the wanted members.
 
-        wanted: told the base name of every member. Gives the base name of each that was kept, and
-        the file in `folder` that has its bytes now, to be taken or removed; a Failure for an
-        archive that cannot be read any further. Raises OSError when `folder` cannot be written to;
-        of the source no error is one (see `opened`).
+        wanted: decides from the base name of a member. Gives the base name of each wanted member
+        and its file in `folder`; the caller takes or removes that file. Gives a Failure if the rest
+        of an archive cannot be read. Raises OSError if `folder` cannot be written to; errors of the
+        source are no OSError (see `opened`).
         """
         seen: set[str] = set()
         whole = True
@@ -211,12 +218,12 @@ class LocalFiles:
         self._seen = frozenset(seen) if whole else None
 
     def _may_hold(self, *names: str) -> bool:
-        """Whether a member of one of these base names may be in the streams, as far as is known."""
+        """Whether the streams may have a member with one of these base names."""
         return self._seen is None or any(name in self._seen for name in names)
 
 
 def names_of(clip: Clip) -> tuple[str, ...]:
-    """The base names, without extension, that a clip's file or its whole video may have."""
+    """The base names, without extension, that the file of a clip or of its video may have."""
     stem = clip.key.rpartition("/")[2]
     return (stem, clip.youtube_id) if clip.youtube_id else (stem,)
 
@@ -224,15 +231,15 @@ def names_of(clip: Clip) -> tuple[str, ...]:
 def _is_wanted(pending: Mapping[str, Sequence[Clip]], name: str) -> bool:
     path = PurePosixPath(name)
     clips = pending.get(path.stem, ())
-    # A picture called like a video is its thumbnail.
+    # An image with the name of a video is its thumbnail.
     kinds = VIDEOS if any(clip.window for clip in clips) else VIDEOS | IMAGES
     return bool(clips) and path.suffix.lower() in kinds
 
 
 def copy_bytes(source: int, target: int, offset: int, size: int) -> None:
-    """Copy a part of a file into another at its position, within the kernel where that can be.
+    """Copy `size` bytes at `offset` to the position of the target; in the kernel if possible.
 
-    Raises EOFError when the source ends before.
+    Raises EOFError if the source is too short.
     """
     quick = hasattr(os, "copy_file_range")
     while size:
@@ -244,7 +251,7 @@ def copy_bytes(source: int, target: int, offset: int, size: int) -> None:
         except OSError:
             if not quick:
                 raise
-            quick = False  # across file systems, or one that cannot
+            quick = False  # two file systems, or one without this feature
             continue
         if not count:
             raise EOFError("the file ends before its member")

@@ -1,7 +1,7 @@
-"""Where candidates lie in what a scan has found.
+"""Finds the files of candidates in a scan.
 
-A file is spoken of by its place in the scan, since a full ImageNet has a million of them. This
-module needs pandas, and workers need none of it.
+A file is given by its index in the scan, because a full ImageNet has a million files. This module
+needs pandas; workers do not use it.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from nanokinetics.clip import LOCATION
 from nanokinetics.sources.scan import Scan, endings
 
 NOWHERE: Final = -1
-"""The place of a candidate whose file is not known."""
+"""The index of a candidate whose file is not known."""
 
 
 def named(found: Scan, suffixes: frozenset[str]) -> tuple[list[str], list[int]]:
-    """Paths within the source of the files with one of the extensions, sorted, and their places.
+    """The sorted paths of all files with one of the suffixes, and their indexes in the scan.
 
-    A member of an archive counts as if it were unpacked there; one with an absolute path, or one
-    that leaves the source, is passed over.
+    A member has the path that it would have after unpacking in the source. Members with an absolute
+    path, or with a path out of the source, are left out.
     """
     paths = [*found.files, *(member.name.removeprefix("./") for member in found.members)]
     wanted = endings(paths, suffixes)
@@ -39,13 +39,13 @@ def _leaves(path: str) -> bool:
 
 
 def parted(path: str) -> tuple[str, str]:
-    """The folder of a path, and its base name without extension."""
+    """The folder of a path, and the base name without its extension."""
     folder, _, name = path.rpartition("/")
     return folder, name.rpartition(".")[0] or name
 
 
 def with_places(frame: pd.DataFrame, places: Sequence[int], found: Scan) -> pd.DataFrame:
-    """The table with the columns of LOCATION; where a place is not known the path is empty."""
+    """The table with the columns of LOCATION. places: indexes in the scan; NOWHERE gives ''."""
     paths = [*found.files, *(member.path for member in found.members), ""]
     plain = len(found.files)
     names = [*([""] * plain), *(member.name for member in found.members), ""]
@@ -62,10 +62,10 @@ def with_places(frame: pd.DataFrame, places: Sequence[int], found: Scan) -> pd.D
 
 
 def locate(frame: pd.DataFrame, found: Scan, suffixes: frozenset[str]) -> pd.DataFrame:
-    """The candidates of Kinetics with the places of their clips, or of their whole videos.
+    """The candidates of Kinetics with the locations of their clips or their whole videos.
 
-    A file is told by its base name: a clip by its key, a whole video by its id. A clip that is
-    there already is taken before a video it would have to be cut from.
+    The base name of a file identifies it: the key of a clip, or the id of a whole video. A clip is
+    preferred to the video from which it would be cut.
     """
     by_stem: dict[str, int] = {}
     for path, place in zip(*named(found, suffixes), strict=True):

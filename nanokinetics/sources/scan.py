@@ -1,8 +1,8 @@
-"""What lies in a source folder: its files, and the members of its archives, without unpacking.
+"""Lists the files of a source folder, and the members of its archives without unpacking them.
 
-Names are untrusted. Hidden files (macOS' `._` twins among them) are passed over, as are links to
-folders, and datasets that were built within the source. Of an archive only plain files count; a
-member is told by its base name and never written by its path.
+Names are untrusted. The scan leaves out hidden files (such as the `._` twins of macOS), links to
+folders, and datasets that were built inside the source. In an archive only plain files count. The
+base name of a member identifies it; no file is ever written to a member's path.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _ARCHIVE_NAME: Final = re.compile(
     r"|^(?P<stem>.*[-._](?:part)?)(?P<number>[0-9]{2,3}|[a-d][a-z])(?:\.(?:zip|tgz))?$",
     re.IGNORECASE,
 )
-"""Names worth a look inside: archives, and parts such as `v2-00`, `v2-00.zip`, `x.tar.gz.aa`."""
+"""Names that may be archives, or parts such as `v2-00`, `v2-00.zip`, `x.tar.gz.aa`."""
 
 IMAGES: Final = frozenset(
     {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
@@ -52,19 +52,20 @@ VIDEOS: Final = frozenset(
         ".wmv",
     }
 )
-"""Extensions, in small letters, of what can become a clip."""
+"""Lower-case extensions of files that can become a clip."""
 
 _LARGE: Final = 1_000_000
-"""Bytes from which numbered files without a beginning are taken for parts of an archive."""
+"""Smallest size in bytes at which numbered files count as parts of an archive that has lost its
+first part."""
 
 
 @dataclass(frozen=True)
 class Scan:
     """The contents of a source.
 
-    files: plain files, relative to `root`, with `/`, sorted. members: what the uncompressed
-    archives hold, each where it lies. streams: the other archives, each as its parts in order;
-    what they hold is known only when they are read.
+    files: sorted paths of plain files, relative to `root`, with `/`. members: the members of the
+    uncompressed archives with their locations. streams: the other archives, each as its parts in
+    order; only reading them shows their contents.
     """
 
     root: Path
@@ -72,23 +73,23 @@ class Scan:
     members: tuple[Location, ...] = ()
     streams: tuple[tuple[str, ...], ...] = ()
     stamps: Mapping[str, str] = field(default_factory=dict)
-    """Of each archive in `members` its size and time, to see whether it has changed since."""
+    """The size and time of each archive in `members`, which show whether it has changed."""
 
     is_kept: bool = field(default=False, compare=False)
-    """Whether all of `members` come from an earlier scan."""
+    """Whether all of `members` come from the index of an earlier scan."""
 
     def locations(self) -> Iterator[Location]:
-        """Every file and member whose place is known."""
+        """Every file and member with a known location."""
         yield from map(Location, self.files)
         yield from self.members
 
 
 def scan(source: Path, index: Path | None = None) -> Scan:
-    """Look through a folder, or through one archive.
+    """Scan a folder, or one archive.
 
-    index: where an earlier scan of the archives was kept (see `save`); reading the headers of a
-    large one takes minutes, and is not done twice. Raises InputError for a source that cannot be
-    read, naming the file.
+    index: the file with an earlier scan of the archives (see `save`). To read the headers of a
+    large archive takes minutes, so it is done only once. Raises InputError that names the file if
+    the source cannot be read.
     """
     if source.is_file():
         root, names = source.parent, [source.name]
@@ -128,19 +129,19 @@ def scan(source: Path, index: Path | None = None) -> Scan:
 
 
 def endings(paths: Iterable[str], suffixes: frozenset[str]) -> tuple[str, ...]:
-    """The extensions as these paths write them, to be asked for with `str.endswith`."""
+    """The extensions in these paths that match the suffixes without case, for `str.endswith`."""
     longest = max(map(len, suffixes))
     found = {end[end.rfind(".") :] for end in {path[-longest:] for path in paths}}
     return tuple(ending for ending in found if ending.lower() in suffixes)
 
 
 def _in_order(root: Path, stem: str, names: Sequence[str]) -> tuple[str, ...]:
-    """The parts of one archive, each once; nothing if these files are something else.
+    """The parts of one archive in order; empty if the files are not parts of an archive.
 
-    Raises InputError when a part is missing, and when the first one cannot be read.
+    Raises InputError if a part is missing, or if the first part cannot be read.
     """
     by_number: dict[int, str] = {}
-    for name in sorted(names, key=len, reverse=True):  # what was unpacked, not its zip
+    for name in sorted(names, key=len, reverse=True):  # prefer an unpacked part to its zip
         by_number[_number(name.removeprefix(stem))] = name
     numbers = sorted(by_number)
     first = by_number[numbers[0]]
@@ -165,13 +166,13 @@ def _missing(path: Path, where: str) -> InputError:
 
 
 def _number(text: str) -> int:
-    """`07.zip`, or `ah`, as a number from 0."""
+    """The number of a part from its ending, such as `07.zip` or `ah`; counts from 0."""
     text = text.partition(".")[0].lower()
     return int(text) if text.isdigit() else 26 * ord(text[0]) + ord(text[1]) - 27 * ord("a")
 
 
 def save(found: Scan, index: Path) -> None:
-    """Keep what the archives hold, if that was read anew, for the next `scan`. Raises OSError."""
+    """Save the members of the archives for the next `scan`, if they are new. Raises OSError."""
     if not found.members or found.is_kept:
         return
     with (
@@ -187,7 +188,7 @@ def save(found: Scan, index: Path) -> None:
 
 
 def _load(index: Path, stamps: Mapping[str, str]) -> dict[str, list[Location]]:
-    """The members of each archive that is still the one that was scanned."""
+    """The members of each archive that has not changed since the earlier scan."""
     known: dict[str, list[Location]] = {}
     try:
         with gzip.open(index, "rt", encoding="utf-8", errors="surrogateescape", newline="") as file:
@@ -199,12 +200,12 @@ def _load(index: Path, stamps: Mapping[str, str]) -> dict[str, list[Location]]:
                 if path in known:
                     known[path].append(Location(path, name, int(offset), int(size)))
     except (OSError, EOFError, ValueError, StopIteration, zlib.error, csv.Error):
-        return {}  # there is none, or it was torn: scanned anew
+        return {}  # the index is missing or damaged: scan again
     return known
 
 
 def _walk(top: str) -> list[str]:
-    """Every plain file below a folder, relative, in no order. Links to folders are not followed."""
+    """The relative paths of all files below a folder, unsorted. Links to folders are skipped."""
     files: list[str] = []
     folders = [""]
     try:
@@ -219,7 +220,7 @@ def _walk(top: str) -> list[str]:
                     elif entry.is_dir(follow_symlinks=False):
                         below.append(entry.name)
             if under and LOCK in own:
-                continue  # a dataset of ours, perhaps the one that is being built
+                continue  # a dataset of this program, perhaps the one that is being built
             files += [under + name for name in own if not name.startswith(".")]
             folders += [f"{under}{name}/" for name in below if not name.startswith(".")]
     except OSError as error:
@@ -240,14 +241,14 @@ def _stamp(path: Path) -> str:
 
 
 def _members(root: Path, name: str) -> Iterator[Location]:
-    """The plain files of an uncompressed archive: only its headers are read.
+    """The plain files of an uncompressed archive. Only its headers are read.
 
-    Raises InputError when the archive is damaged.
+    Raises InputError if the archive is damaged.
     """
     path = root / name
     try:
         with path.open("rb", buffering=0) as file:
-            if hasattr(os, "posix_fadvise"):  # reading ahead would fetch what is skipped
+            if hasattr(os, "posix_fadvise"):  # read-ahead would fetch bytes that are skipped
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_RANDOM)
             size = os.fstat(file.fileno()).st_size
             for member, offset in members_of(cast(IO[bytes], file), size):

@@ -1,4 +1,4 @@
-"""A video that was found, and its streams: what ffmpeg can open."""
+"""An opened video and its streams, as ffmpeg can read them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Something ffmpeg can open: a URL with what is needed to be let in, or the path of a file.
+    """An input for ffmpeg: a URL with its headers, cookies and proxy, or the path of a file.
 
-    `verify` and `ca_file` say how a server's certificate is checked; `timeout` is the silence, in
-    seconds, after which a connection is given up. `bit_rate` is in bits a second, as its host
-    states it; 0 if it does not.
+    verify, ca_file: how to check the server's certificate. timeout: seconds of silence after which
+    a connection is given up. bit_rate: bits per second, as the host states it; 0 if it does not.
     """
 
     url: str
@@ -32,11 +31,11 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class OpenedVideo:
-    """One video, found and ready to be read.
+    """A video that was found and can be read.
 
-    `duration` is in seconds as its host states it, often rounded; None when it does not say.
-    `seekable` is False when a window alone cannot be read from it (HLS, which has no index).
-    `downloaded_bytes` and `download_seconds` are what it took to bring it here, 0 if it is remote.
+    duration: seconds, as the host states it, often rounded; None if it does not. seekable: whether
+    a window alone can be read; HLS has no index, so there it is False. downloaded_bytes,
+    download_seconds: the cost of the download; 0 for a remote video.
     """
 
     streams: tuple[Stream, ...]

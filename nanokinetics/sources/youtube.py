@@ -1,4 +1,4 @@
-"""YouTube as a source: paced, shared by all workers, and asked through yt-dlp (see `ytdlp`)."""
+"""YouTube as a source. Requests are paced for all workers together; `ytdlp` makes them."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from nanokinetics.sources import Fetcher, Source
 
 GUEST_PER_HOUR: Final = 300
 ACCOUNT_PER_HOUR: Final = 2000
-"""Videos an hour that YouTube lets a guest and an account have, as yt-dlp's wiki gives them."""
+"""Videos per hour that YouTube allows a guest and an account, according to yt-dlp's wiki."""
 
 ABREAST: Final = 2
-"""Videos that may be asked for at once while nothing speaks against it. Finding one is short, two
-or so requests, so this holds no worker up; and it bounds what the first refusal costs, since
-whatever is under way by then is refused as well. After a refusal it is one."""
+"""Number of videos that may be requested at once before the first refusal; after it, one.
+
+To find a video takes only about two requests, so no worker waits long for this limit. The limit
+bounds the cost of the first refusal, because all requests on the way are then refused too."""
 
 SPACING: Final = 1 / 10
-"""The distance between two starts after a block, as a part of the first wait. That is 6 s by
-default, within the 5 to 10 s between two videos that yt-dlp's wiki recommends."""
+"""The time between two starts after a block, as a fraction of the first wait. By default that is
+6 s; yt-dlp's wiki recommends 5 to 10 s between two videos."""
 
-_EXTRACTORS: Final = (r"youtube(\+.*)?",)  # with plugins of it
+_EXTRACTORS: Final = (r"youtube(\+.*)?",)  # plugins add a `+` and their name
 
 
 _log = logger(__name__)
@@ -32,7 +33,7 @@ _log = logger(__name__)
 
 @dataclass(frozen=True)
 class YouTube(Source):
-    """YouTube, asked with these options."""
+    """YouTube with the network and video options of one run."""
 
     name: ClassVar = "youtube"
     remote: ClassVar = True
@@ -56,7 +57,7 @@ class YouTube(Source):
         return cls(NetworkConfig(), VideoConfig())
 
     def check(self) -> None:
-        """Only yt-dlp knows its options, and it takes a while to import."""
+        """Raises InputError for options that yt-dlp does not know. Slow: it imports yt-dlp."""
         self.fetcher()
 
     def grouping(self, found: object) -> Grouping:
@@ -77,7 +78,7 @@ class YouTube(Source):
         return MakerSpec(WINDOWS, self.fetcher)
 
     def fetcher(self) -> Fetcher:
-        """What opens the videos. Raises InputError for options that yt-dlp cannot use."""
+        """The fetcher of the videos. Raises InputError for options that yt-dlp cannot use."""
         from nanokinetics.sources.ytdlp import Site, YtDlpFetcher
 
         return YtDlpFetcher(

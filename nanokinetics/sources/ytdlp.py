@@ -1,7 +1,7 @@
-"""yt-dlp as a fetcher: one `YoutubeDL`, used again for every video of a worker process.
+"""yt-dlp as a fetcher: each worker process uses one `YoutubeDL` for all its videos.
 
-Finding a video costs two or so small requests and downloads nothing. What a failure means is in
-`diagnosis`; here only what yt-dlp hides is brought to light.
+To find a video takes about two small requests and downloads no media. `diagnosis` interprets
+failures; this module only records the failed requests that yt-dlp hides.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from nanokinetics.sources.stream import OpenedVideo, Stream
 from nanokinetics.sources.ytdlp_options import ca_file, cookies_of, fixed_params, parse_yt_dlp_args
 
 SOCKET_TIMEOUT: Final = 15.0
-"""Seconds of silence after which a connection is given up, unless yt-dlp's options say other."""
+"""Seconds of silence after which a connection is given up, unless yt-dlp's options set others."""
 
 
 class PlayerRefused(Exception):
-    """The player API answered 429. yt-dlp would go on and ask as the next client; we stop."""
+    """The player API answered 429. yt-dlp would try the next client; this error stops it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A site that yt-dlp knows.
+    """A site that yt-dlp supports.
 
-    url: the address of a video, with `{}` for its name. extractors: patterns of yt-dlp's names for
-    the site. To go through all of its sites takes longer than to find a video.
+    url: the address of a video, with `{}` for its name. extractors: patterns of the names of
+    yt-dlp's extractors for the site. To try all extractors takes longer than to find a video.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Site:
 
 
 class YtDlpFetcher:
-    """Finds videos on a site and says where their streams can be read."""
+    """Finds videos on a site, and downloads them if a window alone cannot be read."""
 
     def __init__(self, site: Site, network: NetworkConfig, *, resolution: int, audio: bool) -> None:
         self.name = site.name
@@ -68,7 +68,7 @@ class YtDlpFetcher:
         self._found: dict[str, Any] = {}
 
     def open(self, name: str) -> OpenedVideo | Failure:
-        """Find a video: two requests as a guest without a JS runtime, four with one."""
+        """Find a video. A guest needs two requests, or four with a JavaScript runtime."""
         self._lines.clear()
         self._ydl.problems.clear()
         found = self._ask(
@@ -92,16 +92,16 @@ class YtDlpFetcher:
         return self._source(chosen)
 
     def download(self, folder: Path) -> OpenedVideo | Failure:
-        """Bring the whole of the video opened last into a folder, with yt-dlp's downloader."""
+        """Download the whole video that was opened last, with yt-dlp's downloader."""
         began = time.monotonic()
-        literal = str(folder).replace("%", "%%")  # yt-dlp fills in what follows a %
+        literal = str(folder).replace("%", "%%")  # yt-dlp replaces fields that begin with %
         target = {
             "outtmpl": {"default": f"{literal}/%(format_id)s.%(ext)s"},
             "fixup": "never",
         }
         streams: list[Stream] = []
         ids: list[str] = []
-        for part in self._chosen:  # one stream after the other: merging would cost another pass
+        for part in self._chosen:  # each stream alone: to merge them would take another pass
             params = {**self._params, **target, "format": part["format_id"]}
             ydl = _Observer(params, like=self._ydl)
             got = self._ask(
@@ -134,7 +134,7 @@ class YtDlpFetcher:
     def _source(self, info: dict[str, Any]) -> OpenedVideo:
         self._chosen = info.get("requested_formats") or [info]
         streams = tuple(self._stream(part) for part in self._chosen)
-        # ffmpeg speaks to HTTP proxies only, and must not go around one of another kind.
+        # ffmpeg supports only HTTP proxies, and it must not bypass a proxy of another kind.
         way = all(not s.proxy or s.proxy.startswith("http://") for s in streams)
         return OpenedVideo(
             streams,
@@ -163,7 +163,7 @@ class YtDlpFetcher:
         return "\n".join(f"{c.name}={c.value}; path={c.path}; domain={c.domain};" for c in cookies)
 
     def _ask(self, question: Any, ydl: _Observer | None = None) -> Any:
-        """What yt-dlp answers, or the Failure that its exception stands for."""
+        """Call yt-dlp; returns its answer, or the Failure that its exception means."""
         observer = ydl or self._ydl
         try:
             return question()
@@ -178,7 +178,10 @@ class YtDlpFetcher:
 
 
 class _Observer(yt_dlp.YoutubeDL):  # type: ignore[misc]
-    """A YoutubeDL that remembers the requests that went wrong, which its exceptions do not tell."""
+    """A YoutubeDL that records failed requests, because its exceptions do not report them.
+
+    like: another one whose cookies it shares.
+    """
 
     def __init__(self, params: dict[str, Any], *, like: _Observer | None = None) -> None:
         self.problems: list[HttpProblem] = []
@@ -203,7 +206,7 @@ class _Observer(yt_dlp.YoutubeDL):  # type: ignore[misc]
 
 
 class _Lines:
-    """The logger that yt-dlp writes to: all it said about the video at hand."""
+    """The logger of yt-dlp: it collects the output about the present video."""
 
     def __init__(self) -> None:
         self._lines: list[str] = []
@@ -228,7 +231,7 @@ def _page(url: str) -> str:
 
 
 def _is_plain(part: dict[str, Any]) -> bool:
-    """Whether a format is one file over HTTP, and not a list of segments."""
+    """Whether a format is one file over HTTP, not a list of segments."""
     return part.get("protocol") in ("http", "https")
 
 
