@@ -1,6 +1,6 @@
-"""Annotation files, and what lies in a source, to candidates: a dataset a file.
+"""Reads annotation files, or the files of a source, as candidates: one module for each dataset.
 
-A new dataset is one new module here, with `read` and `judged`, and one line in DATASETS.
+A new dataset needs one new module here, with `read` and `judged`, and one line in DATASETS.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """What a reader is told.
+    """The options of a reader.
 
-    files: annotation files. found: what lies in the source, if that is known beforehand.
-    class_names, listing: see `SampleConfig`. skip_bad_rows: leave unusable rows out.
+    files: annotation files. found: the contents of the source, if they are known in advance.
+    class_names, listing: see `SampleConfig`. skip_bad_rows: leave out unusable rows.
     """
 
     files: Sequence[Path] = ()
@@ -37,12 +37,12 @@ class ReadOptions:
 
 @dataclass(frozen=True)
 class Dialect:
-    """A dataset, as far as others must know it. Its module is imported when it is read.
+    """The properties of a dataset. Its module is imported only when it is read.
 
-    source: where its clips are if nobody says otherwise. from_files: its candidates are what lies
-    in the source; else annotation files name them all. takes_lists: `listing` is for it. mmaction2:
-    how MMAction2 calls it, followed by the nearest of `versions`, which are counts of classes.
-    split_folders: whether MMAction2 has a folder of videos for each split of it.
+    source: the default source of its clips. from_files: whether its candidates are the files of the
+    source; if not, annotation files name all candidates. takes_lists: whether it accepts `listing`.
+    mmaction2: its name in MMAction2, to which the nearest of `versions` is added; `versions` are
+    numbers of classes. split_folders: whether MMAction2 has one folder of its videos per split.
     """
 
     name: str
@@ -54,10 +54,10 @@ class Dialect:
     split_folders: bool = False
 
     def read(self, options: ReadOptions) -> Annotations:
-        """The candidates that annotation files, and what was found in a source, offer.
+        """The candidates in annotation files or in a source.
 
-        Raises InputError for a file that cannot be used, and BadRows with every row that cannot,
-        unless they are to be skipped.
+        Raises InputError for an unusable file. Raises BadRows with every unusable row, unless
+        `skip_bad_rows` is set.
         """
         if self.from_files and options.found is None:
             raise InputError(f"name the folder of the {self.name} files with --src DIR")
@@ -65,7 +65,7 @@ class Dialect:
         return found
 
     def judged(self, raw: pd.DataFrame) -> tuple[pd.DataFrame, str | None]:
-        """Rows of a manifest as candidates, and what is wrong with the first that is none."""
+        """The rows of a manifest as candidates, and the fault of the first unusable row, if any."""
         frame: tuple[pd.DataFrame, str | None] = self._module.judged(raw)
         return frame
 
@@ -77,17 +77,23 @@ class Dialect:
 DATASETS: Final[Mapping[str, Dialect]] = {
     each.name: each
     for each in (
-        Dialect("kinetics", "youtube", from_files=False, mmaction2="kinetics",
-                versions=(400, 600, 700), split_folders=True),
+        Dialect(
+            "kinetics",
+            "youtube",
+            from_files=False,
+            mmaction2="kinetics",
+            versions=(400, 600, 700),
+            split_folders=True,
+        ),
         Dialect("imagenet"),
         Dialect("ssv2", mmaction2="sthv2"),
         Dialect("folder", takes_lists=True),
     )
-}  # fmt: skip
+}
 
 
 def dialect(name: str) -> Dialect:
-    """The dataset of a name. Raises InputError if there is none."""
+    """The dataset with this name. Raises InputError if there is none."""
     if name not in DATASETS:
         raise InputError(f"no dataset '{name}'; there are {', '.join(DATASETS)}")
     return DATASETS[name]

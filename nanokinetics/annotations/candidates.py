@@ -1,7 +1,7 @@
-"""What every reader hands over, and what a row must be like to become a candidate.
+"""The result of every reader, and the checks that a row must pass to become a candidate.
 
 Annotation rows are untrusted: an id goes into a URL, a label becomes a folder, times go to ffmpeg.
-Everything is judged once for each distinct value, because half a million rows hold few of them.
+Each distinct value is checked once, because half a million rows have few distinct values.
 """
 
 from __future__ import annotations
@@ -32,15 +32,18 @@ _LATEST: Final = 999_999  # seconds; a key has six digits for each time
 
 @dataclass(frozen=True, eq=False)
 class Annotations:
-    """The candidates that the annotation files offer.
+    """The candidates in the annotation files.
 
-    `frame` has the columns key, split, label, youtube_id (text) and time_start, time_end (seconds,
-    float64), a row a candidate in file order; a candidate that stands twice is there twice.
-    Local files have the columns of LOCATION too. `digests` maps a file's name to the hex SHA-256 of
-    its bytes on disk (its whole path, where two files have one name). `bad_rows` are those left
-    out. `class_dirs` are folders of classes that do not follow `layout.class_dir`, `names` what
-    classes are called apart from their labels. Raises InputError when two labels would share one
-    folder, or two local files one place in it.
+    frame: one row per candidate, in file order, with the columns key, split, label, youtube_id
+        (text) and time_start, time_end (seconds, float64). A repeated candidate is repeated here.
+        Local files also have the columns of LOCATION.
+    digests: from the name of a file (its whole path, if two files have one name) to the hex SHA-256
+        of its bytes on disk.
+    bad_rows: the rows that were left out.
+    class_dirs: folders of classes, by label, that differ from `layout.class_dir`.
+    names: names of classes, by label, if they have names apart from their labels.
+
+    Raises InputError if two labels would share a folder, or if two local files would get one name.
     """
 
     frame: pd.DataFrame
@@ -64,18 +67,18 @@ class Annotations:
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
-        """Every label, sorted. The position is the label's source id."""
+        """All labels, sorted. The index of a label is its source id."""
         return tuple(sorted(set(self.frame["label"].to_numpy(dtype=object))))
 
 
 def _check_places(frame: pd.DataFrame, folders: Mapping[str, str]) -> None:
-    """Raises InputError when two local files would get one name, since blanks become `_`."""
+    """Raises InputError if two local files would get one name. (Spaces in names become `_`.)"""
     keys, splits, labels = (frame[name].tolist() for name in ("key", "split", "label"))
     tops = {label: f"{folder}/" for label, folder in folders.items()}
     whole = "".join(keys)
     are_flat = whole.count("/") == len(keys) and " " not in whole
     if are_flat and all(map(str.startswith, keys, map(tops.__getitem__, labels))):
-        return  # as most often: each is called by what follows its folder
+        return  # the usual case: every key is its folder and a name
     places: dict[tuple[str, str, str], str] = {}
     for key, split, label in zip(keys, splits, labels, strict=True):
         name = file_name(key, folders[label])
@@ -88,9 +91,9 @@ def _check_places(frame: pd.DataFrame, folders: Mapping[str, str]) -> None:
 
 
 def candidates(raw: pd.DataFrame) -> tuple[pd.DataFrame, dict[int, str]]:
-    """The usable rows of `raw` as candidates, and why each other row (by position) is not usable.
+    """The usable rows of `raw` as candidates, and the fault of each other row, by position.
 
-    `raw` holds text as it stands in the file, in the columns of NEEDED, times in seconds.
+    raw: the text of the file, in the columns of NEEDED, times in seconds.
     """
     faults: dict[int, str] = {}
     label = _judged(raw["label"], _label, faults)
@@ -107,10 +110,10 @@ def candidates(raw: pd.DataFrame) -> tuple[pd.DataFrame, dict[int, str]]:
 
 
 def clean_candidates(raw: pd.DataFrame) -> pd.DataFrame | None:
-    """What `candidates` makes of rows without fault or fraction, in a third of the time; or None.
+    """Like `candidates`, but in a third of the time; None if a row has a fault or a fraction.
 
-    `raw` differs in that ids are bytes (S12) and times too (S7): as many as there may be, and one
-    more to see what is too long.
+    raw: like that of `candidates`, but the ids are S12 and the times S7. Each has one byte more
+    than allowed, which shows a value that is too long.
     """
     ids = raw["youtube_id"].to_numpy().astype("S12")
     start = _whole_seconds(raw["time_start"].to_numpy().astype("S7"))
@@ -127,13 +130,13 @@ def clean_candidates(raw: pd.DataFrame) -> pd.DataFrame | None:
 
 
 _Verdict = tuple[object, str | None]
-"""A value read from its text, and why it is none."""
+"""A value parsed from its text, and its fault or None."""
 
 
 def _judged(
     column: pd.Series, judge: Callable[[str], _Verdict], faults: dict[int, str]
 ) -> np.ndarray:
-    """The column as read by `judge`; the first fault of each row stays in `faults`."""
+    """The column as parsed by `judge`. The first fault of each row is added to `faults`."""
     texts = column.to_numpy(dtype=object)
     values: dict[str, object] = {}
     why: dict[str, str] = {}
@@ -149,18 +152,18 @@ def _judged(
 
 
 def _are_ids(ids: np.ndarray) -> bool:
-    """Whether all of an S12 array are well-formed ids."""
+    """Whether all values of an S12 array are valid ids."""
     table = ids.view(np.uint8).reshape(-1, 12)
     return bool(_ID_BYTES[table[:, :11]].all() and not table[:, 11].any())
 
 
 def _whole_seconds(texts: np.ndarray) -> np.ndarray | None:
-    """The numbers of an S7 array when all are one to six plain digits."""
+    """The numbers of an S7 array; None unless all of them are one to six plain digits."""
     table = texts.view(np.uint8).reshape(-1, 7)
     filled = table != 0
     if not filled[:, 0].all() or filled[:, 6].any():
         return None
-    digits = table - np.uint8(ord("0"))  # what stands before 0 wraps round to more than 9
+    digits = table - np.uint8(ord("0"))  # a byte below "0" wraps around to more than 9
     if (digits[filled] > 9).any():
         return None
     seconds = np.zeros(len(texts))
@@ -209,12 +212,12 @@ def _frame(
 
 
 def of_texts(columns: Mapping[str, Any], index: pd.Index | None = None) -> pd.DataFrame:
-    """A table of texts as they are; by itself pandas would copy each of them into Arrow's."""
+    """A table of Python strings. By default pandas would copy each of them into Arrow memory."""
     return pd.DataFrame(dict(columns), index, dtype=object)
 
 
 def _keys(ids: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """`{youtube_id}_{start:06d}_{end:06d}`, whole seconds: the contract that names every clip."""
+    """The keys `{youtube_id}_{start:06d}_{end:06d}`, in whole seconds: the contract for names."""
     scale = _LATEST + 1
     codes, windows = pd.factorize(start.astype(np.int64) * scale + end.astype(np.int64))
     suffixes = [f"_{window // scale:06d}_{window % scale:06d}" for window in windows.tolist()]
@@ -223,7 +226,7 @@ def _keys(ids: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
 
 
 def digests_by_name(digests: Iterable[tuple[str, str, str]]) -> dict[str, str]:
-    """From (name, path, sha256): a digest a file, under its name, or its path where names clash."""
+    """Digests by file name, or by path if two files have one name; from (name, path, sha256)."""
     rows = sorted(set(digests))
     names = [name for name, _, _ in rows]
     return {name if names.count(name) == 1 else path: sha for name, path, sha in rows}

@@ -1,6 +1,6 @@
-"""An annotation file as it lies on disk: its bytes, unpacked and known to be UTF-8, and its digest.
+"""Loads an annotation file: its decompressed UTF-8 bytes, and its digest.
 
-What the bytes mean is the readers' business.
+The readers interpret the bytes.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ _BOM = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True, slots=True)
 class AnnotationFile:
-    """One annotation file. `data` is unpacked UTF-8 without a byte order mark; `sha256` is the hex
-    digest of the bytes on disk, so that `sha256sum` of the file gives the same.
+    """One annotation file.
+
+    data: decompressed UTF-8 without a byte order mark. sha256: hex digest of the bytes on disk, the
+    same as `sha256sum` gives.
     """
 
     path: Path
@@ -29,9 +31,9 @@ class AnnotationFile:
 
 
 def load(path: Path) -> AnnotationFile:
-    """Read one file, gzipped or not (told by its first bytes, not by its name).
+    """Read one file. Its first bytes, not its name, decide whether it is gzipped.
 
-    Raises InputError for what is no readable, complete, non-empty UTF-8 file.
+    Raises InputError unless the file is readable, complete, not empty, and UTF-8.
     """
     try:
         stored = path.read_bytes()

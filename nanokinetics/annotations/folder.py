@@ -1,4 +1,4 @@
-"""Any images or videos: a folder for each class, or lists of `path label` lines."""
+"""Any images or videos: one folder per class, or lists with lines of `path label`."""
 
 from __future__ import annotations
 
@@ -24,15 +24,16 @@ __all__ = ["judged", "read"]
 def read(options: ReadOptions) -> Annotations:
     """The files of a source as candidates.
 
-    Without lists the first folder of a path is its class, below one that names a split if there
-    is one.
+    Without lists, the first folder of a path is its class. If the first folder names a split, the
+    second is the class.
 
-    options.listing: files of `path label` (also with a comma or a tab; without a label the path's
-    folder is the class), whose names say the split, as `trainlist01.txt` does.
-    options.class_names: lines of `number name`, for lists whose labels are numbers.
+    options.listing: files with lines of `path label`, also separated by a comma or a tab. Without a
+        label, the folder of the path is the class. The name of such a file gives the split, as in
+        `trainlist01.txt`.
+    options.class_names: a file with lines of `number name`, for lists with numbers as labels.
 
-    Raises InputError when nothing usable is
-    there, BadRows for what cannot be used, unless they are to be skipped.
+    Raises InputError if nothing is usable. Raises BadRows for unusable files and lines, unless
+    `skip_bad_rows` is set.
     """
     found, lists, class_names = scan_of(options), options.listing, options.class_names
     bad: list[BadRow] = []
@@ -63,7 +64,7 @@ def _of_folders(found: Scan, bad: list[BadRow]) -> Rows:
     folders = [
         (folder, len(list(same))) for folder, same in groupby(p.rpartition("/")[0] for p in paths)
     ]
-    # Where no such folder holds folders, one called `train` may be of trains.
+    # If no folder named like a split has subfolders, `train` may be the class of trains.
     has_splits = any(
         rest and normalised_split(first)
         for first, _, rest in (folder.partition("/") for folder, _ in folders)
@@ -118,13 +119,13 @@ def _of_list(
         if why:
             bad.append(BadRow(str(source.path), number, why))
             continue
-        # A list may name its files with or without their folders.
+        # A list may give its files with or without their folders.
         place = places.get(text, by_name.get(path.name, NOWHERE))
         yield str(path.with_suffix("")), split, label, place
 
 
 def _parted(line: str) -> tuple[str, str]:
-    """Path and label of a line; the label is empty where there is none."""
+    """The path and the label of a line; the label is empty if the line has none."""
     for delimiter in ("\t", ","):
         if delimiter in line:
             row = next(csv.reader([line], delimiter=delimiter))
@@ -139,7 +140,7 @@ def _split_of(name: str) -> str:
 
 
 def _names(source: AnnotationFile) -> dict[str, str]:
-    """`1 ApplyEyeMakeup`, as UCF101 has it."""
+    """The class names by number, from lines such as `1 ApplyEyeMakeup` in UCF101."""
     names: dict[str, str] = {}
     for number, line in enumerate(source.data.decode().splitlines(), 1):
         code, _, name = line.strip().partition(" ")

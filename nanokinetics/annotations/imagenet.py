@@ -1,8 +1,8 @@
-"""ImageNet-1K as its files lie: folders of wnids, the flat validation set, or the archives.
+"""ImageNet-1K in any of its forms: folders of wnids, the flat validation set, or the archives.
 
-The class is the wnid, since names are no keys (`crane` stands for two). The key of a training
-image is `<wnid>/<name>`, that of a validation image its name, however the files are arranged: so
-the choice from the folders and from the archives is the same.
+The class is the wnid, because names are not unique (`crane` names two classes). The key of a
+training image is `<wnid>/<name>`; the key of a validation image is its name. The keys do not depend
+on the form, so folders and archives give the same selection.
 """
 
 from __future__ import annotations
@@ -85,17 +85,22 @@ def _rows(found: Scan, truth: _Truth, bad: list[BadRow]) -> Iterator[tuple[str, 
 
 
 def _class_and_split(archive: str, folder: str, source: str) -> tuple[str, str]:
-    """Of the files of a folder, perhaps within an archive; no class where it is no wnid's."""
+    """The class and split of the files in a folder or archive; the class is empty without a wnid.
+
+    archive: the path of the archive, or empty. folder: the folder within the source or archive.
+    source: the name of the source folder.
+    """
     within, stem = parted(archive)
-    if not folder and _WNID.fullmatch(stem):  # the large archive, unpacked once
+    if not folder and _WNID.fullmatch(stem):  # an archive of one class, from the large archive
         folder = f"{within}/{stem}"
     own = folder.rpartition("/")[2] or source
-    told = _ARCHIVE.match(stem)
-    return own if _WNID.fullmatch(own) else "", told[1] if told else split_of(folder, source)
+    official = _ARCHIVE.match(stem)
+    split = official[1] if official else split_of(folder, source)
+    return own if _WNID.fullmatch(own) else "", split
 
 
 class _Files:
-    """The small files beside the images: looked for in the source, or named one by one."""
+    """The small files with labels and names: found in the source, or named by the user."""
 
     def __init__(self, found: Scan, files: Sequence[Path]) -> None:
         self._paths: dict[str, Path] = {}
@@ -114,7 +119,7 @@ class _Files:
 
 
 class _Truth:
-    """The wnid of each validation image, read when the first one asks."""
+    """The wnid of each validation image; its files are read at the first use."""
 
     def __init__(self, files: _Files) -> None:
         self._files = files
@@ -122,7 +127,7 @@ class _Truth:
         self._by_number: Sequence[str] = ()
 
     def wnid(self, name: str, number: int) -> str:
-        """Raises InputError when the labels are missing or do not cover the image."""
+        """The wnid of an image. Raises InputError if the labels are missing or lack the image."""
         if self._by_name is None:
             self._read()
         assert self._by_name is not None  # noqa: S101 - for the type checker
@@ -147,7 +152,10 @@ class _Truth:
 
 
 def _solution(source: AnnotationFile) -> dict[str, str]:
-    """Kaggle's `ImageId,PredictionString`: the first word of a prediction is the wnid."""
+    """The wnids by image, from Kaggle's `ImageId,PredictionString`.
+
+    The first word of a prediction is the wnid.
+    """
     wnids: dict[str, str] = {}
     for number, row in enumerate(csv.reader(source.data.decode().splitlines()), 1):
         if row == ["ImageId", "PredictionString"] or not row:
@@ -160,7 +168,10 @@ def _solution(source: AnnotationFile) -> dict[str, str]:
 
 
 def _ilsvrc_ids(source: AnnotationFile) -> dict[int, str]:
-    """`n02119789 1 kit_fox`: the ILSVRC id of a class, which is not its place among the wnids."""
+    """The wnids by ILSVRC id, from lines such as `n02119789 1 kit_fox`.
+
+    The ILSVRC id of a class is not its position among the sorted wnids.
+    """
     wnids: dict[int, str] = {}
     for number, line in enumerate(source.data.decode().splitlines(), 1):
         match = re.match(r"(n\d{8})\s+(\d+)\b", line)
@@ -172,7 +183,7 @@ def _ilsvrc_ids(source: AnnotationFile) -> dict[int, str]:
 
 
 def _ground_truth(source: AnnotationFile, wnids: Mapping[int, str]) -> list[str]:
-    """A line an image: the ILSVRC id of its class."""
+    """The wnid of each image, from a file with one ILSVRC id per line."""
     found: list[str] = []
     for number, line in enumerate(source.data.decode().split(), 1):
         if not line.isascii() or not line.isdigit() or int(line) not in wnids:
@@ -182,7 +193,10 @@ def _ground_truth(source: AnnotationFile, wnids: Mapping[int, str]) -> list[str]
 
 
 def _names(source: AnnotationFile) -> dict[str, str]:
-    """`n01440764 tench, Tinca tinca`, with a blank or a tab between."""
+    """The names by wnid, from lines such as `n01440764 tench, Tinca tinca`.
+
+    A space or a tab follows the wnid.
+    """
     names: dict[str, str] = {}
     for number, line in enumerate(source.data.decode().splitlines(), 1):
         wnid, _, name = line.strip().replace("\t", " ").partition(" ")

@@ -1,6 +1,6 @@
-"""Every dialect of the Kinetics annotations; JSON here, tables in `tables`.
+"""Every dialect of the Kinetics annotations: JSON is read here, tables in `tables`.
 
-The dialect is told by content, never by the file's name.
+The content of a file, never its name, decides its dialect.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _JSON: Final = re.compile(rb"\s*[{\[]\s*([\"{}\[\]]|$)")
 
 
 def read(options: ReadOptions) -> Annotations:
-    """The candidates of all files together.
+    """The candidates of all annotation files.
 
-    Raises InputError for a file that cannot be used, and BadRows with every row that cannot,
-    unless they are to be skipped.
+    Raises InputError for an unusable file. Raises BadRows with every unusable row, unless
+    `skip_bad_rows` is set.
     """
     if not options.files:
         raise InputError("no annotation file; name at least one with --annotations")
@@ -48,7 +48,7 @@ def read(options: ReadOptions) -> Annotations:
 
 
 def judged(raw: pd.DataFrame) -> tuple[pd.DataFrame, str | None]:
-    """Rows of a manifest as candidates, and what is wrong with the first that is none."""
+    """The rows of a manifest as candidates, and the fault of the first unusable row, if any."""
     frame, faults = candidates(raw)
     for row in faults:
         return frame, f"the clip '{raw['key'][row]}': {faults[row]}"
@@ -57,9 +57,10 @@ def judged(raw: pd.DataFrame) -> tuple[pd.DataFrame, str | None]:
 
 
 def _read_json(source: AnnotationFile) -> tuple[pd.DataFrame, list[BadRow]]:
-    """`{id: {annotations: {label, segment: [start, end]}, subset, …}}`, seconds as floats.
+    """The candidates of a JSON file, and its unusable rows.
 
-    The line of a bad row is the position of its entry, from 1.
+    The form is `{id: {annotations: {label, segment: [start, end]}, subset, …}}`, with seconds as
+    floats. The line of a bad row is the position of its entry, from 1.
     """
     entries = _entries(source)
     values = list(entries.values())
@@ -84,7 +85,7 @@ def _entries(source: AnnotationFile) -> dict[str, Any]:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object; a name that stands twice would silently lose a clip."""
+    """A JSON object. Raises ValueError for a repeated name, which would silently lose a clip."""
     found = dict(pairs)
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
@@ -94,7 +95,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _json_row(youtube_id: str, entry: object) -> tuple[str, ...]:
-    """The entry as text, in the order of NEEDED; what is missing or of a wrong type is empty."""
+    """The entry as texts, in the order of NEEDED. A missing value, or a wrong type, gives ''."""
     entry = entry if isinstance(entry, dict) else {}
     annotations = entry.get("annotations")
     annotations = annotations if isinstance(annotations, dict) else {}

@@ -1,6 +1,6 @@
-"""What the readers of local files share: candidates of what a scan has found.
+"""Candidates from a scan: what all readers of local files share.
 
-A file is spoken of by its place in the scan, since a full ImageNet has a million of them.
+A file is given by its index in the scan, because a full ImageNet has a million files.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from nanokinetics.sources.located import with_places
 from nanokinetics.sources.scan import Scan
 
 DEFAULT_SPLIT: Final = "train"
-"""Of files whose folders name none."""
+"""The split of files without a folder that names one."""
 
 
 class Rows(NamedTuple):
-    """Candidates, a column each, and the places of their files in the scan."""
+    """Candidates as columns. `places` are the indexes of their files in the scan."""
 
     keys: list[str]
     splits: list[str]
@@ -31,20 +31,20 @@ class Rows(NamedTuple):
 
     @classmethod
     def of(cls, rows: Iterable[tuple[str, str, str, int]]) -> Rows:
-        """The same from a tuple a candidate."""
+        """Make the columns from one tuple per candidate."""
         columns = map(list, zip(*rows, strict=True))
         return cls(*(list(columns) or ([], [], [], [])))
 
 
 def scan_of(options: ReadOptions) -> Scan:
-    """What lies in the source. Raises ValueError if nobody looked."""
+    """The scan of the source. Raises ValueError if the source was not scanned."""
     if options.found is None:
         raise ValueError("the source was not scanned")
     return options.found
 
 
 def judged(raw: pd.DataFrame) -> tuple[pd.DataFrame, str | None]:
-    """Rows of a manifest as candidates, and what is wrong with the first that is none."""
+    """The rows of a manifest as candidates, and the fault of the first unusable row, if any."""
     for key, label in zip(raw["key"], raw["label"], strict=True):
         fault = key_fault(key, class_dir(label)) if key else "a clip has no key"
         if fault:
@@ -53,7 +53,7 @@ def judged(raw: pd.DataFrame) -> tuple[pd.DataFrame, str | None]:
 
 
 def split_of(folder: str, source: str) -> str:
-    """The split that the nearest of the folders names, that of the source included."""
+    """The split named by the innermost folder that names one, or by the source folder."""
     for name in (*reversed(folder.split("/")), source):
         split = normalised_split(name)
         if split is not None:
@@ -62,7 +62,7 @@ def split_of(folder: str, source: str) -> str:
 
 
 def frame_of(rows: Rows, found: Scan) -> pd.DataFrame:
-    """The candidates as a table; of several files of one key, split and label the first stays."""
+    """The candidates as a table. Of several files with one key, split and label the first stays."""
     if len(set(rows.keys)) < len(rows.keys):
         first: dict[tuple[str, str, str], int] = {}
         for key, split, label, place in zip(*rows, strict=True):

@@ -1,6 +1,6 @@
-"""Something-Something v2: its JSON files of both generations, and videos named by their ids.
+"""Something-Something v2: the JSON files of both releases, and videos named by their ids.
 
-The class of a clip is its template without the brackets; its number is that of the labels file.
+The class of a clip is its template without brackets. The labels file gives the number of a class.
 """
 
 from __future__ import annotations
@@ -32,11 +32,13 @@ __all__ = ["judged", "read"]
 
 
 def read(options: ReadOptions) -> Annotations:
-    """The clips that the JSON files name. `options.files` are those that do not lie in the source.
+    """The clips that the JSON files name.
 
-    A clip whose video is not there is a candidate all the same; it fails when its turn comes.
-    Raises InputError when no file has labels, BadRows for items that cannot be used, unless
-    they are to be skipped.
+    options.files: annotation files that are not in the source. A clip without a video is still a
+    candidate; it fails when it is made.
+
+    Raises InputError if no file has labels. Raises BadRows for unusable items, unless
+    `skip_bad_rows` is set.
     """
     found = scan_of(options)
     known = _files(found, options.files)
@@ -73,7 +75,7 @@ def read(options: ReadOptions) -> Annotations:
 
 
 def _files(found: Scan, files: Sequence[Path]) -> dict[str, AnnotationFile]:
-    """The annotation files by what they hold: train, validation, labels, answers."""
+    """The annotation files by their contents: train, validation, labels, answers."""
     known: dict[str, AnnotationFile] = {}
     paths = [found.root / name for name in found.files if name.endswith((".json", ".csv"))]
     for path in [*paths, *files]:
@@ -87,7 +89,7 @@ def _files(found: Scan, files: Sequence[Path]) -> dict[str, AnnotationFile]:
 
 
 def _numbers(source: AnnotationFile) -> dict[str, int]:
-    """`{"Approaching something": "0"}`: the number of each label, which is text."""
+    """The number of each label, from `{"Approaching something": "0"}`; the file has it as text."""
     found = _parsed(source)
     try:
         numbers = {str(label): int(number) for label, number in found.items()}
@@ -99,7 +101,7 @@ def _numbers(source: AnnotationFile) -> dict[str, int]:
 
 
 def _items(source: AnnotationFile, bad: list[BadRow]) -> list[tuple[str, str]]:
-    """Id and label of each item of `[{"id": "78687", "template": "Holding [something]"}]`."""
+    """The id and label of each item of `[{"id": "78687", "template": "Holding [something]"}]`."""
     items = _parsed(source)
     if not isinstance(items, list):
         raise InputError(f"{source.path}: is no JSON list of items with an id and a template")
@@ -107,7 +109,7 @@ def _items(source: AnnotationFile, bad: list[BadRow]) -> list[tuple[str, str]]:
 
 
 def _answers(source: AnnotationFile, bad: list[BadRow]) -> list[tuple[str, str]]:
-    """`id;label` a line, without a header; labels hold commas."""
+    """The id and label of each line `id;label`. There is no header; labels may have commas."""
     rows = csv.reader(source.data.decode().splitlines(), delimiter=";")
     return _usable(source, ((r[0], r[1]) if len(r) == 2 else ("", "") for r in rows), bad)
 

@@ -1,7 +1,7 @@
-"""Kinetics annotations as tables: CSV and TSV, with a header in any order or with none.
+"""Kinetics annotations as tables: CSV and TSV, with a header in any order or without one.
 
-pandas reads a clean file. As soon as something is odd, the `csv` module reads it again, because
-only that one knows the lines of its rows.
+pandas reads a clean file. If anything is unusual, the `csv` module reads the file again, because
+only `csv` gives the line numbers of rows.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ class _Dialect:
     has_header: bool
     lines_above: int
     split: str | None
-    """Of every row, when the file has no such column."""
+    """The split of every row, if the file has no such column."""
 
 
 def read_table(source: AnnotationFile) -> tuple[pd.DataFrame, list[BadRow]]:
-    """The usable rows of a CSV or TSV file as candidates, and every other row.
+    """The usable rows of a CSV or TSV file as candidates, and all other rows.
 
-    Raises InputError when the file as a whole cannot be used.
+    Raises InputError if the whole file is unusable.
     """
     dialect = _dialect(source)
     frame = _quick(source.data, dialect)
@@ -120,11 +120,13 @@ def _delimiter(data: bytes) -> str:
 
 
 def _quick(data: bytes, dialect: _Dialect) -> pd.DataFrame | None:
-    """The candidates, as pandas reads them, of a file without any oddity; or None."""
+    """The candidates of a clean file, read by pandas; None if anything is unusual."""
     types: dict[str, Any] = dict.fromkeys(dialect.columns, object)
     types |= {"youtube_id": "S12", "time_start": "S7", "time_end": "S7"}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", pd.errors.ParserWarning)  # too many fields: seen below
+        warnings.simplefilter(
+            "ignore", pd.errors.ParserWarning
+        )  # the check below finds extra fields
         try:
             raw = pd.read_csv(
                 io.BytesIO(data),
@@ -133,13 +135,13 @@ def _quick(data: bytes, dialect: _Dialect) -> pd.DataFrame | None:
                 header=None,
                 index_col=False,
                 skiprows=dialect.lines_above,
-                # not "category", which takes the labels 010 and 10 for one
+                # not "category", which merges the labels 010 and 10
                 dtype=types,
                 na_filter=False,
             )
         except ValueError:  # pandas' own errors are ValueErrors too
             return None
-    # pandas fills a short row with empty fields, and lets a long one at the head of a chunk pass.
+    # pandas pads short rows with empty fields, and accepts a long row at the start of a chunk.
     last = dialect.columns[-1]
     short = last not in NEEDED and (raw[last] == "").any()
     delimiters = (len(raw) + dialect.has_header) * (len(dialect.columns) - 1)
@@ -149,7 +151,7 @@ def _quick(data: bytes, dialect: _Dialect) -> pd.DataFrame | None:
 
 
 def _careful(source: AnnotationFile, dialect: _Dialect) -> tuple[pd.DataFrame, list[BadRow]]:
-    """The usable rows, and each other row with its line."""
+    """The usable rows, and all other rows with their lines."""
     width = len(dialect.columns)
     wanted = [(name, i) for i, name in enumerate(dialect.columns) if name in NEEDED]
     columns: dict[str, list[str]] = {name: [] for name, _ in wanted}
@@ -157,7 +159,7 @@ def _careful(source: AnnotationFile, dialect: _Dialect) -> tuple[pd.DataFrame, l
     bad: list[BadRow] = []
     file = str(source.path)
     ends: dict[int, int] = {}
-    seen: dict[str, str] = {}  # equal fields share one object, which keeps a large file small
+    seen: dict[str, str] = {}  # equal fields share one object, to save memory
     for line, fields, last in _records(source, dialect.delimiter, dialect.lines_above):
         if len(fields) != width:
             over = _over(line, last)
@@ -186,7 +188,7 @@ def _over(line: int, last: int) -> str:
 def _records(
     source: AnnotationFile, delimiter: str, lines_above: int
 ) -> Iterator[tuple[int, list[str], int]]:
-    """Each row that is not blank: its first line in the file, its fields, its last line."""
+    """Each row that is not blank, as its first line in the file, its fields, and its last line."""
     text = io.TextIOWrapper(io.BytesIO(source.data), encoding="utf-8", newline="")
     rows = csv.reader(text, delimiter=delimiter)
     last = 0
