@@ -80,10 +80,10 @@ def test_a_video_without_a_plain_file_counts_as_found(site: DemoSite) -> None:
 def test_a_video_that_cannot_be_had_is_told_with_its_reason(
     site: DemoSite, video: str, level: Level, reason: str, remedy: str
 ) -> None:
-    told = of_canary(video, way(site.proxy_url), WHEEL)
-    assert told[0] is level
-    assert reason in told[1]
-    assert remedy in told[2]
+    result = of_canary(video, way(site.proxy_url), WHEEL)
+    assert result[0] is level
+    assert reason in result[1]
+    assert remedy in result[2]
 
 
 def test_a_youtube_that_is_not_there_is_a_fault_of_the_line() -> None:
@@ -154,7 +154,7 @@ def test_an_ffmpeg_that_cannot_read_https_is_a_fault(tmp_path: Path, protocol: s
 
 
 @pytest.mark.parametrize(
-    ("decoders", "level", "told"),
+    ("decoders", "level", "result"),
     [
         (["vp9", "libvpx-vp9"], Level.WARNING, "VP9:"),
         (["libvpx-vp9"], Level.OK, "aac"),
@@ -162,11 +162,11 @@ def test_an_ffmpeg_that_cannot_read_https_is_a_fault(tmp_path: Path, protocol: s
     ],
 )
 def test_an_ffmpeg_that_cannot_decode_all_of_youtube_is_worth_a_warning(
-    tmp_path: Path, decoders: list[str], level: Level, told: str
+    tmp_path: Path, decoders: list[str], level: Level, result: str
 ) -> None:
     found = of_ffmpeg(lacking(tmp_path, *decoders))
     assert found[0] is level
-    assert told in found[1]
+    assert result in found[1]
 
 
 def test_an_ffmpeg_that_is_not_there_is_told_as_that(tmp_path: Path) -> None:
@@ -190,9 +190,9 @@ def test_an_ffmpeg_that_is_not_there_is_told_as_that(tmp_path: Path) -> None:
 def test_a_solver_that_yt_dlp_does_not_take_is_worth_a_warning(
     number: str, wanted: str, level: Level
 ) -> None:
-    told = of_solver(number, wanted)
-    assert told[0] is level
-    assert ("yt-dlp[default,deno]" in told[2]) is (level is Level.WARNING)
+    result = of_solver(number, wanted)
+    assert result[0] is level
+    assert ("yt-dlp[default,deno]" in result[2]) is (level is Level.WARNING)
 
 
 def test_yt_dlp_names_the_solver_it_takes() -> None:

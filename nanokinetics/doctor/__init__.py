@@ -1,8 +1,8 @@
-"""Whether a build would work on this machine: a small function a check, a `Finding` each.
+"""Checks whether a build would work on this machine: one small function and `Finding` per check.
 
-Nothing is changed (what is written to try a folder is removed again), and only the canary, a video
-that was named, is asked for over the network. A check that cannot be made says so. What needs
-yt-dlp imports it within its check: that it cannot be imported is a finding too.
+Nothing is changed: test files in a folder are removed again. Only the canary, a video that the user
+names, is requested over the network. A check that cannot be made says so. Checks that need yt-dlp
+import it themselves, because a failed import is a finding too.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from nanokinetics.common.secrets import mask
 from nanokinetics.config import NetworkConfig
 from nanokinetics.doctor.destination import existing, of_destination, of_file_system, of_space
-from nanokinetics.doctor.findings import UPDATE, Finding, Level, Told
+from nanokinetics.doctor.findings import UPDATE, CheckResult, Finding, Level
 from nanokinetics.doctor.network import of_canary, of_certificates, of_proxy
 from nanokinetics.doctor.programs import (
     SOLVER,
@@ -41,13 +41,13 @@ def examine(
     network: NetworkConfig | None = None,
     canary: str | None = None,
 ) -> Iterator[Finding]:
-    """Make every check, one after the other; no check raises.
+    """Make every check, one after another. It raises nothing.
 
-    dest: the folder of a dataset, to be or that is; None looks at the current one as a place for
-    it. canary: the id of a video that is to be asked for, and a second of it read.
+    dest: the folder of a dataset, which need not exist; None checks the current folder as a place
+    for one. canary: the id of a video; it is requested, and one second of it is read.
     """
     network = network or NetworkConfig()
-    checks: dict[str, Callable[[], Told]] = {
+    checks: dict[str, Callable[[], CheckResult]] = {
         "ffmpeg": lambda: of_ffmpeg(ffmpeg),
         "yt-dlp": lambda: of_yt_dlp(imported_yt_dlp(), today),
         "javascript": lambda: of_javascript(network),
@@ -67,6 +67,6 @@ def examine(
             yield Finding(name, Level.FAULT, str(error))
         except ImportError as error:
             yield Finding(name, Level.FAULT, f"cannot be imported: {error}", UPDATE)
-        except Exception as error:  # noqa: BLE001 - that is the promise of this module
+        except Exception as error:  # noqa: BLE001 - `examine` raises nothing
             why = mask(f"{type(error).__name__}: {error}")
             yield Finding(name, Level.WARNING, f"could not be looked at ({why})")

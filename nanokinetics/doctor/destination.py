@@ -1,4 +1,4 @@
-"""Where the clips go: the folder, its file system, and the space there."""
+"""Checks of the destination: the folder, its file system, and the free space."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from filelock import FileLock, Timeout
 from nanokinetics.common.folder import Folder
 from nanokinetics.common.text import size
 from nanokinetics.dataset.record import read_record
-from nanokinetics.doctor.findings import Level, Told
+from nanokinetics.doctor.findings import CheckResult, Level
 
 LITTLE_SPACE: Final = 1_000_000_000
 NO_SPACE: Final = 50_000_000
-"""Bytes: some 700 clips of ten seconds at 360p, and some 35."""
+"""Bytes: about 700 and about 35 clips of ten seconds at 360p."""
 
 LONGEST_NAME: Final = 255
-"""Bytes of a file's name, as most file systems have it and the annotations are checked for."""
+"""Longest file name in bytes on most file systems. The names in annotations are checked for it."""
 
 
-def of_destination(dest: Path | None) -> Told:
+def of_destination(dest: Path | None) -> CheckResult:
+    """Whether the folder can be written to. Raises InputError for a folder that is no dataset."""
     place = existing(dest)
     if dest is not None and dest.exists():
-        read_record(Folder(dest))  # raises for a file, and for somebody else's folder
+        read_record(Folder(dest))  # raises for a file, and for a folder with other contents
     if not place.is_dir():
         return Level.FAULT, f"{place} is a file", "name a folder with --dest"
     try:
@@ -35,7 +36,7 @@ def of_destination(dest: Path | None) -> Told:
             (Path(folder) / "try").write_bytes(b"x" * 4096)
     except OSError as error:
         why = f"{place} cannot be written to: {error.strerror}"
-        return Level.FAULT, why, "name another with --dest, or mend its rights"
+        return Level.FAULT, why, "name another with --dest, or fix its rights"
     return Level.OK, f"{place} can be written to" + _to_be_made(dest), ""
 
 
@@ -43,8 +44,8 @@ def _to_be_made(dest: Path | None) -> str:
     return "" if dest is None or dest.exists() else f"; {dest.name} will be made"
 
 
-def of_file_system(dest: Path | None) -> Told:
-    """What the file system of a folder can do that builds make use of."""
+def of_file_system(dest: Path | None) -> CheckResult:
+    """Whether the file system of a folder has the features that builds use."""
     try:
         with tempfile.TemporaryDirectory(prefix=".nanokinetics-", dir=existing(dest)) as folder:
             lacks = [what for what, attempt in _FEATURES.items() if not attempt(Path(folder))]
@@ -64,18 +65,17 @@ def _renames(folder: Path) -> bool:
 
 
 def _locks(folder: Path) -> bool:
-    """Whether a second run would be kept out."""
+    """Whether a lock would stop a second run."""
     path = folder / "lock"
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # filelock tells of another kind of lock, which does as well
+        # filelock warns if it uses another kind of lock, which is good enough.
+        warnings.simplefilter("ignore")
         try:
             with FileLock(path, timeout=0), FileLock(path, timeout=0):
                 return False
         except Timeout:
             return True
-        except (OSError, NotImplementedError):  # the latter from a filelock of one kind only
+        except (OSError, NotImplementedError):  # filelock without any lock that works here
             return False
 
 
@@ -117,18 +117,18 @@ _FEATURES: Final[Mapping[str, Callable[[Path], bool]]] = {
 }
 
 
-def of_space(free: int) -> Told:
-    told = f"{size(free)}, for some {free // 1_400_000:,} clips of ten seconds at 360p"
+def of_space(free: int) -> CheckResult:
+    found = f"{size(free)}, for some {free // 1_400_000:,} clips of ten seconds at 360p"
     if free < NO_SPACE:
-        return Level.FAULT, told, "make room, or name another --dest"
+        return Level.FAULT, found, "make room, or name another --dest"
     if free < LITTLE_SPACE:
-        return Level.WARNING, told, "nanokinetics sample says how much is needed"
-    return Level.OK, told, ""
+        return Level.WARNING, found, "nanokinetics sample says how much is needed"
+    return Level.OK, found, ""
 
 
 def existing(dest: Path | None) -> Path:
-    """The folder itself, or the nearest one above it that is there."""
-    place = Path(os.path.abspath(dest or Path()))  # noqa: PTH100 - links are not to be followed
+    """The folder itself, or its nearest parent that exists."""
+    place = Path(os.path.abspath(dest or Path()))  # noqa: PTH100 - `resolve` would follow links
     while not place.exists() and place != place.parent:
         place = place.parent
     return place

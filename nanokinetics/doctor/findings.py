@@ -1,4 +1,4 @@
-"""What a check finds: a level, a line, and a remedy."""
+"""The result of a check: a level, one line, and a remedy."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ UPDATE: Final = "pip install -U 'yt-dlp[default,deno]'"
 class Level(StrEnum):
     OK = "ok"
     WARNING = "warning"
-    """A build works, but for something that not everybody needs, or may soon not."""
+    """A build works, except for a feature that not everybody needs; or it may soon fail."""
     FAULT = "fault"
     """A build would fail."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check has found, in one line, and what to do about it."""
+    """The result of a check in one line, and what to do about it."""
 
     check: str
     level: Level
@@ -27,9 +27,9 @@ class Finding:
     remedy: str = ""
 
     def __str__(self) -> str:
-        told = f"{self.found}; {self.remedy}" if self.remedy else self.found
-        return f"{self.level:<8} {self.check:<12} {' '.join(told.split())}"
+        text = f"{self.found}; {self.remedy}" if self.remedy else self.found
+        return f"{self.level:<8} {self.check:<12} {' '.join(text.split())}"
 
 
-Told = tuple[Level, str, str]
-"""Level, what was found, and a remedy or nothing."""
+CheckResult = tuple[Level, str, str]
+"""The level, the fact, and the remedy or an empty text."""

@@ -1,4 +1,4 @@
-"""The way to YouTube: certificates, proxies, and a canary."""
+"""Checks of the connection to YouTube: certificates, proxies, and a canary."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from nanokinetics.clips.ffmpeg import find_ffmpeg
 from nanokinetics.common.secrets import mask
 from nanokinetics.common.text import size
 from nanokinetics.config import NetworkConfig, VideoConfig
-from nanokinetics.doctor.findings import UPDATE, Level, Told
+from nanokinetics.doctor.findings import UPDATE, CheckResult, Level
 from nanokinetics.errors import EnvironmentFault, Failure, Kind, Reason
 from nanokinetics.sources import diagnosis
 from nanokinetics.sources.youtube import YouTube
 
 
-def of_certificates(network: NetworkConfig, environment: Mapping[str, str]) -> Told:
+def of_certificates(network: NetworkConfig, environment: Mapping[str, str]) -> CheckResult:
     from nanokinetics.sources.ytdlp_options import ca_file, parse_yt_dlp_args
 
     params = parse_yt_dlp_args(network.yt_dlp_args)
@@ -32,7 +32,7 @@ def of_certificates(network: NetworkConfig, environment: Mapping[str, str]) -> T
     try:
         count = len(ssl.create_default_context(cafile=path or None).get_ca_certs())
     except OSError as error:
-        return Level.FAULT, f"{path} cannot be read: {error.strerror or error}", "mend the file"
+        return Level.FAULT, f"{path} cannot be read: {error.strerror or error}", "fix the file"
     about = f"{count} authorities of {path}" if path else "those of the system"
     if named and Path(named) != Path(path):
         return (
@@ -43,7 +43,7 @@ def of_certificates(network: NetworkConfig, environment: Mapping[str, str]) -> T
     return Level.OK, about, ""
 
 
-def of_proxy(network: NetworkConfig) -> Told:
+def of_proxy(network: NetworkConfig) -> CheckResult:
     given = {"--proxy": network.proxy} if network.proxy is not None else {}
     used = given or {f"{k}_proxy": v for k, v in urllib.request.getproxies().items()}
     if not used:
@@ -56,8 +56,8 @@ def of_proxy(network: NetworkConfig) -> Told:
     return Level.OK, about or "none", ""
 
 
-def of_canary(canary: str, network: NetworkConfig, ffmpeg: str | None) -> Told:
-    """Find one video, and read the first second of it, as a build would."""
+def of_canary(canary: str, network: NetworkConfig, ffmpeg: str | None) -> CheckResult:
+    """Find one video and read its first second, as a build does."""
     fetcher = YouTube(network, VideoConfig()).fetcher()
     source = fetcher.open(canary)
     if isinstance(source, Failure):
@@ -81,7 +81,7 @@ def of_canary(canary: str, network: NetworkConfig, ffmpeg: str | None) -> Told:
     return Level.OK, f"{about}; a second of it was read ({size(done.bytes_read)})", ""
 
 
-def _of_failure(canary: str, failure: Failure) -> Told:
+def _of_failure(canary: str, failure: Failure) -> CheckResult:
     about = mask(f"{canary}: {failure.reason.words} ({failure.message})")
     if failure.kind in (Kind.PERMANENT, Kind.CONDITIONAL, Kind.MEDIA):
         return (

@@ -1,4 +1,4 @@
-"""The programs that a build runs: ffmpeg, yt-dlp, and a JavaScript runtime."""
+"""Checks of the programs that a build runs: ffmpeg, yt-dlp, and a JavaScript runtime."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Final
 
 from nanokinetics.clips.ffmpeg import find_ffmpeg, inputs_of
 from nanokinetics.config import NetworkConfig
-from nanokinetics.doctor.findings import UPDATE, Level, Told
+from nanokinetics.doctor.findings import UPDATE, CheckResult, Level
 
 OLD: Final = 90
-"""Days from which on yt-dlp's own command line warns of its age."""
+"""Age in days at which yt-dlp's own command line begins to warn."""
 
 SOLVER: Final = "yt-dlp-ejs"
 
@@ -22,10 +22,10 @@ DECODERS: Final[Mapping[str, frozenset[str]]] = {
     "AV1": frozenset({"libdav1d", "libaom-av1", "libgav1"}),  # ffmpeg's own needs a graphics card
     "Opus": frozenset({"opus", "libopus"}),
 }
-"""What YouTube has beside H.264 and AAC, and the decoders of ffmpeg that can read it."""
+"""The codecs of YouTube apart from H.264 and AAC, and the ffmpeg decoders for each."""
 
 
-def of_ffmpeg(path: str | None) -> Told:
+def of_ffmpeg(path: str | None) -> CheckResult:
     found = find_ffmpeg(path)
     about = f"{found.version} at {found.path}, with libx264"
     if "aac" not in found.encoders:
@@ -42,8 +42,8 @@ def of_ffmpeg(path: str | None) -> Told:
     return Level.OK, about, ""
 
 
-def of_yt_dlp(number: str, today: date) -> Told:
-    """yt-dlp's version is the date of its release; a nightly one has the time behind it."""
+def of_yt_dlp(number: str, today: date) -> CheckResult:
+    """Check the age of yt-dlp. Its version is its release date; a nightly adds the time."""
     try:
         year, month, day = map(int, number.split(".")[:3])
         age = (today - date(year, month, day)).days
@@ -55,7 +55,7 @@ def of_yt_dlp(number: str, today: date) -> Told:
     return Level.OK, f"{number}, {max(0, age)} days old", ""
 
 
-def of_javascript(network: NetworkConfig) -> Told:
+def of_javascript(network: NetworkConfig) -> CheckResult:
     from nanokinetics.sources.ytdlp_options import javascript
 
     found = javascript(network.yt_dlp_args)
@@ -66,11 +66,11 @@ def of_javascript(network: NetworkConfig) -> Told:
     return Level.WARNING, ", ".join(old) or "none that yt-dlp would use; formats may lack", UPDATE
 
 
-def of_solver(number: str, wanted: str) -> Told:
-    """The package of scripts that a runtime solves YouTube's challenges with.
+def of_solver(number: str, wanted: str) -> CheckResult:
+    """Check the package of scripts with which a JavaScript runtime solves YouTube's challenges.
 
-    number: its version, empty if it is not here. wanted: the version that yt-dlp names; it takes
-    those that differ in the last part too. Empty for a yt-dlp that names none.
+    number: its version, empty if it is not installed. wanted: the version that yt-dlp requires,
+    empty if yt-dlp requires none; yt-dlp ignores the last part of the version.
     """
     if not wanted:
         return Level.OK, number or "none, and this yt-dlp names none", ""
