@@ -1,7 +1,7 @@
-"""Candidates to clips: which are chosen, and the plan of a folder.
+"""From candidates to clips: chooses clips and makes the plan of a folder.
 
-`settle` fills in what the registries know, `decide` makes the plan of a build. Nothing here imports
-pandas until annotations are read: a run that only goes on has no need of it.
+`settle` completes the options from the registries; `decide` makes the plan of a build. pandas is
+imported only when annotations are read: a run that only continues does not need it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Config = TypeVar("Config", bound=SampleConfig)
 
 @dataclass(frozen=True, eq=False)
 class Decision:
-    """What a folder shall hold, where, and what is known of the source.
+    """The plan of a folder, its layout, and the scan of the source.
 
     layout: the names of its clips. found: what lies in the source, if that is known. is_checked:
     whether the source was looked at.
@@ -47,9 +47,9 @@ class Decision:
 
 
 def settle(config: Config) -> Config:
-    """The same with the dataset's own source where none is named.
+    """The options with the default source of the dataset, if they name none.
 
-    Raises InputError where dataset, source and options do not go together.
+    Raises InputError if the dataset, the source and the options contradict each other.
     """
     own = dialect(config.dataset)
     name = config.source or own.source
@@ -67,14 +67,14 @@ def settle(config: Config) -> Config:
 
 
 def source_of(config: SampleConfig) -> Source:
-    """The source of settled options."""
+    """The source of settled options. Raises ValueError for options that are not settled."""
     if config.source is None:
         raise ValueError("the options are not settled")
     return source_type(config.source).of(config)
 
 
 def origin_of(config: SampleConfig) -> Manifest | None:
-    """The subset that `from_` names, if it names one. Raises InputError."""
+    """The subset that `from_` names, or None. Raises InputError."""
     if config.from_ is None:
         return None
     from nanokinetics.selection import choose
@@ -83,14 +83,17 @@ def origin_of(config: SampleConfig) -> Manifest | None:
 
 
 def made_alike(config: BuildConfig, record: Mapping[str, Any]) -> BuildConfig:
-    """The same, with the encoding of another subset where it does not say otherwise."""
+    """The options with the encoding of another subset, except where they set their own.
+
+    record: the record of that subset.
+    """
     made_with = {name: record[name] for name in VIDEO if getattr(config, name) is None}
     as_there = TRANSCODE if record.get("place") == TRANSCODE else COPY
     return replace(config, **made_with, place=config.place or as_there)
 
 
 def select(config: SampleConfig, reporter: Reporter) -> Selection:
-    """Choose clips, without any network. Raises InputError."""
+    """Choose clips, without network access. Raises InputError."""
     from nanokinetics.selection import choose
 
     config = settle(config)
@@ -111,11 +114,13 @@ def decide(
     begin_check: Callable[[], Callable[[], None]],
     reporter: Reporter,
 ) -> Decision:
-    """Read and rank, and join the choice with what the folder holds.
+    """Make the plan of a build: join the choice with the contents of the folder.
 
-    origin: the subset to take instead of choosing, if there is one. begin_check: begins to look at
-    the source and the tools, and gives a function that waits for the end; both raise for what
-    cannot be used. When this returns, the folder is held. Nothing was changed if it raises.
+    origin: the subset to take instead of a new choice, or None. begin_check: starts a check of the
+    source and the tools, and returns a function that waits for its end; both raise if the source or
+    a tool cannot be used.
+
+    On return the folder is locked. If this raises, nothing was changed.
     """
     record = read_record(home)  # refuses somebody else's folder before a lock is put there
     home.refuse_links(OWN)
@@ -147,7 +152,7 @@ def decide(
     if found:
         save(found, home.place(SOURCE_INDEX))
     else:
-        plan = plan.light()
+        plan = plan.compact()
     return Decision(plan, layout, found, is_checked=True)
 
 

@@ -1,4 +1,4 @@
-"""What is chosen, and from what: annotations, a preset, or the clips of another subset."""
+"""Makes the choice of clips: from annotations, by a preset, or from the clips of another subset."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from nanokinetics.sources.scan import Scan
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """All candidates, those that are selected of them, and whose clips they are, if not ours."""
+    """All candidates, the selection, and the subset that it was taken from, if any."""
 
     annotations: Annotations
     selection: Selection
@@ -37,7 +37,7 @@ class Choice:
 
 
 def origin_of(config: SampleConfig) -> Manifest:
-    """What `from_` names. Raises InputError where it is of another dataset."""
+    """The subset that `from_` names. Raises InputError if it is empty or of another dataset."""
     if config.from_ is None:
         raise ValueError("from_ names nothing")
     origin = manifest.read(config.from_)
@@ -53,10 +53,9 @@ def origin_of(config: SampleConfig) -> Manifest:
 def choose(
     config: SampleConfig, source: Source, found: Scan | None, origin: Manifest | None = None
 ) -> Choice:
-    """Choose as the options say, or take what another subset has.
+    """Choose clips by the options, or take the clips of another subset.
 
-    found: what lies in the source, if that is known. Raises InputError for anything that cannot be
-    used.
+    found: the contents of the source, if they are known. Raises InputError for unusable input.
     """
     return _listed(config, source, found, origin) if origin else _sampled(config, source, found)
 
@@ -64,7 +63,7 @@ def choose(
 def _sampled(config: SampleConfig, source: Source, scan: Scan | None) -> Choice:
     config = _with_preset(config)
     found = _annotations(config, source, scan)
-    n = config.n or 0  # the config sees to it that there is one
+    n = config.n or 0  # `SampleConfig` ensures that n is set
     selection = sampling.select(
         found.frame,
         splits=None if config.splits is None else [_split(s) for s in config.splits],
@@ -74,13 +73,13 @@ def _sampled(config: SampleConfig, source: Source, scan: Scan | None) -> Choice:
         seed=str(config.seed),
         names=found.names,
     )
-    if scan is None:  # the places of local files are of use later, all else is in the selection
+    if scan is None:  # only the locations of local files are needed later
         found = replace(found, frame=found.frame.head(0))
     return Choice(found, selection)
 
 
 def _listed(config: SampleConfig, source: Source, scan: Scan | None, origin: Manifest) -> Choice:
-    """The clips that `from_` names, and where those of a local source lie."""
+    """The clips of the subset `origin`, with their locations in a local source."""
     selection = origin.selection(replacements=config.allow_replacements)
     digests = origin.record["annotations"]
     if scan is None:
@@ -93,7 +92,7 @@ def _listed(config: SampleConfig, source: Source, scan: Scan | None, origin: Man
 
 
 def _with_preset(config: SampleConfig) -> SampleConfig:
-    """The choice that the preset stands for; what else was asked stays."""
+    """The options with the choice of the preset; all other options stay."""
     if config.preset is None:
         return config
     preset = presets.read(config.preset)

@@ -1,4 +1,4 @@
-"""Two subsets beside each other: what they share, what only one has, and why."""
+"""Compares two subsets: the clips that both have, the clips that only one has, and why."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from nanokinetics.config import VIDEO
 from nanokinetics.selection.manifest import Manifest
 
 SETTINGS: Final = ("dataset", "source", "seed", "n", "annotations", *VIDEO, "place")
-"""What may make two choices differ, of `run.json`."""
+"""The entries of `run.json` that may make two choices differ."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """What `compare` finds. `only_a` and `only_b` say of each clip why the other has it not;
-    `settings` holds, for both, what they were asked for differently."""
+    """The result of `compare`.
+
+    only_a, only_b: clips of one subset, and why the other lacks each. settings: the options that
+    differ, with the values of both.
+    """
 
     shared: tuple[ClipId, ...]
     only_a: Mapping[ClipId, str]
@@ -30,7 +33,7 @@ class Difference:
 
 
 def compare(a: Manifest, b: Manifest) -> Difference:
-    """Compare two subsets, clip by clip."""
+    """Compare two subsets clip by clip."""
     settings = {
         name: (a.record.get(name), b.record.get(name))
         for name in SETTINGS
@@ -45,7 +48,7 @@ def compare(a: Manifest, b: Manifest) -> Difference:
 
 
 def _why(id_: ClipId, has: Manifest, lacks: Manifest) -> str:
-    """Why one of them has a clip and the other has it not, as far as both can tell."""
+    """Why one subset has a clip and the other lacks it, as far as their records show."""
     ours, theirs = has.record, lacks.record
     if ours["dataset"] != theirs["dataset"]:
         return "other dataset"

@@ -1,4 +1,4 @@
-"""A selection: a ranking that was made just now, by `sampling`, and its table on disk."""
+"""A selection: a ranking that `sampling` has just made, and its table on disk."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from nanokinetics.errors import InputError
 
 _HEADER: Final = f"{','.join(COLUMNS)}\n".encode()
 _NEEDS_QUOTES: Final = re.compile(r'[,"\r\n]')
-_ROWS_AT_ONCE: Final = 10_000  # keeps the text of a whole Kinetics from lying in memory twice
+_ROWS_AT_ONCE: Final = 10_000  # or the text of a whole Kinetics would be in memory twice
 
 
 @dataclass(frozen=True, eq=False)
 class Selection(Ranking):
-    """A ranking as a table of pandas.
+    """A ranking as a pandas table.
 
-    `frame` has the columns of COLUMNS, times in seconds (NaN for a file taken whole); its rows are
-    grouped by split and label, and `rank` counts from 1 in each group.
+    frame: the columns of COLUMNS, times in seconds (NaN for a file taken whole). The rows are
+    grouped by split and label; `rank` counts from 1 in each group.
     """
 
     frame: pd.DataFrame
@@ -37,7 +37,7 @@ class Selection(Ranking):
 
     @property
     def is_local(self) -> bool:
-        """Whether the candidates are files of a local source, and not on YouTube."""
+        """Whether the candidates are files of a local source."""
         return LOCATION[0] in self.frame.columns
 
     def candidates(self, group: Group) -> pd.DataFrame:
@@ -49,7 +49,7 @@ class Selection(Ranking):
         return iter(self.candidates(group)["youtube_id"])
 
     def clip(self, row: int) -> Clip:
-        """The candidate at a row position."""
+        """The candidate in a row of the table."""
         key, split, label, youtube_id, start, end = (values[row] for values in self._values)
         return Clip(
             key, split, label, youtube_id, _seconds(start), _seconds(end), self._location(row)
@@ -61,7 +61,7 @@ class Selection(Ranking):
         return Location(*(values[row] for values in self._places))
 
     def to_csv(self) -> bytes:
-        """`selection.csv`: RFC 4180 with LF, UTF-8; whole seconds without a fraction."""
+        """The bytes of `selection.csv`: RFC 4180 with LF, UTF-8, whole seconds without fraction."""
         out = io.BytesIO()
         out.write(_HEADER)
         for first in range(0, len(self.frame), _ROWS_AT_ONCE):
@@ -72,16 +72,16 @@ class Selection(Ranking):
     def from_csv(
         cls, data: bytes, *, quotas: Mapping[Group, int], labels: Iterable[str]
     ) -> Selection:
-        """The selection that `to_csv` wrote; the file does not hold the other two fields.
+        """The selection from the bytes of `to_csv`; they do not contain the other two fields.
 
-        Raises InputError when `data` is no such file.
+        Raises InputError if `data` is not such a table.
         """
         if not data.startswith(_HEADER):
             raise InputError(f"selection.csv has not the header {','.join(COLUMNS)}")
         try:
             frame = pd.read_csv(io.BytesIO(data), dtype=str, na_filter=False)
             for name in COLUMNS[4:6]:
-                codes, texts = pd.factorize(frame[name])  # few values, each many times
+                codes, texts = pd.factorize(frame[name])  # there are few distinct values
                 values = [float(text) if text else math.nan for text in texts]
                 frame[name] = np.array(values, dtype=np.float64)[codes]
             frame["rank"] = frame["rank"].astype(np.int64)
@@ -113,7 +113,7 @@ def _seconds(value: float) -> float | None:
 
 
 def _lines(frame: pd.DataFrame) -> str:
-    """The rows as CSV. Only where a field might need quotes is each one looked at."""
+    """The rows as CSV. Fields are checked one by one only if some field may need quotes."""
     texts: list[list[str]] = [frame[name].tolist() for name in COLUMNS[:4]]
     numbers = [_numbers(frame[name]) for name in COLUMNS[4:]]
     lines = _joined(texts + numbers)

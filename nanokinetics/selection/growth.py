@@ -1,7 +1,7 @@
-"""What a run asks for, joined with what its folder already holds: go on, grow, or refuse.
+"""Joins the choice of a run with the contents of its folder: continue, grow, or refuse.
 
-A folder may grow (more clips a class, more classes, another split); whatever would contradict its
-clips is refused, with the difference named.
+A folder may grow: more clips per class, more classes, another split. A choice that contradicts the
+clips in the folder is refused, with a message that names the difference.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from nanokinetics.selection.plan import Plan
 from nanokinetics.sources import Source
 
 MAY_BE_MISSING: Final = ("place",)
-"""What must agree too, where it was asked at all."""
+"""Entries of `run.json` that must agree too, but that some sources do not have."""
 
 
 def make_plan(
@@ -37,10 +37,10 @@ def make_plan(
     origin: Mapping[str, Any] | None = None,
     request: str | None = None,
 ) -> Plan:
-    """Join what is asked with what the folder holds. Raises InputError where they contradict.
+    """Join the choice with the contents of the folder. Raises InputError for a contradiction.
 
-    origin: what `run.json` shall say of a selection that was taken from elsewhere. request: what
-    `request_of` made of all that is asked, so that `same_again` knows it.
+    origin: entries of `run.json` for a selection taken from another subset. request: the digest
+    from `request_of`, by which `same_again` recognises an equal request.
     """
     video = config.video
     asked = {
@@ -70,7 +70,7 @@ def make_plan(
             f"{home.path} was built from {earlier.get('from', 'annotations')}, and this asks for "
             f"{asked.get('from', 'annotations')}; go on as it was begun, or name another --dest"
         )
-    if origin:  # one name, the same clips
+    if origin:  # equal names mean equal clips
         if earlier.get("replacements") and not origin["replacements"]:
             raise InputError(
                 f"{home.path} was built with --allow-replacements; ask for them again, or name "
@@ -103,7 +103,7 @@ def _merge(
     earlier: Mapping[str, Any],
     home: Folder,
 ) -> tuple[Selection, bytes]:
-    """The selection just made, with the splits which this run does not speak of, and its table."""
+    """The new selection together with the splits that this run does not choose, and its table."""
     table = selection.to_csv()
     if not home.place(SELECTION).exists():  # an earlier run was ended between the two files
         return selection, table
@@ -117,7 +117,7 @@ def _merge(
         and quotas.keys() <= selection.quotas.keys()
         and not is_as_written(written, earlier)
     ):
-        return Selection(selection.frame, quotas, labels), table  # it was damaged since
+        return Selection(selection.frame, quotas, labels), table  # the table on disk is damaged
     begun = Selection.from_csv(written, quotas=quotas, labels=())
     parts = []
     for group in quotas:
@@ -138,7 +138,7 @@ def _merge(
 
 
 def with_locations(selection: Selection, frame: pd.DataFrame) -> Selection:
-    """The selection with the places of local files also in the splits that this run leaves out."""
+    """The selection with locations of local files, also in splits that this run does not choose."""
     path = LOCATION[0]
     if path not in frame.columns:
         return selection

@@ -1,7 +1,7 @@
-"""What a folder shall hold, and the record of it, `run.json`: written by one run, read by the next.
+"""The plan of a folder and its record, `run.json`: one run writes them, the next run reads them.
 
-A run that asks for the very same as the last goes on with what that has written; for one that asks
-for something else, see `growth`. Nothing here needs pandas.
+If the options of this run equal those of the last run, its plan is used again; otherwise see
+`growth`. Nothing here needs pandas.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ _DECIDES: Final = ("splits", "n", "classes", "num_classes", "preset")
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What the folder shall hold after this run, and the record of it for `run.json`."""
+    """The clips that the folder shall have after this run, and the record for `run.json`."""
 
     selection: Ranking
     record: Mapping[str, Any]
     table: bytes
-    """The selection as `selection.csv` holds it."""
+    """The bytes of `selection.csv`."""
 
-    def light(self) -> Plan:
-        """The same, with a ranking that takes a third of the memory: what it was made of may go.
+    def compact(self) -> Plan:
+        """The plan with a ranking that takes a third of the memory of the present one.
 
-        Not of local files, whose places are not in its table.
+        Not for local files: their locations are not in the table.
         """
         ranked = self.selection
         if isinstance(ranked, SelectionTable):
@@ -59,16 +59,16 @@ class Plan:
 
 
 def request_of(config: BuildConfig, version: str) -> str | None:
-    """A digest of all that decides which clips there shall be, and how they are made.
+    """A digest of everything that decides which clips are made, and how.
 
-    version: that of this program. None where more than a few files decide: a local source, or
-    rows to be left out and told of.
+    version: the version of this program. None if too many files decide it (a local source, another
+    subset), or if each run must report the rows that it leaves out.
     """
     if config.src or config.skip_bad_rows or config.from_:
         return None
     try:
         files = [hashlib.sha256(path.read_bytes()).hexdigest() for path in config.annotations]
-    except (OSError, ValueError):  # the reader of annotations says what is wrong with it
+    except (OSError, ValueError):  # the reader of annotations reports the error
         return None
     asked = [getattr(config, name) for name in (*MUST_AGREE, *_DECIDES)]
     names = [path.name for path in config.annotations]
@@ -79,8 +79,7 @@ def request_of(config: BuildConfig, version: str) -> str | None:
 def same_again(request: str | None, home: Folder) -> Plan | None:
     """The plan that the last run has written, if that was asked for the very same.
 
-    Annotations need not be read and ranked for it, which takes longer than all else that a run
-    with nothing to do has to do.
+    It saves reading and ranking the annotations, the longest part of a run without work.
     """
     record = read_record(home)
     if request is None or record is None or record.get(REQUEST) != request:

@@ -1,9 +1,9 @@
-"""Which clips: candidates, quotas and a seed in, a selection out. Pure: no files, no clock.
+"""Chooses clips: candidates, quotas and a seed give a selection. Pure: no files, no clock.
 
-The ranking is a contract, so that anybody can compute it again: within a class of a split, clips
-stand in the order of the hex SHA-256 of `{seed}:{key}`; classes are drawn in the order of the hex
-SHA-256 of `{seed}:class:{label}`. Neither the order of the rows nor how many clips or classes are
-wanted changes the order, so smaller selections are parts of larger ones.
+The ranking is a contract, so that everybody can compute it again. Within a class of a split, clips
+are sorted by the hex SHA-256 of `{seed}:{key}`. Classes are drawn in the order of the hex SHA-256
+of `{seed}:class:{label}`. The order depends neither on the order of the rows nor on the number of
+clips or classes. So a smaller selection is always part of a larger one.
 """
 
 from __future__ import annotations
@@ -39,13 +39,14 @@ def select(
 ) -> Selection:
     """Rank the candidates of the chosen classes in the chosen splits.
 
-    `splits=None` takes all there are. `n` is the clips wanted of each class, in each split or, as
-    a mapping, in just the splits that it names. `classes` are matched exactly or else without
-    regard to case, spaces and underscores, also by one of their `names` (divided by commas), if
-    that is clear; `num_classes` draws that many instead. Candidates with
-    one key, split and label are one; of several windows within it the earliest stays.
+    splits: None takes all splits. n: clips of each class; a mapping gives a number for each split
+    that it names, and only those are chosen. classes: labels, matched exactly, or else without
+    case, spaces and underscores if that is unambiguous. names: further names of labels, separated
+    by commas, that `classes` may use. num_classes: draw this number of classes instead.
 
-    Raises InputError for a choice that cannot be met or is not clear.
+    Candidates with one key, split and label are one candidate; the earliest window is kept.
+
+    Raises InputError for a choice that is impossible or ambiguous.
     """
     _check_seed(seed)
     frame = annotations_frame
@@ -82,7 +83,7 @@ def _check_seed(seed: str) -> None:
 
 
 def _coded(column: pd.Series, order: Callable[[str], Any]) -> tuple[np.ndarray, list[str]]:
-    """For each row the position of its value among the distinct values, and these, in order."""
+    """The index of each row's value among the distinct values, and the distinct values in order."""
     values = column.to_numpy(dtype=object)
     names: list[str] = sorted(set(values), key=order)
     places = {name: place for place, name in enumerate(names)}
@@ -96,7 +97,7 @@ def _split_order(split: str) -> tuple[int, str]:
 def _wanted(
     n: int | Mapping[str, int], splits: Sequence[str] | None, present: list[str]
 ) -> dict[str, int]:
-    """The clips wanted of each class, for each chosen split, in order."""
+    """The number of clips per class for each chosen split, in order."""
     if isinstance(n, Mapping):
         if splits is not None and set(splits) != set(n):
             raise InputError(
@@ -135,7 +136,10 @@ def _hex(text: str) -> str:
 
 
 def _named(names: Sequence[str], labels: Sequence[str], called: Mapping[str, str]) -> list[str]:
-    """The labels that the names mean, sorted. One name, one label, or it is an error."""
+    """The sorted labels that the names mean.
+
+    Raises InputError for a name that means no label, or more than one.
+    """
     if not names:
         raise InputError("--classes names no class")
     known = set(labels)
@@ -175,7 +179,7 @@ def _check_filled(quotas: Iterable[Group], filled: set[Group]) -> None:
 
 
 def _ranked(frame: pd.DataFrame, rows: np.ndarray, groups: np.ndarray, seed: str) -> pd.DataFrame:
-    """The rows sorted by group and rank, a candidate once, with the column `rank`."""
+    """The rows sorted by group and rank, without repeated candidates, with the column `rank`."""
     order, fresh = _order(frame[["key", "time_start", "time_end"]].take(rows), groups, seed)
     order = order[fresh]
     rows, groups = rows[order], groups[order]
@@ -188,10 +192,10 @@ def _ranked(frame: pd.DataFrame, rows: np.ndarray, groups: np.ndarray, seed: str
 
 
 def _order(frame: pd.DataFrame, groups: np.ndarray, seed: str) -> tuple[np.ndarray, np.ndarray]:
-    """The order by group, digest and key, and which positions in it are no repetition.
+    """The order by group, digest and key, and whether each position in it is a new candidate.
 
-    One number of 64 bits, the group and the head of the digest, decides all but the repetitions
-    of a candidate and the rarest of coincidences; only those few are compared in full.
+    Rows are sorted by one 64-bit number, the group and the head of the digest. Only rows with equal
+    numbers are compared in full: repeated candidates and very rare coincidences.
     """
     keys: list[str] = frame["key"].tolist()
     heads = _digest_heads(keys, seed)
@@ -219,7 +223,7 @@ def _order(frame: pd.DataFrame, groups: np.ndarray, seed: str) -> tuple[np.ndarr
 
 
 def _digest_heads(keys: Sequence[str], seed: str) -> np.ndarray:
-    """The first 64 bits of each key's SHA-256; digests come and go while the cache holds them."""
+    """The first 64 bits of each key's SHA-256, in chunks that fit into the processor's cache."""
     heads = np.empty(len(keys), dtype=np.uint64)
     for first in range(0, len(keys), _KEYS_AT_ONCE):
         some = keys[first : first + _KEYS_AT_ONCE]

@@ -1,4 +1,4 @@
-"""Known class lists, and sizes of our own: a TOML file each in this folder, and no code in them."""
+"""Presets: known class lists, and sizes chosen for this program. Each is a TOML file here."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from nanokinetics.errors import InputError
 
 @dataclass(frozen=True)
 class Preset:
-    """A choice under a name.
+    """A choice of classes with a name.
 
-    dataset: the dataset it is for; None suits any. source: where its facts are from. classes: the
-    labels, in the order of the source; None where `num_classes` are drawn. parts: the classes of
-    each part, where the source divides them, addressed as `NAME:PART`. n: clips of each class;
-    None leaves that to the user.
+    dataset: its dataset; None fits any. source: the origin of its facts. classes: the labels, in
+    the order of the source; None if `num_classes` are drawn. parts: the classes of each part, if
+    the source has parts; a part is named `NAME:PART`. n: clips of each class; None leaves it to the
+    user.
     """
 
     name: str
@@ -33,12 +33,12 @@ class Preset:
 
     @cached_property
     def size(self) -> int:
-        """How many classes it has."""
+        """The number of classes."""
         return len(self.classes) if self.classes is not None else self.num_classes or 0
 
 
 def names() -> tuple[str, ...]:
-    """All presets, sorted; the parts of one are not listed."""
+    """The sorted names of all presets, without their parts."""
     return tuple(
         sorted(
             entry.name.removesuffix(".toml")
@@ -49,7 +49,7 @@ def names() -> tuple[str, ...]:
 
 
 def read(name: str) -> Preset:
-    """The preset of a name, or of `NAME:PART`. Raises InputError for one that does not exist."""
+    """The preset with this name, or the part `NAME:PART`. Raises InputError if there is none."""
     whole, _, part = name.partition(":")
     if whole not in names():
         near = difflib.get_close_matches(whole, names(), n=1)
