@@ -39,12 +39,12 @@ def run(options: dict[str, Any]) -> ExitCode:
 
     a, b = (manifest.read(Path(options[name])) for name in ("a", "b"))
     found = compare.compare(a, b)
-    say(*told(options["a"], a, options["b"], b, found))
+    say(*lines_of(options["a"], a, options["b"], b, found))
     return ExitCode.OK if found.same else ExitCode.SHORT
 
 
-def told(place_a: str, a: Manifest, place_b: str, b: Manifest, found: Difference) -> list[str]:
-    """The comparison in words."""
+def lines_of(place_a: str, a: Manifest, place_b: str, b: Manifest, found: Difference) -> list[str]:
+    """The comparison for people, as lines."""
     lines = [
         f"A  {place_a}: {len(a.ids)} clips, {a.name}",
         f"B  {place_b}: {len(b.ids)} clips, {b.name}",

@@ -60,7 +60,7 @@ def run(options: dict[str, Any]) -> ExitCode:
     if as_json:
         say(in_json(verdict))
     elif verdict.problems or not quiet:
-        say(*told(verdict, str(dest)))
+        say(*lines_of(verdict, str(dest)))
     return verdict.exit_code
 
 
@@ -81,8 +81,8 @@ def in_json(verdict: Verdict) -> str:
     return json.dumps(found)
 
 
-def told(verdict: Verdict, dest: str) -> list[str]:
-    """What was found, a line a problem."""
+def lines_of(verdict: Verdict, dest: str) -> list[str]:
+    """The verdict for people: one line for each problem."""
     found = f"{len(verdict.problems)} problems" if verdict.problems else "all is as recorded"
     lines = [f"{dest}: {verdict.clips} clips, {found}"]
     if verdict.at_work:

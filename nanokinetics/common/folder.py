@@ -98,7 +98,7 @@ class Folder:
             try:
                 os.replace(name, final, src_dir_fd=source, dst_dir_fd=target)
             except OSError as error:
-                raise self._told(error, path) from None
+                raise self._with_path(error, path) from None
 
     def remove(self, path: str) -> None:
         """Remove a file, or a link itself, if it is there. It may begin with the folder's path."""
@@ -107,7 +107,7 @@ class Folder:
             try:
                 os.unlink(name, dir_fd=folder)
             except OSError as error:
-                raise self._told(error, path) from None
+                raise self._with_path(error, path) from None
 
     def prune(self, path: str) -> None:
         """Remove the folders that a file lay in, from the innermost on, while they are empty."""
@@ -160,7 +160,7 @@ class Folder:
                 try:
                     os.replace(name, final, src_dir_fd=folder, dst_dir_fd=folder)
                 except OSError as error:
-                    raise self._told(error, path) from None
+                    raise self._with_path(error, path) from None
             except BaseException:
                 with contextlib.suppress(OSError):
                     os.unlink(name, dir_fd=folder)
@@ -172,7 +172,7 @@ class Folder:
             try:
                 return os.open(name, flags | os.O_NOFOLLOW, 0o666, dir_fd=folder)
             except OSError as error:
-                raise self._told(error, path) from None
+                raise self._with_path(error, path) from None
 
     @contextlib.contextmanager
     def _beside(self, path: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
@@ -210,10 +210,10 @@ class Folder:
                 os.mkdir(name, dir_fd=here)
             return os.open(name, flags, dir_fd=here)
         except OSError as error:
-            raise self._told(error, path) from None
+            raise self._with_path(error, path) from None
 
-    def _told(self, error: OSError, path: str) -> OSError:
-        """The same error, naming the whole path, and in words where a link is at fault."""
+    def _with_path(self, error: OSError, path: str) -> OSError:
+        """The same error with the whole path, and with a clear message if a link is the cause."""
         place = f"{self._root}/{path}"
         may_be_link = error.errno in (errno.ELOOP, errno.ENOTDIR)
         if may_be_link and os.path.islink(place):  # noqa: PTH114 - as above

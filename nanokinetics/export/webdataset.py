@@ -45,7 +45,7 @@ def write(dataset: Dataset, out: Output, options: Options) -> None:
         "label_ids": options.label_ids,
         "seed": seed_of(dataset),
         "classes": dict(dataset.label_ids),
-        "splits": {split: _told(split, shards) for split, shards in splits.items()},
+        "splits": {split: _split_entry(split, shards) for split, shards in splits.items()},
     }
     out.text(INDEX, json.dumps(index, indent=2, ensure_ascii=False) + "\n")
 
@@ -61,7 +61,7 @@ def _shards(
     ]
 
 
-def _told(split: str, shards: Sequence[Shard]) -> dict[str, object]:
+def _split_entry(split: str, shards: Sequence[Shard]) -> dict[str, object]:
     return {
         "shards": f"{split}-{{000000..{len(shards) - 1:06d}}}.tar",
         "samples": sum(shard.samples for shard in shards),
