@@ -41,6 +41,6 @@ def line(path: str, label_id: int) -> str:
     if path.split() != [path]:
         raise InputError(
             f"the path '{path}' in stats.csv holds a blank, and these lists cannot quote; "
-            "mend the table"
+            "fix the table"
         )
     return f"{path} {label_id}\n"

@@ -106,7 +106,7 @@ class Output:
     def _note(self, name: str) -> None:
         """Write down what is about to be begun."""
         if not is_inside(name):  # a table may have been edited
-            raise InputError(f"'{name}' would lie outside {self.folder}; mend the dataset's tables")
+            raise InputError(f"'{name}' would lie outside {self.folder}; fix the dataset's tables")
         self._names.add(name)
         self._journal.write(f"{name}\n")
         self._journal.flush()
