@@ -1,4 +1,4 @@
-"""A small, honest video dataset: n clips a class, chosen first, and only those are fetched.
+"""Small video datasets: n clips of each class are chosen first, and only those are fetched.
 
 >>> from nanokinetics import build, sample
 >>> selection = sample("kinetics", annotations=["train.csv"], split="train", n=10)
@@ -31,7 +31,7 @@ _HOMES = {
         *("NanokineticsError", "Reason"),
     ),
 }
-"""Where each public name stands."""
+"""The module of each public name."""
 
 __all__ = [
     "BadRows",
@@ -52,7 +52,7 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
 def __getattr__(name: str) -> Any:
-    """Import on first use: a worker process has no need of pandas."""
+    """Import public names on first use, because a worker process does not need pandas."""
     import importlib
 
     if name == "__version__":

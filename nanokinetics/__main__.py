@@ -4,8 +4,10 @@ import sys
 
 
 def main() -> int:
-    """Run the command; its exit code. What is run is imported here, and not above: a process that
-    is started from this one imports this file again."""
+    """Run the command; returns its exit code.
+
+    The command is imported here, not above, because child processes import this file again.
+    """
     from nanokinetics.cli import main
 
     return main()

@@ -1,4 +1,4 @@
-"""The whole job in three steps: what `from nanokinetics import build, sample` gives.
+"""The functions of the library, `build` and `sample`. A build has three steps:
 
 decide (selection) ─▶ run (engine) ─▶ index (dataset.indexes)
 """
@@ -48,14 +48,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BuildResult:
-    """What a build came to. Counts are clips.
+    """The result of a build. Counts are clips.
 
-    short: the classes with fewer clips than wanted, as (has, wanted). replaced: candidates passed
-    over because they are gone. held: clips that failed for now and that the next run asks for
-    again. superseded: replacements that were removed because the clips they replaced are available
-    after all. refusals: times that the source refused and everybody waited. reasons: why clips
-    failed in this run. fixable: what is wrong with a local source, and how many clips wait for
-    that. lost: of the clips that `from_` names, those that can no longer be had.
+    made: finished clips, at most `wanted`. new: clips that this run made.
+    short: the classes with fewer clips than wanted, as (made, wanted).
+    replaced: candidates that were passed over because they are gone.
+    held: clips with a transient failure; the next run tries them again.
+    superseded: replacements that were removed, because the clips they replaced are available again.
+    refusals: number of times that the source refused and all requests waited.
+    reasons: the failures of this run, counted by reason.
+    fixable: faults of a local source, and how many clips each affects.
+    lost: the clips named by `from_` that are no longer available, and why.
     """
 
     made: int
@@ -78,9 +81,9 @@ class BuildResult:
 def sample(
     dataset: str, *, reporter: Reporter | None = None, **options: Unpack[SampleOptions]
 ) -> Selection:
-    """Choose clips, without any network. The options are the fields of `SampleConfig`.
+    """Choose clips, without network access. The options are the fields of `SampleConfig`.
 
-    Raises InputError for anything that cannot be used.
+    Raises InputError for unusable options or files.
     """
     return select(SampleConfig.of(dataset, options), reporter or Silent())
 
@@ -88,15 +91,15 @@ def sample(
 def build(
     dataset: str, *, reporter: Reporter | None = None, **options: Unpack[BuildOptions]
 ) -> BuildResult:
-    """Sample, fetch, trim, check and index; on a folder of an earlier run, go on with it.
+    """Sample, fetch, trim, check and index clips. The folder of an earlier run is continued.
 
-    The options are the fields of `BuildConfig`. Other processes import the script that calls this,
-    which does so under `if __name__ == "__main__":`.
+    The options are the fields of `BuildConfig`. A script must call this under
+    `if __name__ == "__main__":`, because its child processes import the script.
 
-    Raises InputError before anything is changed (for what yt-dlp cannot use, only when something is
-    to be asked for), Blocked when the source refuses for longer than `max_wait`, EnvironmentFault
-    when the machine is at fault, KeyboardInterrupt on Ctrl-C. What was finished by then is kept,
-    and the same call goes on.
+    Raises InputError before anything is changed; options for yt-dlp are checked only if there are
+    clips to request. Raises Blocked if the source refuses for longer than `max_wait`,
+    EnvironmentFault if the machine is at fault, and KeyboardInterrupt on Ctrl-C. Finished clips are
+    kept, and the same call continues the build.
     """
     config = settle(BuildConfig.of(dataset, options))
     origin = origin_of(config)
@@ -113,7 +116,7 @@ def build(
                 with without_collector():
                     quotas = quotas_of(decision.plan.selection, books, config)
                 try:
-                    came_to = run(work, quotas, books, config, clock, reporter)
+                    result = run(work, quotas, books, config, clock, reporter)
                 finally:
                     with deferred(signal.SIGINT, signal.SIGTERM):
                         superseded = index(decision, home, quotas, books) if books.are_there else 0
@@ -125,14 +128,14 @@ def build(
     return BuildResult(
         made=quotas.made,
         wanted=quotas.wanted,
-        new=came_to.new,
+        new=result.new,
         replaced=quotas.replaced,
         held=quotas.held,
         superseded=superseded,
-        refusals=came_to.refusals,
+        refusals=result.refusals,
         short=quotas.short(),
-        reasons=dict(came_to.reasons),
-        fixable=dict(came_to.fixable),
+        reasons=dict(result.reasons),
+        fixable=dict(result.fixable),
         lost=lost,
     )
 
@@ -152,7 +155,7 @@ def index(decision: Decision, home: Home, quotas: Quotas, books: Books) -> int:
 
 
 def _lost(plan: Plan, books: Books) -> dict[ClipId, Reason]:
-    """The listed clips that are not there and will not be, and why; reserves do not count."""
+    """The listed clips that are missing for good, and why. Reserves do not count."""
     failed, done = books.failures(), books.done
     return {
         id_: failed[id_]
@@ -164,7 +167,7 @@ def _lost(plan: Plan, books: Books) -> dict[ClipId, Reason]:
 
 @dataclass
 class _Tools:
-    """What a build needs beside the plan, got ready while the plan is made."""
+    """What a build needs besides the plan. It is prepared while the plan is made."""
 
     source: Source
     children: Processes
@@ -172,7 +175,7 @@ class _Tools:
     checking: Pending | None = None
 
     def begin_check(self) -> Callable[[], None]:
-        """Have the source looked at in a child; the function that waits for the end."""
+        """Start to check the source in a child; returns a function that waits for the end."""
         self.checking = call(self.children, self.source.check)
         return self._wait
 
@@ -181,7 +184,7 @@ class _Tools:
         self.check_source()
 
     def check_source(self) -> None:
-        """Have the source looked at, if that was not done. Raises InputError."""
+        """Check the source, unless that was done before. Raises InputError."""
         if self.checking is None:
             self.checking = call(self.children, self.source.check)
         if not self.is_checked:
@@ -191,7 +194,7 @@ class _Tools:
     is_checked: bool = False
 
     def work(self, decision: Decision) -> Work:
-        """What the run works with."""
+        """Everything that the run needs."""
         return Work(
             decision.layout,
             self.source,
@@ -205,7 +208,7 @@ class _Tools:
 
 @contextmanager
 def _tools(config: BuildConfig, source: Source) -> Iterator[_Tools]:
-    """Look for ffmpeg aside, and have processes at hand that have imported what workers need."""
+    """Find ffmpeg in a thread, and prepare child processes that import the workers' modules."""
     modules = ["nanokinetics.clips.maker", *source.modules]
     with ThreadPoolExecutor(1) as aside, closing(processes(modules)) as children:
         yield _Tools(source, children, aside.submit(find_ffmpeg, config.ffmpeg))

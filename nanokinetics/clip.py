@@ -1,8 +1,7 @@
-"""The words everything else is written in: clip, job, outcome, and how a source wants to be asked.
+"""The data types of the whole package: clip, job, outcome, and the description of a source.
 
-Frozen data, standard library only, so that a worker process can import it for nothing and a
-value can cross a process boundary. What may go wrong is in `errors`; where files lie is in
-`layout`.
+Frozen data, standard library only: a worker process imports it quickly, and values can cross a
+process boundary. Failures are in `errors`; the names of files are in `layout`.
 """
 
 from __future__ import annotations
@@ -19,36 +18,41 @@ from nanokinetics.errors import Failure
 T = TypeVar("T")
 
 ADOPTED: Final = "adopted"
-"""The `source` of a clip that was found whole in its place: nothing was asked for it."""
+"""The `source` of a clip whose valid file was already there; nothing was requested for it."""
 
 
 def seconds(value: float | None) -> str:
-    """A time of the annotations as text: whole seconds without a fraction, others as the shortest
-    text that reads back the same, nothing for None."""
+    """A time in seconds as text; empty for None.
+
+    Whole seconds have no fraction. Others are the shortest text that parses to the same number.
+    """
     if value is None:
         return ""
     return str(int(value)) if value == int(value) else repr(value)
 
 
-def light(cls: type[T]) -> type[T]:
-    """A frozen class that crosses a process boundary in half the time: as a call with its fields,
-    where dataclasses look their fields up again for every object."""
+def pickled_as_call(cls: type[T]) -> type[T]:
+    """Make a frozen class cross a process boundary in half the time.
+
+    It is pickled as a call with its fields. A dataclass would look up its fields for every object.
+    """
     values = attrgetter(*cls.__match_args__)  # type: ignore[attr-defined]
     cls.__reduce__ = lambda self: (cls, values(self))  # type: ignore[method-assign]
     return cls
 
 
 class Group(NamedTuple):
-    """One class within one split: the unit that has a quota."""
+    """One class in one split: the unit of a quota."""
 
     split: str
     label: str
 
 
 class ClipId(NamedTuple):
-    """What tells one clip from another within a dataset.
+    """The identity of a clip in a dataset.
 
-    The key alone does not: annotations may give one window two labels, or name it in two splits.
+    The key alone is not unique: annotations may give one window two labels, or put it in two
+    splits.
     """
 
     split: str
@@ -63,17 +67,18 @@ class ClipId(NamedTuple):
 HOUR: Final = 3600.0
 
 LOCATION: Final = ("path", "name", "offset", "size")
-"""The fields of `Location`, as columns of a table of candidates. They say where things lie on one
-machine, and are not written to `selection.csv`."""
+"""The fields of `Location`, as columns of a table of candidates. They hold for one machine only, so
+they are not written to `selection.csv`."""
 
 
-@light
+@pickled_as_call
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where a local file lies: `path` is relative to the source folder, with `/` between parts.
+    """The location of a local file.
 
-    A member of an archive lies `size` bytes long at `offset` of the archive at `path`, and `name`
-    is its own; a plain file has the offset -1 and is called what its path says.
+    path: relative to the source folder, with `/` between parts; for a member of an archive, the
+    path of the archive. name: the name of the member. offset, size: the bytes of the member in the
+    archive. A plain file has no name, and offset and size are -1.
     """
 
     path: str
@@ -87,23 +92,23 @@ class Location:
 
     @property
     def stem(self) -> str:
-        """The base name without extension."""
+        """The base name without its extension."""
         return PurePosixPath(self.name or self.path).stem
 
     @property
     def suffix(self) -> str:
-        """The extension, with its dot, as it is written."""
+        """The extension with its dot, in its original case."""
         return splitext(self.name or self.path)[1]
 
 
-@light
+@pickled_as_call
 @dataclass(frozen=True, slots=True)
 class Clip:
     """One labelled window of one video, or one labelled file.
 
-    `time_start` and `time_end` are seconds from the start of the video; both are None, and
-    `youtube_id` is empty, for a local file that is taken whole. `location` is where it lies, if
-    that is known; it does not tell one clip from another.
+    time_start, time_end: seconds from the start of the video. For a local file that is taken whole,
+    both are None and `youtube_id` is empty. location: of the file, if it is known; it is not part
+    of the identity.
     """
 
     key: str
@@ -124,19 +129,19 @@ class Clip:
 
     @property
     def window(self) -> tuple[float, float] | None:
-        """Start and end in seconds; None for a file that is taken whole."""
+        """The start and end in seconds; None for a file that is taken whole."""
         if self.time_start is None or self.time_end is None:
             return None
         return self.time_start, self.time_end
 
 
-@light
+@pickled_as_call
 @dataclass(frozen=True, slots=True)
 class Media:
-    """What was read back from a finished video file.
+    """The measured properties of a finished file.
 
-    Sizes are in pixels, `duration` and `longest_frame` (the longest that one frame stands) in
-    seconds, `fps` is the mean number of frames a second.
+    width, height: pixels. duration: seconds. longest_frame: the longest time in seconds that one
+    frame is shown. fps: the mean number of frames per second.
     """
 
     width: int
@@ -151,13 +156,13 @@ class Media:
         return round(self.frames / self.duration, 3) if self.duration else 0.0
 
 
-@light
+@pickled_as_call
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A finished clip: checked and flushed under a temporary name, not yet in its place.
+    """A finished clip: checked and flushed, but still under a temporary name.
 
-    Times are in seconds, sizes in bytes. `temporary` is None when the file already stood under
-    its final name and was only checked (adopted). `suffix` is the extension it shall have.
+    Times are in seconds, sizes in bytes. temporary: the path; None if the file already had its
+    final name and was only checked (adopted). suffix: the extension of the final name.
     """
 
     clip: Clip
@@ -175,13 +180,13 @@ class Made:
     suffix: str = ".mp4"
 
 
-@light
+@pickled_as_call
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A clip that was not made, and why. `log` is the complete output of the tools involved.
+    """A clip that was not made, and why.
 
-    `found` says whether its video could be opened at all, `downloaded_bytes` how much of its media
-    came all the same in the last try.
+    log: the complete output of the tools. found: whether its video could be opened.
+    downloaded_bytes: media bytes that arrived in the last try.
     """
 
     clip: Clip
@@ -193,40 +198,40 @@ class Failed:
 
 
 Outcome = Made | Failed
-"""What became of one clip: always a value, never an exception."""
+"""The outcome of one clip: always a value, never an exception."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """Clips that one fetch serves: the windows of one video, the members of one archive.
+    """Clips that one fetch serves: the windows of one video, or the members of one archive.
 
-    A job is itself alone: the same clips may be handed out again before the first job has ended.
+    Jobs are compared by identity: the same clips may be in a second job before the first has ended.
     """
 
     source: str
     clips: tuple[Clip, ...]
     anew: bool = False
-    """Make them although they are there: only to see whether that can be done now."""
+    """Make the clips even if they exist, only to see whether that works now."""
 
 
 WINDOWS: Final = "windows"
-"""The form of a source of whole videos, which a window is cut out of."""
+"""The form of a source of videos, out of which windows are cut."""
 
 WHOLE: Final = "whole"
-"""The form of a source of files that are taken as they are, or as parts of archives."""
+"""The form of a source of files, plain or in archives, that are taken whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How often a maker tries, and what it grants. Tests grant less, and sit no wait out.
+    """The number of tries and the time limits of a maker. Tests use smaller values.
 
-    attempts: tries that a clip gets in one run while what stops it may pass. first_wait,
-    longest_wait: seconds between those tries, jittered and growing. start_up: seconds that
-    connecting, seeking and starting may take on top of reading. slowest: seconds of video a second,
-    below which reading a window is given up for the second way. YouTube slows some direct readers
-    of long videos to 32 KiB/s, half of what 360p needs. repacking: seconds that copying a whole
-    video into another container may take. decoding: seconds that decoding or encoding a whole local
-    file may take on top of its bytes.
+    attempts: tries per clip in one run, while its failure may pass. first_wait, longest_wait:
+    seconds between tries, growing, with jitter. start_up: seconds allowed for connecting, seeking
+    and starting, on top of reading. slowest: seconds of video per second; a window that is read
+    more slowly is given up, and the whole video is downloaded. (YouTube slows some direct readers
+    of long videos to 32 KiB/s, half of what 360p needs.) repacking: seconds allowed for copying a
+    whole video into another container. decoding: seconds allowed for decoding or encoding a whole
+    local file, on top of the time for its bytes.
     """
 
     attempts: int = 3
@@ -240,10 +245,10 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class MakerSpec:
-    """How the clips of a source are made, told to every worker process.
+    """How workers make the clips of a source.
 
-    form: WINDOWS or WHOLE. open: called once in each worker, gives what brings the bytes. It must
-    be picklable. place: how whole files get to their place, one of `config.PLACES`.
+    form: WINDOWS or WHOLE. open: called once in each worker; it must be picklable and returns a
+    `Fetcher` or `LocalFiles`. place: how whole files get into the dataset, one of `config.PLACES`.
     """
 
     form: str
@@ -253,7 +258,7 @@ class MakerSpec:
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """How the clips of a source are handed out.
+    """How the clips of a source are grouped into jobs.
 
     together: the most videos in one job. processes: the most workers; None leaves it to the user.
     """
@@ -264,12 +269,12 @@ class Grouping:
 
 @dataclass(frozen=True, slots=True)
 class PacingPolicy:
-    """How patient to be with one source.
+    """How requests to one source are paced.
 
-    first_wait: seconds of the first wait after a refusal, twice as long each further time.
-    per_hour: starts in any rolling hour, 0 for no limit. max_wait: seconds of waiting in all.
-    spacing: seconds between two starts after the first block. abreast: starts that may be without
-    an answer, 0 for no limit.
+    first_wait: seconds of the first wait after a refusal; each further wait is twice as long.
+    per_hour: starts in any rolling hour, 0 for no limit. max_wait: total seconds of waiting.
+    spacing: seconds between two starts after the first block. abreast: starts without an answer at
+    one time, 0 for no limit.
     """
 
     first_wait: float = 60.0

@@ -1,7 +1,7 @@
-"""What was asked of a run: validated once, passed down, never changed.
+"""The options of a run: checked once, then passed on, never changed.
 
-The fields are the options of the command line under the same names; a bad value is an
-`InputError` that names the option.
+The fields have the names of the command-line options. A bad value raises an `InputError` that names
+the option.
 """
 
 from __future__ import annotations
@@ -21,24 +21,28 @@ SYMLINK: Final = "symlink"
 TRANSCODE: Final = "transcode"
 COPY: Final = "copy"
 PLACES: Final = (COPY, HARDLINK, SYMLINK, TRANSCODE)
-# fmt: off
+"""How local files get into a dataset."""
+
 VIDEO: Final = ("resolution", "audio", "fps", "crf", "x264_preset")
-"""How clips are encoded: the fields of `VideoConfig`."""
+"""The fields of `VideoConfig`: how clips are encoded."""
+
 DEFAULT_SEED: Final = "0"
 X264_PRESETS: Final = (
-    "ultrafast", "superfast", "veryfast", "faster", "fast",
-    "medium", "slow", "slower", "veryslow", "placebo",
+    *("ultrafast", "superfast", "veryfast", "faster", "fast"),
+    *("medium", "slow", "slower", "veryslow", "placebo"),
 )
-# fmt: on
 
 LONGEST_DURATION: Final = 3652 * 86400.0
-"""Seconds; what is longer has no date."""
+"""Seconds, about ten years. A later time could not be shown as a date."""
 
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def parse_duration(text: str | float) -> float:
-    """Seconds of `90`, `90s`, `15m`, `6h` or `2d`. Raises InputError for anything else."""
+    """The seconds of a text such as `90`, `90s`, `15m`, `6h` or `2d`, or of a number.
+
+    Raises InputError for any other text.
+    """
     if isinstance(text, int | float):
         found = float(text)
     else:
@@ -55,24 +59,24 @@ def parse_duration(text: str | float) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class SampleConfig:
-    """What to choose.
+    """The choice of clips.
 
     dataset: one of `annotations.DATASETS`.
-    annotations: annotation files, of any dialect, one or several. Of ImageNet and
-        Something-Something those that do not lie in `src`.
-    source: where the clips are, one of `sources.SOURCES`; None is the dataset's own.
-    src: the folder, or the archive, that holds the files of a local source.
-    class_names: a file with a class and its name a line, as ImageNet has for its wnids.
-    listing: for `folder`, files of `path label` lines; None takes the folders for the classes.
-    n: clips of each class, for every split or for each one that is named.
-    splits: `train`, `val`, `test`; None takes every split that the annotations have.
+    annotations: one or more annotation files, of any dialect. For ImageNet and Something-Something,
+        the files that are not in `src`.
+    source: where the clips are, one of `sources.SOURCES`; None takes the default of the dataset.
+    src: the folder or archive with the files of a local source.
+    class_names: a file with a class and its name per line, such as ImageNet's names of wnids.
+    listing: for `folder`, files with lines of `path label`; None takes folders as classes.
+    n: clips per class: one number for every split, or a number for each named split.
+    splits: `train`, `val`, `test`; None takes every split in the annotations.
     classes: the labels to choose from; None takes all.
-    num_classes: how many classes to draw; None takes all.
-    preset: a class list, and perhaps the counts, of those in `presets`; n overrules its own.
-    seed: any text without a newline; another seed is another choice. None is `0`.
-    from_: a built folder, or a manifest, whose clips to take instead of choosing anew.
-    allow_replacements: let reserves of the folder `from_` stand in for clips that are gone.
-    skip_bad_rows: leave unusable annotation rows out instead of refusing to start.
+    num_classes: the number of classes to draw; None takes all.
+    preset: a preset of `presets`: a class list, perhaps with counts; `n` overrides its counts.
+    seed: any text without a newline. Another seed gives another choice. None is `0`.
+    from_: a built folder or a manifest; its clips are taken instead of a new choice.
+    allow_replacements: let reserves of the folder `from_` replace clips that are gone.
+    skip_bad_rows: leave out unusable annotation rows, instead of refusing to start.
     """
 
     dataset: str
@@ -93,7 +97,7 @@ class SampleConfig:
 
     @classmethod
     def of(cls, dataset: str, options: Mapping[str, Any]) -> Self:
-        """What a caller of the library asks for. `split` may stand for `splits`."""
+        """Make the options from the keywords of a library call. `split` is the same as `splits`."""
         given = dict(options)
         if "split" in given:
             if given.get("splits") is not None:
@@ -125,7 +129,7 @@ class SampleConfig:
                 raise InputError(f"--n and --num-classes are whole numbers from 1, not {count}")
 
     def _check_choice(self) -> None:
-        """There is one way to choose, and not two."""
+        """Raises InputError unless the options give exactly one way to choose."""
         if self.n is None and self.preset is None and self.from_ is None:
             raise InputError("say how many clips of each class with --n N")
         if self.allow_replacements and self.from_ is None:
@@ -152,7 +156,7 @@ class SampleConfig:
 
 
 def _listed(value: Any) -> list[Any]:
-    """One value or several, as a list: a library user may give either."""
+    """One value or several as a list; callers of the library may give either."""
     return [value] if isinstance(value, str | os.PathLike) else list(value)
 
 
@@ -160,8 +164,9 @@ def _listed(value: Any) -> list[Any]:
 class VideoConfig:
     """How a clip is encoded.
 
-    resolution: the most pixels its shorter side may have; nothing is ever enlarged.
-    fps: frames a second; None keeps those of the video.
+    resolution: the largest shorter side in pixels; a video is never enlarged.
+    audio: whether to keep the sound.
+    fps: frames per second; None keeps the rate of the video.
     crf, x264_preset: x264's quality (0 best to 51 worst) and speed.
     """
 
@@ -186,10 +191,11 @@ class VideoConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkConfig:
-    """How the network is asked.
+    """How the network is used.
 
-    cookies: a Netscape cookie file; it is read once, never written and never logged.
-    yt_dlp_args: options as one would type them to yt-dlp, parsed by yt-dlp itself.
+    cookies: a Netscape cookie file. It is read once, never written and never logged.
+    proxy: the URL of an HTTP or SOCKS proxy.
+    yt_dlp_args: options as typed on yt-dlp's command line; yt-dlp itself parses them.
     """
 
     cookies: Path | None = None
@@ -205,11 +211,11 @@ class NetworkConfig:
 
 @dataclass(frozen=True, slots=True)
 class PaceOptions:
-    """How fast and how patiently a source is to be asked, as far as the user has said.
+    """The user's options for the pace of requests; the source makes its policy from them.
 
     per_hour: starts in any rolling hour, 0 for no limit; None leaves it to the source. first_wait:
-    seconds of the first wait after a refusal. max_wait: seconds of waiting in all. has_account:
-    whether the source is asked with cookies.
+    seconds of the first wait after a refusal. max_wait: total seconds of waiting. has_account:
+    whether requests carry cookies.
     """
 
     per_hour: int | None = None
@@ -224,24 +230,24 @@ class PaceOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class BuildConfig(SampleConfig):
-    """What to make of the choice, and how.
+    """The choice of clips, and how to make them.
 
-    dest: the folder of the dataset; a folder made by an earlier run is continued.
-    workers: processes at work at once; None suits the machine.
-    place: how local files get there: one of PLACES. None is `copy`, or, with `from_`, `transcode`
-        where that subset was made so.
-    resolution, audio, fps, crf, x264_preset: see `VideoConfig`. None is its default, or, with
-        `from_`, what that subset was made with.
-    max_per_hour: videos asked for in any hour, 0 for no limit; None is 300 without cookies and
+    dest: the folder of the dataset. The folder of an earlier run is continued.
+    workers: number of worker processes; None chooses a number for this machine.
+    place: how local files get into the folder, one of PLACES. None is `copy`; with `from_`, it is
+        `transcode` if that subset was made so.
+    resolution, audio, fps, crf, x264_preset: see `VideoConfig`. None is the default; with `from_`,
+        it is the value of that subset.
+    max_per_hour: videos requested in any hour, 0 for no limit; None is 300 without cookies and
         2000 with them.
-    max_wait: seconds to wait in all, while YouTube refuses, before giving up for now.
-    wait_forever: never give up, however long YouTube refuses; `max_wait` then counts for nothing.
+    max_wait: total seconds to wait while YouTube refuses, before the run gives up.
+    wait_forever: never give up while YouTube refuses; `max_wait` is then ignored.
     block_wait: seconds of the first wait after a refusal that names no time; doubled each time.
-    retry_failed: ask again for clips whose failure may have passed.
-    replace_transient: let reserves stand in for clips that fail for now, to have n today.
+    retry_failed: try again clips whose failure may have passed.
+    replace_transient: let reserves replace clips with a transient failure, to have n clips now.
     cookies, proxy, yt_dlp_args: see `NetworkConfig`.
-    ffmpeg: the program to use; None finds one.
-    failed_logs: where the complete output of failed attempts is kept.
+    ffmpeg: the ffmpeg program; None finds one.
+    failed_logs: the folder for the complete output of failed attempts.
     """
 
     dest: Path
@@ -297,7 +303,7 @@ class BuildConfig(SampleConfig):
 
     @property
     def pace(self) -> PaceOptions:
-        """How the source is to be asked."""
+        """The options for the pace of requests."""
         return PaceOptions(
             per_hour=self.max_per_hour,
             first_wait=self.block_wait,
@@ -307,5 +313,5 @@ class BuildConfig(SampleConfig):
 
     @property
     def processes(self) -> int:
-        """How many workers. A few more than processors, since each waits for the network often."""
+        """Number of workers: slightly more than processors, because workers often wait."""
         return self.workers or min(8, (os.cpu_count() or 1) + 2)

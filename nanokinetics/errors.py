@@ -1,4 +1,4 @@
-"""What may go wrong: the reasons a clip fails, what each kind of failure means, and exit codes.
+"""Everything that may go wrong: reasons why clips fail, kinds of failures, and exit codes.
 
     NanokineticsError            1   the run cannot go on
     ├── InputError               2   bad usage or bad input; nothing was changed
@@ -6,8 +6,8 @@
     ├── EnvironmentFault         1   not the clip's fault: disk full, no ffmpeg, …
     └── Blocked                 75   YouTube refuses this address for now; run it again later
 
-Exceptions end a run; Ctrl-C and SIGTERM are KeyboardInterrupt, with exit code 130. What befalls one
-clip is a `Failure`, a value.
+Exceptions end a run. Ctrl-C and SIGTERM are KeyboardInterrupt, with exit code 130. The failure of
+one clip is a value, a `Failure`.
 """
 
 from __future__ import annotations
@@ -19,39 +19,39 @@ from typing import Final
 
 
 class ExitCode(IntEnum):
-    """What the command line returns."""
+    """The exit codes of the command line."""
 
     OK = 0
     ERROR = 1
     USAGE = 2
     SHORT = 3
-    """Finished, but some class has fewer clips than asked."""
+    """Finished, but some class has fewer clips than wanted."""
     BLOCKED = 75
-    """EX_TEMPFAIL of sysexits.h: the same command later goes on."""
+    """EX_TEMPFAIL of sysexits.h: run the same command again later to continue."""
     INTERRUPTED = 130
 
 
 class Kind(StrEnum):
-    """What the engine does about a failure."""
+    """The kind of a failure: it decides what the engine does."""
 
     PERMANENT = "permanent"
-    """Replace from the reserves; do not ask again."""
+    """Replace the clip by a reserve; never request it again."""
     CONDITIONAL = "conditional"
-    """Replace; ask again when told to (cookies, another country)."""
+    """Replace the clip; request it again only with `--retry-failed` (cookies, another country)."""
     BLOCKED = "blocked"
-    """About the session, never about the clip: put back and hold everyone back."""
+    """The source refuses this machine, whatever the clip: put it back, and stop all requests."""
     TRANSIENT = "transient"
-    """Retried a few times, then left for the next run; never replaced."""
+    """Retry the clip a few times, then leave it for the next run; do not replace it."""
     MEDIA = "media"
-    """The video is there but does not hold the clip: replace, keep the log."""
+    """The video exists but does not have the clip: replace the clip and keep the log."""
     ENVIRONMENT = "environment"
-    """Not the clip's fault: stop the run."""
+    """The machine is at fault: stop the run."""
     CRASHED = "crashed"
-    """A worker process died with it: retried alone, then replaced."""
+    """A worker process died on the clip: retry it alone, then replace it."""
 
 
 class Reason(StrEnum):
-    """Why a clip was not made, as written to the `reason` column."""
+    """Why a clip was not made: the values of the column `reason`."""
 
     UNAVAILABLE = "unavailable"
     PRIVATE = "private"
@@ -88,23 +88,23 @@ class Reason(StrEnum):
 
     @property
     def words(self) -> str:
-        """The reason as it is said to a person."""
+        """The reason in words, for messages."""
         return self.value.replace("_", " ")
 
     @property
     def replaced(self) -> bool:
-        """Whether the next clip of the class takes the clip's place."""
+        """Whether the next candidate of the class replaces the clip."""
         rule = _RULES[self]
         return rule.kind in _REPLACED or rule.replaced
 
     @property
     def asked_again(self) -> bool:
-        """Whether `--retry-failed` asks for it again; what is permanent is never asked again."""
+        """Whether `--retry-failed` requests the clip again. That is never so after PERMANENT."""
         return self.replaced and self.kind is not Kind.PERMANENT
 
     @property
     def about_the_video(self) -> bool:
-        """Whether every window of the video fails alike, so that asking once is enough."""
+        """Whether every window of the video fails in the same way, so one request is enough."""
         rule = _RULES[self]
         return rule.kind in _ABOUT_THE_VIDEO or rule.about_the_video
 
@@ -122,9 +122,10 @@ _CERTIFICATE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """What a reason means. `replaced` and `about_the_video` add to what its kind says.
+    """The meaning of a reason.
 
-    remedy: what is wrong when every video fails so, and what to do about it.
+    remedy: the fault, and what to do about it, if every video fails for this reason. replaced,
+    about_the_video: True overrides the rule of the kind.
     """
 
     kind: Kind
@@ -167,8 +168,8 @@ _RULES: Final = {
     Reason.NO_FFMPEG: _Rule(
         Kind.ENVIRONMENT, "ffmpeg is missing; install it, or name one with --ffmpeg FILE"
     ),
-    # It stops the run when it befalls many in a row. Once other videos have shown that the machine
-    # is not at fault, it is the clip's.
+    # If many videos in a row fail so, it stops the run. If other videos show that the machine is
+    # not at fault, the clip is.
     Reason.NO_FORMATS: _Rule(
         Kind.ENVIRONMENT,
         "YouTube offers this machine no formats at all; update yt-dlp and its JavaScript runtime "
@@ -177,7 +178,7 @@ _RULES: Final = {
     ),
     Reason.NOT_WRITABLE: _Rule(
         Kind.ENVIRONMENT,
-        "the destination cannot be written to; mend that and run the same command",
+        "the destination cannot be written to; fix that and run the same command",
     ),
     Reason.WORKER_DIED: _Rule(
         Kind.CRASHED,
@@ -191,15 +192,15 @@ _OF_THE_MACHINE: Final = frozenset({Reason.DISK_FULL, Reason.NOT_WRITABLE, Reaso
 
 
 LONGEST_MESSAGE: Final = 500
-"""Characters of a failure's one line; the log has all of it."""
+"""Largest length of the message of a failure in characters; the log has the whole text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why one clip was not made.
 
-    `message` is one line for people; `http_status` the status the server gave, if one decided it;
-    `retry_after` the seconds the server asked to be left alone for.
+    message: one line for people. http_status: the HTTP status that caused the failure, if one did.
+    retry_after: seconds that the server asked to wait.
     """
 
     reason: Reason
@@ -218,28 +219,30 @@ class Failure:
 
     @property
     def remedy(self) -> str:
-        """What is wrong when every video fails so, and what to do about it."""
+        """The fault, and what to do about it, if every video fails in this way."""
         if self.reason not in _OF_THE_MACHINE and "certificate" in self.message.lower():
             return _CERTIFICATE
         return _RULES[self.reason].remedy
 
 
 class NanokineticsError(Exception):
-    """The run cannot go on. The text is one line a person can act on."""
+    """The run cannot go on. The text is one line that says what to do."""
 
     exit_code = ExitCode.ERROR
 
 
 class InputError(NanokineticsError):
-    """What was asked, or a file that was given, cannot be used. Nothing was changed."""
+    """The options, or a given file, cannot be used. Nothing was changed."""
 
     exit_code = ExitCode.USAGE
 
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """One annotation row that cannot be used. `line` counts from 1, the header included; 0 stands
-    for the file, or the folder, as a whole."""
+    """One unusable annotation row.
+
+    line: counts from 1 and includes the header; 0 means the whole file or folder.
+    """
 
     file: str
     line: int
@@ -251,12 +254,12 @@ class BadRow:
 
 
 class BadRows(InputError):
-    """Annotation rows that cannot be used, all of them."""
+    """All unusable annotation rows."""
 
     def __init__(self, rows: Sequence[BadRow]) -> None:
         self.rows = tuple(rows)
         more = f" (and {len(rows) - 1} more bad rows)" if len(rows) > 1 else ""
-        super().__init__(f"{rows[0]}{more}; mend the file, or leave them out with --skip-bad-rows")
+        super().__init__(f"{rows[0]}{more}; fix the file, or leave them out with --skip-bad-rows")
 
 
 class EnvironmentFault(NanokineticsError):
@@ -264,11 +267,11 @@ class EnvironmentFault(NanokineticsError):
 
     @classmethod
     def of(cls, failure: Failure) -> EnvironmentFault:
-        """The end of a run by a failure of no clip's own: what is wrong, and what helps."""
+        """The error for a failure that no single clip caused: the fault, and what to do."""
         return cls(f"{failure.remedy} ({failure.message})")
 
 
 class Blocked(NanokineticsError):
-    """YouTube refuses this address for now and waiting has passed its limit."""
+    """YouTube refuses this address for now, and the wait has reached its limit."""
 
     exit_code = ExitCode.BLOCKED

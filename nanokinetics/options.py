@@ -1,7 +1,7 @@
-"""The options of the library, typed: what `sample`, `build` and `export` take as keywords.
+"""The typed keywords of the library functions `sample`, `build` and `export`.
 
-Each is a field of `SampleConfig`, `BuildConfig` or `export.options.Options`, where its meaning
-stands, and an option of the command line. A test holds the three together.
+Each keyword is a field of `SampleConfig`, `BuildConfig` or `export.options.Options`, which document
+it, and an option of the command line. A test checks that the three agree.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Paths = AnyPath | Sequence[AnyPath]
 
 
 class SampleOptions(TypedDict, total=False):
-    """What to choose. `split` and `splits` are the same."""
+    """The choice of clips. `split` and `splits` are the same."""
 
     n: int | Mapping[str, int] | None
     annotations: Paths
@@ -36,7 +36,7 @@ class SampleOptions(TypedDict, total=False):
 
 
 class BuildOptions(SampleOptions, total=False):
-    """What to make of the choice, and how. Durations are seconds, or texts such as `6h`."""
+    """The choice of clips, and how to make them. Durations are seconds, or texts such as `6h`."""
 
     dest: AnyPath
     place: str | None
@@ -60,7 +60,7 @@ class BuildOptions(SampleOptions, total=False):
 
 
 class ExportOptions(TypedDict, total=False):
-    """How a format is written; each format takes some of them."""
+    """How an export is written; each format takes some of these."""
 
     label_ids: str
     prefix: str | None

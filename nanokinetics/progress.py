@@ -1,4 +1,4 @@
-"""What is told while a build runs: a bar on a terminal, plain lines in a log, JSON for scripts."""
+"""The progress of a build, its forecast, and the protocol of reporters that show it."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from typing import Final, Protocol
 from nanokinetics.common.text import duration
 
 RECENT: Final = 600.0
-"""Seconds of work that the rate is taken over."""
+"""Seconds of work over which the rate is measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a build has come. Counts are clips.
+    """The progress of a build. Counts are clips.
 
-    `waiting` are those that are still to be asked for, and `paced_seconds` is when, in seconds from
-    now, the hourly budget and a block let the last of them be asked for at the earliest.
+    waiting: clips that are not yet requested. paced_seconds: seconds from now until the last of
+    them may be requested at the earliest, under the hourly budget and a block.
 
-    While YouTube refuses, `blocked_since` is when that began, in seconds since the epoch, and
-    `blocked_until` when the next request may go out, None while one is on its way; `blocked_by`
-    says how it refused. `resting_until` is the same for the hourly budget.
+    blocked_since: when YouTube began to refuse, in seconds since the epoch; None while it does not.
+    blocked_until: when the next request may start; None while one is on its way. blocked_by: how
+    YouTube refused. resting_until: when the hourly budget allows the next request.
     """
 
     made: int
@@ -41,7 +41,7 @@ class Progress:
 
     @property
     def is_held_up(self) -> bool:
-        """Whether nobody may be asked at present."""
+        """Whether no request may start at present."""
         return self.blocked_since is not None or self.resting_until is not None
 
     @property
@@ -55,7 +55,7 @@ class Progress:
 
     @property
     def brief_state(self) -> str:
-        """The state, without since when."""
+        """The state without its beginning."""
         if self.blocked_since is not None:
             until = (
                 f" until {_clock(self.blocked_until)}" if self.blocked_until else ", asking again"
@@ -72,7 +72,7 @@ def _clock(at: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast it goes: clips a second while nothing holds it up, and seconds left in all."""
+    """The speed of a build. rate: clips per second without waits. left: seconds to the end."""
 
     rate: float
     left: float
@@ -82,10 +82,10 @@ class Pace:
 
 
 class Forecast:
-    """Makes a pace of the progress so far.
+    """Computes the pace from the progress so far.
 
-    Time spent waiting for YouTube or for the budget is no work and spoils no rate; but it is part
-    of what is left.
+    Time spent waiting for YouTube or for the budget does not count in the rate, but it counts in
+    the time left.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Forecast:
         self._marks: deque[tuple[float, int]] = deque()
 
     def pace(self, progress: Progress) -> Pace | None:
-        """The pace by now; None until a clip was made."""
+        """The present pace; None before the first clip is made."""
         now = self._clock()
         if self._last is not None and not self._last[1].is_held_up:
             self._worked += now - self._last[0]
@@ -119,7 +119,7 @@ class Forecast:
 
 
 class Reporter(Protocol):
-    """Somebody who wants to know how it goes."""
+    """Shows the progress and messages of a build."""
 
     def update(self, progress: Progress) -> None: ...
     def say(self, line: str) -> None: ...
@@ -127,7 +127,7 @@ class Reporter(Protocol):
 
 
 class Silent:
-    """Nobody wants to know."""
+    """A reporter that shows nothing."""
 
     def update(self, progress: Progress) -> None: ...
     def say(self, line: str) -> None: ...
