@@ -97,7 +97,7 @@ def build(
     `if __name__ == "__main__":`, because its child processes import the script.
 
     Raises InputError before anything is changed; options for yt-dlp are checked only if there are
-    clips to request. Raises Blocked if the source refuses for longer than `max_wait`,
+    clips to request. Raises Blocked if the source refuses for longer than `max_wait`. Raises
     EnvironmentFault if the machine is at fault, and KeyboardInterrupt on Ctrl-C. Finished clips are
     kept, and the same call continues the build.
     """

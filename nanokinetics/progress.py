@@ -19,8 +19,8 @@ RECENT: Final = 600.0
 class Progress:
     """The progress of a build. Counts are clips.
 
-    waiting: clips that are not yet requested. paced_seconds: seconds from now until the last of
-    them may be requested at the earliest, under the hourly budget and a block.
+    waiting: clips that are not yet requested. paced_seconds: the earliest time, in seconds from
+    now, when the hourly budget and a block allow the last of their requests.
 
     blocked_since: when YouTube began to refuse, in seconds since the epoch; None while it does not.
     blocked_until: when the next request may start; None while one is on its way. blocked_by: how
@@ -84,8 +84,8 @@ class Pace:
 class Forecast:
     """Computes the pace from the progress so far.
 
-    Time spent waiting for YouTube or for the budget does not count in the rate, but it counts in
-    the time left.
+    The rate excludes the time spent waiting for YouTube or for the budget. The time left includes
+    it.
     """
 
     def __init__(

@@ -37,8 +37,8 @@ class Annotations:
     frame: one row per candidate, in file order, with the columns key, split, label, youtube_id
         (text) and time_start, time_end (seconds, float64). A repeated candidate is repeated here.
         Local files also have the columns of LOCATION.
-    digests: from the name of a file (its whole path, if two files have one name) to the hex SHA-256
-        of its bytes on disk.
+    digests: the hex SHA-256 of each file's bytes on disk, by the name of the file. If two files
+        have one name, by their whole paths.
     bad_rows: the rows that were left out.
     class_dirs: folders of classes, by label, that differ from `layout.class_dir`.
     names: names of classes, by label, if they have names apart from their labels.

@@ -28,7 +28,7 @@ class Visit:
         self._folder = folder
         self._on_found = on_found
         self._source: OpenedVideo | None = None
-        self._said: list[str] = []
+        self._notes: list[str] = []
         self._seconds = 0.0
         self.downloaded = 0
         """Downloaded media bytes that are not yet counted to a clip, with those of failed tries."""
@@ -40,7 +40,7 @@ class Visit:
             began = time.monotonic()
             found = self._fetcher.open(self._name)
             self._seconds += time.monotonic() - began
-            self.say(self._fetcher.log())
+            self.note(self._fetcher.log())
             if isinstance(found, Failure):
                 self.refused = found
                 return found
@@ -54,7 +54,7 @@ class Visit:
         """Download the whole video. From then on every clip is cut from the local copy."""
         self._folder.mkdir(exist_ok=True)
         got = self._fetcher.download(self._folder)
-        self.say(self._fetcher.log())
+        self.note(self._fetcher.log())
         if isinstance(got, OpenedVideo):
             self.settle(got)
             self.downloaded += got.downloaded_bytes
@@ -72,11 +72,11 @@ class Visit:
         if failure.reason in OF_THE_LINK:
             self._source = None  # URLs expire: the next try gets new ones
 
-    def say(self, text: str) -> None:
-        self._said.append(text)
+    def note(self, text: str) -> None:
+        self._notes.append(text)
 
     def log(self) -> str:
-        return "\n".join(self._said)
+        return "\n".join(self._notes)
 
     def take_downloaded(self) -> int:
         """Take the downloaded bytes, to count them to the clip that was just made."""

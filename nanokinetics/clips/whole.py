@@ -110,18 +110,18 @@ class WholeMaker(Maker):
 
     def _outcome(self, clip: Clip, origin: Origin) -> Outcome:
         began = time.monotonic()
-        said: list[str] = []
+        log: list[str] = []
         try:
-            result = self._make(clip, origin, said)
+            result = self._make(clip, origin, log)
         except EOFError as error:
             result = Failure(Reason.UNDECODABLE, str(error))
         except OSError as error:
             result = self._fault(error)
         if isinstance(result, Failure):
-            return Failed(clip, result, log="\n".join(said))
+            return Failed(clip, result, log="\n".join(log))
         return replace(result, total_seconds=time.monotonic() - began)
 
-    def _make(self, clip: Clip, origin: Origin, said: list[str]) -> Made | Failure:
+    def _make(self, clip: Clip, origin: Origin, log: list[str]) -> Made | Failure:
         suffix = origin.location.suffix
         is_image = suffix.lower() in IMAGES
         links = self._how in (HARDLINK, SYMLINK)
@@ -134,7 +134,7 @@ class WholeMaker(Maker):
             return Failure(Reason.UNDECODABLE, "it is a picture, not a video")
         window = clip.window if origin.location.stem != clip.key else None
         if window is not None or (self._how == TRANSCODE and not is_image):
-            return self._encode(clip, path, window, said)
+            return self._encode(clip, path, window, log)
         target = path if origin.own else Path(self._new(suffix))
         if not origin.own:
             self._place(path, target)
@@ -176,7 +176,7 @@ class WholeMaker(Maker):
                 copy_bytes(source.fileno(), copy.fileno(), 0, size)
 
     def _encode(
-        self, clip: Clip, path: Path, window: tuple[float, float] | None, said: list[str]
+        self, clip: Clip, path: Path, window: tuple[float, float] | None, log: list[str]
     ) -> Made | Failure:
         """Encode the window, or the whole video, to mp4 at the capped resolution."""
         config, target = self._config, Path(self._new(MP4))
@@ -189,7 +189,7 @@ class WholeMaker(Maker):
             threads=config.threads,
             timeout=self._patience(path),
         )
-        said.append(f"ffmpeg {config.ffmpeg.version}\n{done.log}")
+        log.append(f"ffmpeg {config.ffmpeg.version}\n{done.log}")
         found = self._look(target) if done.returncode == 0 else None
         media_found = found if isinstance(found, Media) else None
         wrong = None

@@ -102,7 +102,7 @@ class WindowMaker(Maker):
             target = Path(f"{stream.url}.repacked.mp4")
             patience = self._config.patience.repacking
             done = repack(self._config.ffmpeg, Path(stream.url), target, timeout=patience)
-            visit.say(done.log)
+            visit.note(done.log)
             if done.killed:
                 return _KILLED
             if done.returncode != 0:
@@ -126,14 +126,14 @@ class WindowMaker(Maker):
             threads=self._config.threads,
             timeout=patience.start_up + seconds / patience.slowest,
         )
-        visit.say(f"ffmpeg {self._config.ffmpeg.version}, format {source.format_id}\n{done.log}")
+        visit.note(f"ffmpeg {self._config.ffmpeg.version}, format {source.format_id}\n{done.log}")
         local = not source.streams[0].is_remote
         visit.downloaded += 0 if local else done.bytes_read
         # After a broken connection ffmpeg may go on at another part of the video. So no file is
         # accepted after a known complaint of ffmpeg.
-        said = diagnosis.of_ffmpeg(done.stderr)
+        complaint = diagnosis.of_ffmpeg(done.stderr)
         wrong = None
-        if done.returncode == 0 and not said:
+        if done.returncode == 0 and not complaint:
             found = self._measure(target)
             ends_at = done.input_duration or source.duration
             wrong = judge(window, found, ends_at=ends_at, whole=local)
@@ -145,8 +145,8 @@ class WindowMaker(Maker):
         if done.returncode is None:
             return Failure(Reason.TIMEOUT, "ffmpeg took too long") if local else None
         if local:
-            return said or wrong or Failure(Reason.UNDECODABLE, _last_line(done.stderr))
-        return said or (None if wrong and wrong.reason is Reason.UNDECODABLE else wrong)
+            return complaint or wrong or Failure(Reason.UNDECODABLE, _last_line(done.stderr))
+        return complaint or (None if wrong and wrong.reason is Reason.UNDECODABLE else wrong)
 
     def _made_from(
         self,

@@ -1,7 +1,7 @@
 """Checks whether a build would work on this machine: one small function and `Finding` per check.
 
 Nothing is changed: test files in a folder are removed again. Only the canary, a video that the user
-names, is requested over the network. A check that cannot be made says so. Checks that need yt-dlp
+names, is requested over the network. A check that fails to run reports that. Checks for yt-dlp
 import it themselves, because a failed import is a finding too.
 """
 

@@ -5,9 +5,9 @@
                            └──────────────── refused ───────────────┘
 
 One refusal stops all requests. While the gate is closed, no request starts. After that time one
-request goes out alone, the probe, and only its answer opens the gate. The effects of a block last
-for a while: requests keep a distance, which shrinks with each success, and the next block is
-expected to last about as long as the last one. Times are seconds of any steady clock.
+request goes out alone, the probe, and only its answer opens the gate. A block has effects for a
+while. Requests keep a distance, which shrinks with each success. The next block is expected to last
+about as long as the last one. Times are seconds of any steady clock.
 """
 
 from __future__ import annotations
@@ -153,8 +153,8 @@ class Pacer:
         Returns True if the total wait now exceeds the policy's `max_wait`.
 
         A reply to a request from before the last penalty is no new refusal; only a longer
-        `retry_after` (seconds) counts. If the server refuses again at the time that it named
-        itself, the wait is at least that of the policy.
+        `retry_after` (seconds) counts. If the server refuses a probe at the time that it named, the
+        next wait is at least that of the policy.
         """
         self._asking.discard(ticket)
         if ticket is not self._probe and ticket.at <= self._penalized_at:

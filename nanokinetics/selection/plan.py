@@ -61,8 +61,8 @@ class Plan:
 def request_of(config: BuildConfig, version: str) -> str | None:
     """A digest of everything that decides which clips are made, and how.
 
-    version: the version of this program. None if too many files decide it (a local source, another
-    subset), or if each run must report the rows that it leaves out.
+    version: the version of this program. None if too many files decide: a local source, or another
+    subset. None too if each run must report the rows that it leaves out.
     """
     if config.src or config.skip_bad_rows or config.from_:
         return None

@@ -140,12 +140,12 @@ def retry_after(header: str | None, now: float) -> float | None:
 def _of_problem(problem: HttpProblem, message: str) -> Failure:
     if problem.status is None:
         return Failure(_of_silence(problem.text), f"{message} ({problem.text})")
-    said = f"{message} (HTTP {problem.status} from the {problem.page} page)"
+    text = f"{message} (HTTP {problem.status} from the {problem.page} page)"
     gone = problem.status in (404, 410) and problem.page == "watch"
     reason = Reason.NOT_FOUND if gone else Reason.SERVER_ERROR
     if problem.page == "media" and problem.status in (401, 403):
         reason = Reason.FORBIDDEN_MEDIA
-    return Failure(reason, said, problem.status, problem.retry_after)
+    return Failure(reason, text, problem.status, problem.retry_after)
 
 
 def _of_silence(text: str) -> Reason:
@@ -176,12 +176,12 @@ def of_os_error(error: OSError, ffmpeg: str) -> Failure | None:
 
     ffmpeg: the path of the program in use. It may have been removed.
     """
-    said = f"{error.strerror}: {error.filename}" if error.filename else str(error)
+    text = f"{error.strerror}: {error.filename}" if error.filename else str(error)
     if error.filename == ffmpeg:
-        return Failure(Reason.NO_FFMPEG, said)
+        return Failure(Reason.NO_FFMPEG, text)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return Failure(Reason.DISK_FULL, said)
-    return Failure(Reason.NOT_WRITABLE, said) if error.errno in _GONE_OR_CLOSED else None
+        return Failure(Reason.DISK_FULL, text)
+    return Failure(Reason.NOT_WRITABLE, text) if error.errno in _GONE_OR_CLOSED else None
 
 
 _GONE_OR_CLOSED: Final = frozenset(

@@ -1,8 +1,8 @@
 """Lists the files of a source folder, and the members of its archives without unpacking them.
 
-Names are untrusted. The scan leaves out hidden files (such as the `._` twins of macOS), links to
-folders, and datasets that were built inside the source. In an archive only plain files count. The
-base name of a member identifies it; no file is ever written to a member's path.
+Names are untrusted. The scan leaves out hidden files, such as the `._` twins of macOS. It also
+leaves out links to folders, and datasets built inside the source. In an archive only plain files
+count. The base name of a member identifies it; no file is ever written to a member's path.
 """
 
 from __future__ import annotations

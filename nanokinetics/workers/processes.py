@@ -1,8 +1,8 @@
 """Child processes: each child runs one function and talks to its parent through a pipe.
 
-On Linux all children are forked from one process, the template. The template has already imported
-the modules that they need, and imports are most of the time that a start takes. Elsewhere every
-child is a new Python process.
+On Linux all children are forked from one process, the template. It has already imported the modules
+that they need; imports are most of the time of a start. Elsewhere every child is a new Python
+process.
 
 Python's own fork server is no option: if the program is killed, it leaves a socket in the file
 system, and its children stay alive.
