@@ -29,7 +29,10 @@ from nanokinetics.sources import diagnosis
 
 @dataclass(frozen=True, slots=True)
 class MakerConfig:
-    """The configuration of a maker. dest: the dataset's folder. threads: the threads of each ffmpeg."""
+    """The configuration of a maker.
+
+    dest: the folder of the dataset. threads: the threads of each ffmpeg.
+    """
 
     dest: Path
     layout: Layout

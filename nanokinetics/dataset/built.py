@@ -164,7 +164,7 @@ class Dataset:
             if split not in found or label not in classes:
                 raise InputError(
                     f"{self.home.place(STATS)}: {key} is of '{label}' ({split}), which was never "
-                    "asked for; mend the table"
+                    "asked for; fix the table"
                 )
         for id_ in sorted(self.made, key=lambda i: (i.split, classes[i.label].class_dir, i.key)):
             found[id_.split].append(self._sample(self.made[id_], ids[id_.label]))
@@ -199,7 +199,7 @@ class Dataset:
         path, stats = row["path"], self.home.place(STATS)
         file = self.home.within(path)
         if file is None:
-            raise InputError(f"{stats}: the path '{path}' leaves the dataset; mend the table")
+            raise InputError(f"{stats}: the path '{path}' leaves the dataset; fix the table")
         try:
             size = file.stat().st_size
         except OSError:

@@ -44,7 +44,7 @@ class Damaged(InputError):
     """A table that cannot be relied on from some line on, and why."""
 
     def __init__(self, where: object, line: int, why: str) -> None:
-        super().__init__(f"{where}, line {line}: {why}; mend or remove the line")
+        super().__init__(f"{where}, line {line}: {why}; fix or remove the line")
         self.line = line
         self.why = why
 

@@ -11,11 +11,11 @@ from nanokinetics.clip import Clip, Failed
 from nanokinetics.engine.blame import IN_A_ROW, REMEMBERED, Blame, may_be_global
 from nanokinetics.engine.verdicts import (
     AskCanary,
-    Request,
     CloseGate,
     EndRun,
     LetIn,
     PutBack,
+    Request,
     TryAlone,
     Verdict,
     WriteDown,
