@@ -99,8 +99,14 @@ def main() -> None:
     add("--workers", type=int, default=4, help="at once, of all three")
     add("--rate", type=float, default=2.5e6, help="bytes a second of each connection, 0: no limit")
     add("--latency", type=float, default=0.05, help="seconds before each answer of the site")
-    add("--forms", nargs="+", choices=FORMS, default=["progressive", "fragmented"], metavar="FORM",
-        help=f"{', '.join(FORMS)}; each video has one of those named")  # fmt: skip
+    add(
+        "--forms",
+        nargs="+",
+        choices=FORMS,
+        default=["progressive", "fragmented"],
+        metavar="FORM",
+        help=f"{', '.join(FORMS)}; each video has one of those named",
+    )
     add("--film", type=float, default=120, help="seconds that each video lasts")
     add("--dead", type=float, default=0.0, help="share of the videos that are gone")
     add("--throttle", type=float, default=0.0, help="seconds of 429, half-way through")

@@ -41,9 +41,11 @@ def with_clips(counts: list[int], rounds: int) -> None:
     for clips in counts:
         found = _median(rounds, "--clips", clips, "--seconds", 2, "--workers", 4)
         row = (
-            f"{found['wall']:.1f}", f"{found['cpu'] / clips:.2f}", f"{found['parent'] / 1e6:.0f}",
+            f"{found['wall']:.1f}",
+            f"{found['cpu'] / clips:.2f}",
+            f"{found['parent'] / 1e6:.0f}",
             f"{found['idle']:.2f}",
-        )  # fmt: skip
+        )
         print(f"| {clips} | {' | '.join(row)} |", flush=True)
     print()
 
@@ -60,9 +62,11 @@ def with_workers(counts: list[int], rounds: int, clips: int = 48) -> None:
         busy = (found["cpu"] + found["site"]) / (os.cpu_count() or 1)
         share = max(alone / workers, busy) / found["wall"]
         row = (
-            f"{found['wall']:.1f}", f"{busy / found['wall']:.0%}", f"{share:.0%}",
+            f"{found['wall']:.1f}",
+            f"{busy / found['wall']:.0%}",
+            f"{share:.0%}",
             f"{found['memory'] / 1e6:.0f}",
-        )  # fmt: skip
+        )
         print(f"| {workers} | {' | '.join(row)} |", flush=True)
 
 
@@ -77,11 +81,15 @@ def _median(rounds: int, *options: object) -> dict[str, float]:
         ]
     taken = [
         {
-            "wall": run["usage"]["seconds"], "cpu": run["usage"]["cpu"], "site": run["site"],
-            "memory": run["usage"]["memory"], "parent": run["usage"]["parent"], "idle": run["idle"],
+            "wall": run["usage"]["seconds"],
+            "cpu": run["usage"]["cpu"],
+            "site": run["site"],
+            "memory": run["usage"]["memory"],
+            "parent": run["usage"]["parent"],
+            "idle": run["idle"],
         }
         for run in runs
-    ]  # fmt: skip
+    ]
     return {name: statistics.median(each[name] for each in taken) for name in taken[0]}
 
 

@@ -81,9 +81,22 @@ def invent(dest: Path, rows: int, classes: int) -> None:
             download, trim = chance.lognormvariate(0.5, 0.6), chance.lognormvariate(0.2, 0.3)
             size = chance.randint(600_000, 1_200_000)
             ledger.made(
-                [Made(clip, None, "youtube", media, size, "0" * 64, size, download, trim,
-                      download + trim)], now
-            )  # fmt: skip
+                [
+                    Made(
+                        clip,
+                        None,
+                        "youtube",
+                        media,
+                        size,
+                        "0" * 64,
+                        size,
+                        download,
+                        trim,
+                        download + trim,
+                    )
+                ],
+                now,
+            )
             if number % 10 == 0:
                 lost = Clip(f"x{number:010d}_000010_000020", "train", label)
                 reason = chance.choice(REASONS)

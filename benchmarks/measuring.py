@@ -72,9 +72,15 @@ def run(command: Sequence[str], log: Path, text: str = "") -> tuple[int, Usage]:
     before, began = cpu_of_children(), time.monotonic()
     with log.open("wb") as out:
         process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=out, stderr=out, env=environment, text=True,
-            cwd=log.parent, start_new_session=True,
-        )  # fmt: skip
+            command,
+            stdin=subprocess.PIPE,
+            stdout=out,
+            stderr=out,
+            env=environment,
+            text=True,
+            cwd=log.parent,
+            start_new_session=True,
+        )
     with _watched(process.pid) as peaks:
         try:
             process.communicate(text)
@@ -128,8 +134,10 @@ class Site:
                 *(sys.executable, "-m", "nanokinetics.demo.serve"),
                 *("--scenario", str(file), "--cache", str(folder / "films")),
             ],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         assert self._process.stdout  # noqa: S101
         self.proxy: str = json.loads(self._process.stdout.readline())["proxy_url"]
         self._seen = 0

@@ -34,21 +34,42 @@ def main() -> int:
     parser = paper.Parser("Make a small Kinetics: n clips of each class, and a list of them.")
     add = parser.add_argument
     # The second names are those that the library's messages use.
-    add("--save_dir", "--dest", default="downloads", metavar="DIR",
-        help="where the dataset goes (default: %(default)s)")  # fmt: skip
+    add(
+        "--save_dir",
+        "--dest",
+        default="downloads",
+        metavar="DIR",
+        help="where the dataset goes (default: %(default)s)",
+    )
     add("--dataset", choices=tuple(OFFICIAL), help="the dataset that the videos are of")
     add("--video_type", choices=("train", "val"), help="the split (default: all of --annotations)")
     add("--num_classes", "--num-classes", type=int, metavar="K", help="draw K classes; else all")
-    add("--videos_per_class", "--n", type=int, default=ALL, metavar="N",
-        help="clips of each class (default: %(default)s)")  # fmt: skip
+    add(
+        "--videos_per_class",
+        "--n",
+        type=int,
+        default=ALL,
+        metavar="N",
+        help="clips of each class (default: %(default)s)",
+    )
     add("--cookies", metavar="FILE", help="a Netscape cookie file for YouTube")
-    add("--annotations", "--csv", metavar="FILE", nargs="+",
-        help="the annotations (default: k400/train.csv, here or beside this script)")  # fmt: skip
+    add(
+        "--annotations",
+        "--csv",
+        metavar="FILE",
+        nargs="+",
+        help="the annotations (default: k400/train.csv, here or beside this script)",
+    )
     add("--src", metavar="DIR", help="a folder, or archives, of videos: nothing is downloaded")
     add("--workers", type=int, metavar="W", help="processes at work at once")
     add("--proxy", metavar="URL", help="a proxy, for yt-dlp and ffmpeg alike")
-    add("--yt_dlp_args", "--yt-dlp-args", metavar="ARGS", default="",
-        help='options of yt-dlp, as one text: --yt_dlp_args="--force-ipv4"')  # fmt: skip
+    add(
+        "--yt_dlp_args",
+        "--yt-dlp-args",
+        metavar="ARGS",
+        default="",
+        help='options of yt-dlp, as one text: --yt_dlp_args="--force-ipv4"',
+    )
     add("--ffmpeg", metavar="FILE", help="the ffmpeg to use")
     options: dict[str, Any] = vars(parser.parse_args())
     dataset, split, src = (options.pop(name) for name in ("dataset", "video_type", "src"))

@@ -31,8 +31,12 @@ def main() -> int:
     add("--dest", type=Path, default=Path(), help="where the lists go (default: here)")
     add("--n", type=int, required=True, help="videos of each class")
     add("--labels_src", type=Path, required=True, help=f"{LABELS}, or its folder")
-    add("--videos_src", type=Path, metavar="DIR",
-        help="the videos: only those that lie there are listed, by their whole paths")  # fmt: skip
+    add(
+        "--videos_src",
+        type=Path,
+        metavar="DIR",
+        help="the videos: only those that lie there are listed, by their whole paths",
+    )
     args = parser.parse_args()
     answers = args.src / ANSWERS if args.src.is_dir() else args.src
     labels = args.labels_src / LABELS if args.labels_src.is_dir() else args.labels_src

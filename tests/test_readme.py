@@ -52,9 +52,11 @@ def our_flags() -> frozenset[str]:
 def yt_dlp_flags() -> frozenset[str]:
     parser = yt_dlp.parse_options(["--ignore-config"]).parser
     return frozenset(
-        f for group in [parser, *parser.option_groups] for o in group.option_list
+        f
+        for group in [parser, *parser.option_groups]
+        for o in group.option_list
         for f in o._long_opts
-    )  # fmt: skip
+    )
 
 
 def shell_commands(text: str) -> list[list[str]]:
@@ -112,8 +114,9 @@ def test_every_command_that_is_shown_can_be_typed(argv: list[str]) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_named_in_prose_exists(page: Path) -> None:
-    named = {m[1] for span in code_spans(read(page))
-             if (m := re.match(r"nanokinetics ([a-z]\w*)", span))}  # fmt: skip
+    named = {
+        m[1] for span in code_spans(read(page)) if (m := re.match(r"nanokinetics ([a-z]\w*)", span))
+    }
     assert named <= set(commands())
 
 
@@ -173,8 +176,12 @@ def tables(text: str) -> list[list[list[str]]]:
 
 def test_defaults_in_the_table_of_options_are_those_of_the_parser() -> None:
     """Where a row names one option and its default is given as code."""
-    shown = {a.option_strings[0]: str(a.default) for p in commands().values() for a in p._actions
-             if a.option_strings and a.default not in (None, "", True, False)}  # fmt: skip
+    shown = {
+        a.option_strings[0]: str(a.default)
+        for p in commands().values()
+        for a in p._actions
+        if a.option_strings and a.default not in (None, "", True, False)
+    }
     checked = 0
     for table in tables(read(ROOT / "README.md")):
         for row in table:
@@ -201,8 +208,12 @@ def test_every_keyword_of_the_python_examples_is_a_field() -> None:
 
 
 def python_blocks() -> list[tuple[str, str]]:
-    return [(page.name, block) for page in PAGES for language, block in FENCE.findall(read(page))
-            if language == "python"]  # fmt: skip
+    return [
+        (page.name, block)
+        for page in PAGES
+        for language, block in FENCE.findall(read(page))
+        if language == "python"
+    ]
 
 
 @pytest.mark.parametrize(("page", "block"), python_blocks())
@@ -240,8 +251,12 @@ def test_every_field_of_what_is_told_to_scripts_is_described() -> None:
     for described in (Progress, Estimate, Finding):
         for field in fields(described):
             assert f"`{field.name}`" in text, field.name
-    rows = {name for table in tables(read(ROOT / "docs" / "library.md")) for row in table
-            for name in re.findall(r"`(\w+)`", row[0])}  # fmt: skip
+    rows = {
+        name
+        for table in tables(read(ROOT / "docs" / "library.md"))
+        for row in table
+        for name in re.findall(r"`(\w+)`", row[0])
+    }
     assert {field.name for field in fields(BuildResult)} <= rows
 
 
@@ -287,8 +302,9 @@ def test_the_headers_of_the_other_tables_are_those_described(header: tuple[str, 
 
 def test_every_reason_is_described_under_its_kind() -> None:
     kinds = tables(read(ROOT / "docs" / "failures.md"))[0]
-    described = {re.findall(r"`(\w+)`", row[0])[0]: re.findall(r"`(\w+)`", row[-1])
-                 for row in kinds}  # fmt: skip
+    described = {
+        re.findall(r"`(\w+)`", row[0])[0]: re.findall(r"`(\w+)`", row[-1]) for row in kinds
+    }
     told = {reason: kind for kind, reasons in described.items() for reason in reasons}
     assert told == {str(reason): str(reason.kind) for reason in Reason}
 

@@ -31,10 +31,17 @@ def add(commands: Any) -> None:
         "--dest nano-k400",
     )
     add_choice(parser)
-    parser.add_argument("--log", metavar="FILE", type=Path,
-        help="append a dated line for each thing that happens, without secrets")  # fmt: skip
-    parser.add_argument("--json", action="store_true",
-        help="progress and result as JSON objects on standard output, one a line")  # fmt: skip
+    parser.add_argument(
+        "--log",
+        metavar="FILE",
+        type=Path,
+        help="append a dated line for each thing that happens, without secrets",
+    )
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="progress and result as JSON objects on standard output, one a line",
+    )
     _add_making(parser)
 
 
@@ -135,8 +142,12 @@ def _add_making(parser: Parser) -> None:
         metavar="FILE",
         help="the ffmpeg to use (default: the system's, else the bundled one)",
     )
-    add("--failed-logs", metavar="DIR", default="failed_logs",
-        help="where the full output of failed attempts goes (default: %(default)s)")  # fmt: skip
+    add(
+        "--failed-logs",
+        metavar="DIR",
+        default="failed_logs",
+        help="where the full output of failed attempts goes (default: %(default)s)",
+    )
 
 
 def run(options: dict[str, Any]) -> ExitCode:

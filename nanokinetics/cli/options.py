@@ -119,7 +119,7 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="leave unusable annotation rows out instead of refusing to start",
     )
-    add_quiet(parser)  # fmt: skip
+    add_quiet(parser)
 
 
 def add_quiet(parser: argparse.ArgumentParser) -> None:

@@ -30,8 +30,13 @@ def add(commands: Any) -> None:
         "nanokinetics report nano-k400 --html report.html",
     )
     add = parser.add_argument
-    add("dest", metavar="DEST", type=Path, help="a built dataset, also while it is being built; "
-        "or a stats.csv, with failed.csv and run.json beside it if they are there")  # fmt: skip
+    add(
+        "dest",
+        metavar="DEST",
+        type=Path,
+        help="a built dataset, also while it is being built; "
+        "or a stats.csv, with failed.csv and run.json beside it if they are there",
+    )
     add("--html", metavar="FILE", type=Path, help="write a page that needs nothing else")
     add("--png", metavar="DIR", type=Path, help="write the charts and the clips as pictures")
     add("--json", action="store_true", help="print the same numbers as JSON")

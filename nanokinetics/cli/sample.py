@@ -36,8 +36,11 @@ def add(commands: Any) -> None:
         help="write the selection as a CSV file; - prints it (default: print it, but not on a "
         "terminal)",
     )
-    parser.add_argument("--json", action="store_true",
-        help="print the estimate as a JSON object, in place of the selection")  # fmt: skip
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print the estimate as a JSON object, in place of the selection",
+    )
     add = parser.add_argument_group("what to reckon with").add_argument
     add(
         "--stats",

@@ -74,10 +74,15 @@ def in_json(verdict: Verdict) -> str:
         "at_work": verdict.at_work,
         "repaired": verdict.repaired,
         "findings": [
-            {"kind": each.kind.name.lower(), "path": each.path, "found": each.what,
-             "remedy": each.kind} for each in verdict.problems
+            {
+                "kind": each.kind.name.lower(),
+                "path": each.path,
+                "found": each.what,
+                "remedy": each.kind,
+            }
+            for each in verdict.problems
         ],
-    }  # fmt: skip
+    }
     return json.dumps(found)
 
 

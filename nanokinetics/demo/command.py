@@ -101,8 +101,11 @@ def demo(folder: Path, reporter: Reporter, *, quiet: bool = False) -> ExitCode:
     replace_file(source, mine.encode())
     say(quiet, f"making videos and starting a make-believe YouTube; results go to {folder}/")
     with DemoSite(scenario()) as site:
-        say(quiet, "$ nanokinetics build kinetics "
-            f"--annotations {source} --split train --n {CLIPS} --dest {dest}")  # fmt: skip
+        say(
+            quiet,
+            "$ nanokinetics build kinetics "
+            f"--annotations {source} --split train --n {CLIPS} --dest {dest}",
+        )
         result = build(
             "kinetics",
             annotations=[source],

@@ -335,17 +335,33 @@ def test_scripts_get_an_object_a_line() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(0, "0 s"), (59.4, "59 s"), (59.6, "1 min"), (90, "1 min 30 s"), (599.7, "10 min"),
-     (1234, "21 min"), (3599, "1 h"), (5400, "1 h 30 min"), (86400, "1 d"), (360_000, "4 d 4 h")],
-)  # fmt: skip
+    [
+        (0, "0 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min"),
+        (90, "1 min 30 s"),
+        (599.7, "10 min"),
+        (1234, "21 min"),
+        (3599, "1 h"),
+        (5400, "1 h 30 min"),
+        (86400, "1 d"),
+        (360_000, "4 d 4 h"),
+    ],
+)
 def test_a_duration_is_said_in_two_units_at_most(seconds: float, said: str) -> None:
     assert duration(seconds) == said
 
 
 @pytest.mark.parametrize(
     ("count", "said"),
-    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (12_345_678, "12.3 MB"), (999_600_000, "1.0 GB"),
-     (5e15, "5000.0 TB")],
-)  # fmt: skip
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (12_345_678, "12.3 MB"),
+        (999_600_000, "1.0 GB"),
+        (5e15, "5000.0 TB"),
+    ],
+)
 def test_a_size_is_said_in_powers_of_a_thousand(count: float, said: str) -> None:
     assert size(count) == said

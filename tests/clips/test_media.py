@@ -137,9 +137,14 @@ def test_an_answer_that_is_a_playlist_leads_to_no_further_request(
         bodies[f"/{kind}.mp4"] = trees.playlist(kind, goal, goal)
         stream = Stream(f"{address}/{kind}.mp4", headers=(("Authorization", "Basic eA=="),))
         done = cut(
-            find_ffmpeg(ffmpeg), [stream], (0, 1), VIDEO, tmp_path / "made.mp4",
-            threads=1, timeout=20,
-        )  # fmt: skip
+            find_ffmpeg(ffmpeg),
+            [stream],
+            (0, 1),
+            VIDEO,
+            tmp_path / "made.mp4",
+            threads=1,
+            timeout=20,
+        )
         assert done.returncode not in (0, None)
         assert set(asked) == {f"/{kind}.mp4"}
         assert not (tmp_path / "made.mp4").exists()

@@ -23,8 +23,9 @@ def test_each_line_is_dated_and_says_who_speaks(tmp_path: Path) -> None:
     for line, word in zip(lines, ("first", "second"), strict=True):
         assert re.fullmatch(
             r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z DEBUG   nanokinetics\.engine: the "
-            rf"{word} run", line,
-        )  # fmt: skip
+            rf"{word} run",
+            line,
+        )
 
 
 def test_secrets_and_escapes_are_taken_out_whoever_listens(

@@ -139,8 +139,12 @@ def test_files_without_a_video_id_are_told_apart_by_their_key() -> None:
 
 def test_different_reasons_speak_against_all_together() -> None:
     reasons = (
-        Reason.NETWORK, Reason.TIMEOUT, Reason.NO_FORMATS, Reason.NETWORK, Reason.SERVER_ERROR,
-    )  # fmt: skip
+        Reason.NETWORK,
+        Reason.TIMEOUT,
+        Reason.NO_FORMATS,
+        Reason.NETWORK,
+        Reason.SERVER_ERROR,
+    )
     assert in_a_row(Blame([clip(1)]), *reasons) == [AskCanary(clip(1))]
 
 
@@ -491,8 +495,13 @@ class AnyHistory(RuleBasedStateMachine):
                     assert failure.reason not in OWN
                     self.ended = True
         places = [
-            *self.waiting, *self.alone, *self.in_hand, *self.kept_back, *self.made, *self.written,
-        ]  # fmt: skip
+            *self.waiting,
+            *self.alone,
+            *self.in_hand,
+            *self.kept_back,
+            *self.made,
+            *self.written,
+        ]
         assert sorted(places, key=lambda c: c.key) == CLIPS, "every clip is in one place"
 
 

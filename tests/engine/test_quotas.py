@@ -50,11 +50,17 @@ NOTHING = standing_of()
 def selection_of(groups: Mapping[Group, list[str]], wanted: Mapping[Group, int]) -> Selection:
     """Classes with the videos of their candidates in ranked order, a window of ten seconds each."""
     rows = [
-        (f"{video}_{10 * rank:06d}_{10 * rank + 10:06d}", *group, video, 10.0 * rank,
-         10.0 * rank + 10, rank)
+        (
+            f"{video}_{10 * rank:06d}_{10 * rank + 10:06d}",
+            *group,
+            video,
+            10.0 * rank,
+            10.0 * rank + 10,
+            rank,
+        )
         for group, videos in groups.items()
         for rank, video in enumerate(videos, 1)
-    ]  # fmt: skip
+    ]
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     return Selection(frame, dict(wanted), tuple(sorted({g.label for g in groups})))
 
@@ -324,7 +330,7 @@ def test_the_end_of_runs_with_and_without_replace_transient_is_that_of_a_run_wit
     for group, n in selection.quotas.items():
         there = {id_ for id_ in left if id_.group == group}
         wanted = {id_ for id_ in first_available(selection, run.site) if id_.group == group}
-        assert len(wanted) < n or there == wanted, "a stand-in beside a full class"
+        assert len(wanted) < n or there == wanted, "a replacement beside a full class"
 
 
 @unhurried

@@ -53,8 +53,11 @@ def test_the_classes_of_imagenet_are_among_its_thousand(name: str) -> None:
 @pytest.fixture(name="annotations")
 def _annotations(tmp_path: Path) -> Path:
     labels = [*(presets.read("kinetics-100:val").classes or ()), "yoga"]
-    rows = [Row(label, youtube_id(100 * i + j), 1, 2) for i, label in enumerate(labels)
-            for j in range(6)]  # fmt: skip
+    rows = [
+        Row(label, youtube_id(100 * i + j), 1, 2)
+        for i, label in enumerate(labels)
+        for j in range(6)
+    ]
     return write_csv(tmp_path / "a.csv", rows)
 
 

@@ -207,8 +207,10 @@ def test_a_refused_client_is_told_half_truths(text: str) -> None:
     ]
     failure = of_yt_dlp(text, expected=True, problems=problems)
     assert (failure.reason, failure.http_status, failure.retry_after) == (
-        Reason.RATE_LIMITED, 429, 30.0,
-    )  # fmt: skip
+        Reason.RATE_LIMITED,
+        429,
+        30.0,
+    )
 
 
 @pytest.mark.parametrize(
