@@ -5,8 +5,8 @@
 Some failures may have a global cause: it would stop every clip. One clip cannot show that, so blame
 keeps such failures back. If a clip that was requested later is made, each failure belongs to its
 own clip. If many videos fail in a row, blame asks for the canary: a clip that was made before. If
-the canary fails too, the cause is global. If no clip was ever made, reserves serve as canaries;
-their failures prove nothing.
+the canary fails in such a way too, the cause is global. If no clip was ever made, reserves serve as
+canaries; their failures prove nothing.
 
 Times are seconds of any steady clock.
 """
