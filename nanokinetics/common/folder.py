@@ -128,9 +128,13 @@ class Folder:
         with contextlib.suppress(OSError), self._beside(path) as (folder, name):
             shutil.rmtree(name, ignore_errors=True, dir_fd=folder)
 
-    def sweep(self, folder: str, names: Collection[str] | None = None) -> None:
-        """Remove what `begun` has left in a folder: of these names, or of any."""
+    def sweep(self, *folders: str, names: Collection[str] | None = None) -> None:
+        """Remove the files that `begun` has left in some folders: of these names, or all."""
         shortened = None if names is None else {name[:_SHORTENED] for name in names}
+        for folder in folders:
+            self._sweep(folder, shortened)
+
+    def _sweep(self, folder: str, shortened: Collection[str] | None) -> None:
         with contextlib.ExitStack() as stack:
             try:
                 here = stack.enter_context(self._opened(folder))

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 _UNSEEN: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
 """Control characters, and those that turn the direction of writing."""
+
+
+def plain_lines(lines: Iterable[object]) -> str:
+    """Texts as lines, each of them plain."""
+    return "\n".join(map(plain, lines))
 
 
 def plain(text: object) -> str:

@@ -42,8 +42,7 @@ class Books:
         self._logs = FailedLogs(failed_logs)
         self._clock = clock
         home.clear(TEMPORARY)
-        for folder in INDEX_FOLDERS:
-            home.sweep(folder)
+        home.sweep(*INDEX_FOLDERS)
         self._ledger = Ledger(home, layout)
         self.state = self._ledger.state(since=clock.wall() - HOUR)
         """The state of every clip at the start of this run."""

@@ -29,7 +29,7 @@ from nanokinetics.engine.verdicts import (
 )
 from nanokinetics.engine.waiting import TICK, Waiting, blocked_error, progress_of
 from nanokinetics.errors import EnvironmentFault, Failure, Kind, Reason
-from nanokinetics.progress import Progress, Reporter
+from nanokinetics.progress import Reporter
 from nanokinetics.sources import Source
 from nanokinetics.workers.pool import Died, Event, Idle, NeverStarted, Pool, Result, Word
 
@@ -77,6 +77,8 @@ class Engine:
         self._suspects: deque[Job] = deque()
         """Jobs that start only while no other job runs. Canaries do not wait for that."""
         self._alone: Job | None = None
+        self._shown: tuple[int, ...] = ()
+        self._shown_at = float("-inf")
         self._false_starts = 0
         self._given_up = False
         self._blocked_by: Reason | None = None
@@ -90,7 +92,7 @@ class Engine:
         while True:
             self._dispatch()
             self._waiting.note(self._waiting_for())
-            self._reporter.update(self._progress())
+            self._report()
             if not self._tickets:
                 if self._given_up:
                     raise blocked_error(self._blocked_by, self._quotas, self._opens_at())
@@ -283,7 +285,13 @@ class Engine:
         """When the next request may start, in seconds since the epoch."""
         return self._clock.wall() + (self._pacer.delay(self._clock.steady()) or 0.0)
 
-    def _progress(self) -> Progress:
-        return progress_of(
-            self._quotas, self._pacer, self._clock, len(self._jobs), self._blocked_by
+    def _report(self) -> None:
+        """Show the progress if a count has changed, and otherwise once a tick."""
+        now, quotas = self._clock.steady(), self._quotas
+        counts = (len(self._jobs), quotas.made, quotas.replaced, quotas.held, quotas.waiting)
+        if counts == self._shown and now < self._shown_at + TICK:
+            return
+        self._shown, self._shown_at = counts, now
+        self._reporter.update(
+            progress_of(quotas, self._pacer, self._clock, len(self._jobs), self._blocked_by)
         )

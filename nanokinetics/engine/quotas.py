@@ -192,9 +192,10 @@ class Quotas:
         return failed.replaced and not (self._retry_failed and failed.asked_again)
 
     def _wait(self, clip: Clip) -> None:
-        self._waiting[clip.id] = clip
+        id_ = clip.id
+        self._waiting[id_] = clip
         self._by_video[_video(clip)].append(clip)
-        heapq.heappush(self._heap, (self._ranks[clip.id], self._order[clip.group], clip.id))
+        heapq.heappush(self._heap, (self._ranks[id_], self._order[id_.group], id_))
 
 
 def _video(clip: Clip) -> str:

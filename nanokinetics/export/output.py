@@ -118,7 +118,7 @@ class Output:
             folder, _, name = path.rpartition("/")
             begun[folder].add(name)
         for folder, names in begun.items():
-            self._home.sweep(folder, names)
+            self._home.sweep(folder, names=names)
 
     def _remove(self, names: Iterable[str]) -> None:
         for name in names:

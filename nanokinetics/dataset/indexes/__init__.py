@@ -42,10 +42,10 @@ def are_fresh(home: Folder) -> bool:
 def _digest(home: Folder) -> bytes:
     """One digest of the bytes of all tables, and of where each stands."""
     whole = hashlib.sha256()
-    folders = map(home.place, INDEX_FOLDERS)
-    tables = [home.place(RUN), *(t for folder in folders for t in folder.glob("*.csv"))]
+    root = home.path
+    tables = [root / RUN, *(t for folder in INDEX_FOLDERS for t in (root / folder).glob("*.csv"))]
     for table in sorted(filter(Path.is_file, tables)):
         with table.open("rb") as file:
             each = hashlib.file_digest(file, "sha256").hexdigest()
-        whole.update(f"{table.relative_to(home.path)} {each}\n".encode())
+        whole.update(f"{table.relative_to(root)} {each}\n".encode())
     return f"{whole.hexdigest()}\n".encode()

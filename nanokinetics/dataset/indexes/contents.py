@@ -57,20 +57,21 @@ def contents(
     wanted: dict[str, int] = {}
     for group, n in selection.quotas.items():
         wanted[group.label] = wanted.get(group.label, 0) + n
+    folders = {label: layout.class_dir(label) for label in wanted}
     source_ids = {label: place for place, label in enumerate(selection.labels)}
     labels = {
         label: Label(
             label_id=place,
             source_id=source_ids[label],
             label=label,
-            class_dir=layout.class_dir(label),
+            class_dir=folders[label],
             wanted=wanted[label],
             got=sum(len(clips) for group, clips in kept.items() if group.label == label),
         )
-        for place, label in enumerate(sorted(wanted, key=layout.class_dir))
+        for place, label in enumerate(sorted(wanted, key=folders.__getitem__))
     }
     splits: dict[str, list[Kept]] = {group.split: [] for group in kept}
-    for group in sorted(kept, key=lambda g: layout.class_dir(g.label)):
+    for group in sorted(kept, key=lambda group: folders[group.label]):
         splits[group.split] += kept[group]
     return Contents(splits, labels, names or {})
 
