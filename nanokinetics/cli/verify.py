@@ -1,4 +1,4 @@
-"""`nanokinetics verify`: is a built dataset still what its tables say?"""
+"""`nanokinetics verify`: check a built dataset against its tables."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from nanokinetics.verify import Verdict
 
 SHOWN: Final = 20
-"""Problems of one kind that are named."""
+"""Problems of one kind that are shown, at most."""
 
 
 def add(commands: Any) -> None:
@@ -43,11 +43,11 @@ def add(commands: Any) -> None:
 def run(options: dict[str, Any]) -> ExitCode:
     from tqdm import tqdm
 
-    from nanokinetics.verify import Look, repair, verify
+    from nanokinetics.verify import VerifyOptions, repair, verify
 
     dest, quiet = Path(options.pop("dest")), options.pop("quiet")
-    as_json = options.pop("json")
-    look = repair if options.pop("repair") else verify
+    json_wanted = options.pop("json")
+    check = repair if options.pop("repair") else verify
     if options["workers"] is not None and not 1 <= options["workers"] <= 256:
         raise InputError(f"--workers is a number from 1 to 256, not {options['workers']}")
     with tqdm(unit="clip", file=sys.stderr, disable=True if quiet else None, leave=False) as bar:
@@ -56,16 +56,16 @@ def run(options: dict[str, Any]) -> ExitCode:
             bar.total = of
             bar.update(done - bar.n)
 
-        verdict = look(dest, Look(progress=progress, **options))
-    if as_json:
-        say(in_json(verdict))
+        verdict = check(dest, VerifyOptions(progress=progress, **options))
+    if json_wanted:
+        say(as_json(verdict))
     elif verdict.problems or not quiet:
-        say(*lines_of(verdict, str(dest)))
+        say(*render(verdict, str(dest)))
     return verdict.exit_code
 
 
-def in_json(verdict: Verdict) -> str:
-    """The counts and every problem; what is no text in a file's name is escaped."""
+def as_json(verdict: Verdict) -> str:
+    """The counts and all problems as JSON. Bytes of a file name that are not UTF-8 are escaped."""
     found = {
         "clips": verdict.clips,
         "problems": len(verdict.problems),
@@ -86,8 +86,8 @@ def in_json(verdict: Verdict) -> str:
     return json.dumps(found)
 
 
-def lines_of(verdict: Verdict, dest: str) -> list[str]:
-    """The verdict for people: one line for each problem."""
+def render(verdict: Verdict, dest: str) -> list[str]:
+    """The verdict for a person: the counts, then one line for each problem."""
     found = f"{len(verdict.problems)} problems" if verdict.problems else "all is as recorded"
     lines = [f"{dest}: {verdict.clips} clips, {found}"]
     if verdict.at_work:

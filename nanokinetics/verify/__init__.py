@@ -1,9 +1,9 @@
-"""Is a dataset what its tables say? `verify` looks, `repair` takes out what is not."""
+"""Check a dataset against its tables: `verify` reports problems, `repair` removes them."""
 
 from __future__ import annotations
 
 from nanokinetics.verify.checks import verify
 from nanokinetics.verify.repair import repair
-from nanokinetics.verify.verdict import Kind, Look, Problem, Verdict
+from nanokinetics.verify.verdict import Problem, ProblemKind, Verdict, VerifyOptions
 
-__all__ = ["Kind", "Look", "Problem", "Verdict", "repair", "verify"]
+__all__ = ["Problem", "ProblemKind", "Verdict", "VerifyOptions", "repair", "verify"]

@@ -1,7 +1,6 @@
-"""Is a built dataset still what its tables say?
+"""Check a built dataset against its tables.
 
-Nothing is changed by looking, so that it may be done while a build is at work, of a folder that
-cannot be written to as well.
+The check changes nothing. It works during a build, and on a read-only folder.
 """
 
 from __future__ import annotations
@@ -21,79 +20,85 @@ from nanokinetics.clips.ffmpeg import find_ffmpeg
 from nanokinetics.common.extras import needed
 from nanokinetics.dataset.home import Home
 from nanokinetics.errors import EnvironmentFault
-from nanokinetics.verify.files import Recorded, in_child, inspect
+from nanokinetics.verify.files import Recorded, inspect, prepare_process
 from nanokinetics.verify.lists import short_classes, strays, wrong_lists
 from nanokinetics.verify.tables import Tables, read
-from nanokinetics.verify.verdict import Kind, Look, Problem, Verdict
+from nanokinetics.verify.verdict import Problem, ProblemKind, Verdict, VerifyOptions
 
 FILES_AT_ONCE: Final = 16
-"""Files handed to a process at a time, where there are many."""
+"""Files that a process gets at a time, if there are many."""
 
 
-def verify(dest: Path, how: Look) -> Verdict:
-    """Hold a built dataset against its tables. Raises InputError for what is none."""
+def verify(dest: Path, options: VerifyOptions) -> Verdict:
+    """Check a built dataset against its tables. Raises InputError if `dest` is not one."""
     tables = read(dest)
-    return judged(tables, Home(dest).is_busy, how)
+    return judge(tables, Home(dest).is_busy, options)
 
 
-def judged(tables: Tables, at_work: bool, how: Look) -> Verdict:
-    problems = list(_clips(tables, how))
-    bad = {id_: problem.path for id_, problem in problems}
-    told = [problem for _, problem in problems]
-    told += [Problem(Kind.LINK, path, "is a link to elsewhere") for path in sorted(tables.links)]
+def judge(tables: Tables, at_work: bool, options: VerifyOptions) -> Verdict:
+    """Find all problems. at_work: a build is running, so only its finished clips are checked."""
+    bad_clips = list(_bad_clips(tables, options))
+    bad = {id_: problem.path for id_, problem in bad_clips}
+    problems = [problem for _, problem in bad_clips]
+    problems += [
+        Problem(ProblemKind.LINK, path, "is a link to elsewhere") for path in sorted(tables.links)
+    ]
     for id_, times in tables.repeated.items():
         if times > 1:
             path = tables.rows[id_]["path"]
-            told.append(Problem(Kind.ROW, path, f"stands {times} times in stats.csv"))
+            problems.append(Problem(ProblemKind.ROW, path, f"stands {times} times in stats.csv"))
     unlisted: tuple[str, ...] = ()
-    if not at_work:  # else files are ahead of their rows, and rows of the lists
+    if not at_work:  # a build writes files before their rows, and rows before the lists
         unlisted = tuple(strays(tables))
-        told += [Problem(Kind.STRAY, path, "has no row in stats.csv") for path in unlisted]
-        told += wrong_lists(tables)
-        told += short_classes(tables)
-    return Verdict(len(tables.rows), at_work, tuple(told), bad, unlisted)
+        problems += [
+            Problem(ProblemKind.STRAY, path, "has no row in stats.csv") for path in unlisted
+        ]
+        problems += wrong_lists(tables)
+        problems += short_classes(tables)
+    return Verdict(len(tables.rows), at_work, tuple(problems), bad, unlisted)
 
 
-def _clips(tables: Tables, how: Look) -> Iterator[tuple[ClipId, Problem]]:
-    """The clips whose rows or files are not right."""
+def _bad_clips(tables: Tables, options: VerifyOptions) -> Iterator[tuple[ClipId, Problem]]:
+    """The clips with a wrong row or a wrong file."""
     sharing = Counter(tables.paths.values())
     recorded: list[Recorded] = []
     for id_, row in tables.rows.items():
         path = row["path"]
         if tables.links and tables.is_behind_a_link(path):
-            continue  # whatever is there is not the dataset's
+            continue  # a file behind a link does not belong to the dataset
         file = tables.home.within(path)
         suffix = PurePosixPath(path).suffix
-        right = tables.layout.clip_path(Clip(id_.key, id_.split, id_.label), suffix)
-        if file is None or path != right:
-            what = f"is not the place of its row's clip, which is {right}"
-            yield id_, Problem(Kind.CLIP, path, what)
+        expected = tables.layout.clip_path(Clip(id_.key, id_.split, id_.label), suffix)
+        if file is None or path != expected:
+            what = f"is not the place of its row's clip, which is {expected}"
+            yield id_, Problem(ProblemKind.CLIP, path, what)
         elif sharing[path] > 1:
-            yield id_, Problem(Kind.CLIP, path, f"is the file of {sharing[path]} rows")
+            yield id_, Problem(ProblemKind.CLIP, path, f"is the file of {sharing[path]} rows")
         else:
             recorded.append(Recorded(id_, path, file, row["bytes"], row["frames"], row["sha256"]))
-    if not how.fast and any(each.is_image for each in recorded):
+    if not options.fast and any(each.is_image for each in recorded):
         needed("PIL", "images")
-    looks_into_videos = not how.fast and not all(each.is_image for each in recorded)
-    program = find_ffmpeg(how.ffmpeg) if looks_into_videos else None
-    look = partial(inspect, ffmpeg=program, fast=how.fast)
-    processes = 1 if how.fast else how.workers or os.cpu_count() or 1
-    for number, (each, what) in enumerate(_looked(look, recorded, processes), start=1):
-        how.progress(number, len(recorded))
+    decodes_videos = not options.fast and not all(each.is_image for each in recorded)
+    program = find_ffmpeg(options.ffmpeg) if decodes_videos else None
+    check = partial(inspect, ffmpeg=program, fast=options.fast)
+    processes = 1 if options.fast else options.workers or os.cpu_count() or 1
+    for number, (each, what) in enumerate(_checked(check, recorded, processes), start=1):
+        options.progress(number, len(recorded))
         if what:
-            yield each.id, Problem(Kind.CLIP, each.path, what)
+            yield each.id, Problem(ProblemKind.CLIP, each.path, what)
 
 
-def _looked(
-    look: Callable[[Recorded], str], recorded: Sequence[Recorded], workers: int
+def _checked(
+    check: Callable[[Recorded], str], recorded: Sequence[Recorded], workers: int
 ) -> Iterator[tuple[Recorded, str]]:
+    """Each file with its fault, in order. Raises EnvironmentFault if a process was killed."""
     if workers == 1:
-        yield from ((each, look(each)) for each in recorded)
+        yield from ((each, check(each)) for each in recorded)
         return
-    together = max(1, min(FILES_AT_ONCE, len(recorded) // (4 * workers)))
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), in_child)
+    batch = max(1, min(FILES_AT_ONCE, len(recorded) // (4 * workers)))
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), prepare_process)
     try:
-        yield from zip(recorded, pool.map(look, recorded, chunksize=together), strict=True)
+        yield from zip(recorded, pool.map(check, recorded, chunksize=batch), strict=True)
     except BrokenProcessPool:
         raise EnvironmentFault(
             "a process that looked at the clips was ended from outside, perhaps for want of "

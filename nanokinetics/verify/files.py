@@ -1,4 +1,4 @@
-"""Is a finished file still what its row says? Asked by processes that need no pandas."""
+"""Check one file against its row. Child processes import this module, so it needs no pandas."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from nanokinetics.errors import Failure
 from nanokinetics.sources.scan import IMAGES
 
 SLOWEST: Final = 100_000
-"""Bytes a second that decoding is granted at least, beyond two minutes."""
+"""Bytes a second. Decoding may take two minutes, plus the time that this rate gives."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A file and what `stats.csv` says of it: size in bytes, frames, and the hex SHA-256.
+    """A file and its entries in `stats.csv`: size in bytes, frames, and the hex SHA-256.
 
-    The numbers stay as text, since a table may have been edited.
+    The numbers stay text, since the table may have been edited.
     """
 
     id: ClipId
@@ -40,9 +40,9 @@ class Recorded:
 
 
 def inspect(recorded: Recorded, ffmpeg: Ffmpeg | None, *, fast: bool) -> str:
-    """What is wrong with a file, in a few words; nothing if it is as recorded.
+    """The fault of a file in a few words, or an empty text if the file is as recorded.
 
-    ffmpeg: None where there are only images. fast: look only whether it is there, at its size.
+    ffmpeg: None if there are only images. fast: check only that the file exists and its size.
     """
     try:
         size = recorded.file.stat().st_size
@@ -77,14 +77,14 @@ def _video(recorded: Recorded, ffmpeg: Ffmpeg | None, size: int) -> str:
     if found is None:
         return "cannot be decoded to its end"
     if str(found.frames) != recorded.frames:
-        # Where frames are shown unevenly, decoding may merge some that the file holds.
+        # If the frame rate varies, decoding may merge frames. Count those of the file instead.
         found = measure(ffmpeg, recorded.file, timeout=patience) or found
     if str(found.frames) != recorded.frames:
         return f"has {found.frames} frames, and {recorded.frames} are recorded"
     return ""
 
 
-def in_child() -> None:
-    """What a process that inspects does first: it ends with its parent, and not by itself."""
+def prepare_process() -> None:
+    """Prepare a child process: it ends with its parent, and ignores Ctrl-C."""
     die_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it reaches every process of a terminal
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal

@@ -1,4 +1,4 @@
-"""What stands around the clips: files without a row, wrong lists, and classes that are short."""
+"""Check everything but the clips: files without a row, wrong lists, and short classes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ from nanokinetics.dataset import indexes
 from nanokinetics.layout import SPLITS, STRAYS, metadata_of
 from nanokinetics.sources.scan import IMAGES, VIDEOS
 from nanokinetics.verify.tables import Tables
-from nanokinetics.verify.verdict import Kind, Problem
+from nanokinetics.verify.verdict import Problem, ProblemKind
 
 
 def strays(tables: Tables) -> Iterator[str]:
-    """What loaders would take for clips, or for classes: files below the splits that have no row,
-    pictures and videos elsewhere, links to folders, and folders that hold nothing."""
+    """Paths that loaders would read as clips or classes, although no table lists them.
+
+    These are: files without a row below the splits, images and videos elsewhere, links to folders,
+    and empty folders. Each path is relative to the dataset's folder.
+    """
     root, known = tables.home.path, set(tables.paths.values())
     known |= set(map(metadata_of, SPLITS)) | tables.links
     for folder, folders, names in os.walk(root):
@@ -40,29 +43,30 @@ def strays(tables: Tables) -> Iterator[str]:
 
 
 def wrong_lists(tables: Tables) -> Iterator[Problem]:
-    """The lists that are not what they would be if they were written now."""
+    """The lists that differ from fresh ones. Fresh ones are written to a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="nanokinetics-") as folder:
         fresh = Folder(Path(folder))
         indexes.write_all(tables.contents(), fresh)
-        for right in sorted(fresh.path.rglob("*.csv")):
-            path = right.relative_to(fresh.path).as_posix()
+        for expected in sorted(fresh.path.rglob("*.csv")):
+            path = expected.relative_to(fresh.path).as_posix()
             try:
-                there = tables.home.place(path).read_bytes()
+                found = tables.home.place(path).read_bytes()
             except OSError as error:
-                yield Problem(Kind.LIST, path, f"cannot be read: {error.strerror}")
+                yield Problem(ProblemKind.LIST, path, f"cannot be read: {error.strerror}")
                 continue
-            wanted = right.read_bytes()
-            if there != wanted:
-                pairs = zip_longest(there.split(b"\n"), wanted.split(b"\n"))
+            wanted = expected.read_bytes()
+            if found != wanted:
+                pairs = zip_longest(found.split(b"\n"), wanted.split(b"\n"))
                 line = next(i for i, (a, b) in enumerate(pairs, start=1) if a != b)
                 what = f"does not agree with stats.csv, first in line {line}"
-                yield Problem(Kind.LIST, path, what)
+                yield Problem(ProblemKind.LIST, path, what)
 
 
 def short_classes(tables: Tables) -> Iterator[Problem]:
+    """The classes with fewer clips than wanted."""
     kept = tables.contents().splits
     got = Counter(Group(split, each.clip.label) for split in kept for each in kept[split])
     for group, wanted in tables.selection.quotas.items():
         if got[group] < wanted:
             folder = f"{group.split}/{tables.layout.class_dir(group.label)}"
-            yield Problem(Kind.SHORT, folder, f"has {got[group]} of {wanted} clips")
+            yield Problem(ProblemKind.SHORT, folder, f"has {got[group]} of {wanted} clips")

@@ -1,4 +1,4 @@
-"""Take out of a dataset what is not as recorded, so that the next build makes it again."""
+"""Remove bad clips from a dataset, so that the next build makes them again."""
 
 from __future__ import annotations
 
@@ -17,19 +17,21 @@ from nanokinetics.dataset.ledger import Ledger
 from nanokinetics.dataset.record import record_of
 from nanokinetics.errors import EnvironmentFault, InputError
 from nanokinetics.layout import LOCK, OWN, STATS, STRAYS
-from nanokinetics.verify.checks import judged
+from nanokinetics.verify.checks import judge
 from nanokinetics.verify.tables import Tables, read
-from nanokinetics.verify.verdict import Look, Verdict
+from nanokinetics.verify.verdict import Verdict, VerifyOptions
 
 
-def repair(dest: Path, how: Look) -> Verdict:
-    """Take out what `verify` finds wrong, so that the next build makes it again.
+def repair(dest: Path, options: VerifyOptions) -> Verdict:
+    """Remove the problems that `verify` finds, so that the next build makes the clips again.
 
-    Rows of bad clips go, and their files; strays go to a folder beside the splits; the lists are
-    written anew. What failed stays failed. Raises InputError while a build is at work.
+    This deletes bad clips with their rows, moves files without a row to `strays/`, and writes the
+    lists again. Failed clips stay failed.
+
+    Raises InputError while a build runs, and EnvironmentFault if a file cannot be changed.
     """
     home = Folder(dest)
-    record_of(home)  # refuses somebody else's folder before a lock is put into it
+    record_of(home)  # refuses a folder that is not a dataset, before a lock is put into it
     try:
         home.refuse_links(OWN)
         with FileLock(home.place(LOCK), timeout=0):
@@ -39,8 +41,8 @@ def repair(dest: Path, how: Look) -> Verdict:
                     f"{home.place(STATS)} holds no clip; restore it, or run the build, which takes "
                     "up what is there"
                 )
-            verdict = judged(tables, False, how)
-            _take_out(tables, verdict)
+            verdict = judge(tables, False, options)
+            _remove(tables, verdict)
             return replace(verdict, repaired=True)
     except Timeout:
         raise InputError(f"a build is at work in {dest}; repair it when that has ended") from None
@@ -48,20 +50,20 @@ def repair(dest: Path, how: Look) -> Verdict:
         raise EnvironmentFault(f"{error.filename or dest}: {error.strerror or error}") from None
 
 
-def _take_out(tables: Tables, verdict: Verdict) -> None:
+def _remove(tables: Tables, verdict: Verdict) -> None:
     home = tables.home
     for id_, path in verdict.bad.items():
         if is_inside(path) and path.startswith(f"{id_.split}/"):
             home.remove(path)
     for path in verdict.strays:
         target = f"{STRAYS}/{path}"
-        for number in count(2):  # what was put aside before stays
+        for number in count(2):  # an earlier repair may have moved a file of this name
             if not os.path.lexists(home.place(target)):
                 break
             target = f"{STRAYS}/{path}.{number}"
         home.commit(path, target)
     for path in (*verdict.bad.values(), *verdict.strays):
-        home.prune(path)  # a folder without files is a class to some loaders
+        home.prune(path)  # some loaders count an empty folder as a class
     with closing(Ledger(home, tables.layout)) as ledger:
         ledger.drop(verdict.bad)
     indexes.write_all(tables.contents(without=verdict.bad), home)

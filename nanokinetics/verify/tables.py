@@ -1,4 +1,4 @@
-"""What the tables of a dataset say of its clips, and of where each lies."""
+"""Read the tables of a dataset: its clips and their paths."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from nanokinetics.layout import OWN, Layout
 
 @dataclass(frozen=True)
 class Tables:
-    """The tables of one folder, as far as its clips hang on them."""
+    """The tables of one dataset. repeated: how many rows `stats.csv` has for each clip."""
 
     home: Folder
     layout: Layout
@@ -37,7 +37,7 @@ class Tables:
 
     @cached_property
     def links(self) -> frozenset[str]:
-        """The dataset's own files, splits and class folders that are links to elsewhere."""
+        """Paths of the dataset's own files, splits and class folders that are links."""
         folders = {path.rpartition("/")[0] for path in self.paths.values() if is_inside(path)}
         folders |= {
             f"{group.split}/{self.layout.class_dir(group.label)}" for group in self.selection.quotas
@@ -56,13 +56,13 @@ class Tables:
 
 
 def _with_parents(folder: str) -> list[str]:
-    """`train`, `train/a_class`."""
+    """The folder after those above it: `train`, `train/a_class`."""
     parts = folder.split("/")
     return ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]
 
 
 def read(dest: Path) -> Tables:
-    """Raises InputError for a folder that is no built dataset, or whose tables are damaged."""
+    """Read the tables. Raises InputError if `dest` is not a dataset, or if a table is damaged."""
     dataset = Dataset.open(dest)
     return Tables(
         dataset.home,
@@ -75,8 +75,10 @@ def read(dest: Path) -> Tables:
 
 
 def _class_dirs(dataset: Dataset) -> dict[str, str]:
-    """The class folders that are numbered: `003_` before the usual name. As most rows of a class
-    have them, or `classes.csv` where it has none."""
+    """The numbered class folders by label: a number such as `003_` comes before the usual name.
+
+    The rows of `stats.csv` decide by majority. `classes.csv` decides if a class has no row.
+    """
     seen: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for id_, row in dataset.made.items():
         seen[id_.label][PurePosixPath(row["path"]).parent.name] += len(dataset.made)
@@ -84,7 +86,7 @@ def _class_dirs(dataset: Dataset) -> dict[str, str]:
         for listed in dataset.classes.values():
             seen[listed.label][listed.class_dir] += 1
     except InputError:
-        pass  # damage of a list is told with the lists
+        pass  # `wrong_lists` reports a damaged list
     found: dict[str, str] = {}
     for label, folders in seen.items():
         usual = re.escape(class_dir(label))

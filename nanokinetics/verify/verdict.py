@@ -1,4 +1,4 @@
-"""How a dataset is looked at, and what is found."""
+"""The options of a check, and its result."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from nanokinetics.clip import ClipId
 from nanokinetics.errors import ExitCode
 
 Progress = Callable[[int, int], None]
-"""Told how many clips have been looked at, and how many there are."""
+"""Called with the number of clips checked so far, and the number of all clips."""
 
 
-class Kind(StrEnum):
-    """What a problem is about, and what helps."""
+class ProblemKind(StrEnum):
+    """The kinds of problems. Each value is the remedy, for the user."""
 
     CLIP = "--repair takes it out, and the next build makes it again"
     ROW = "--repair keeps the last of the rows"
@@ -26,20 +26,21 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that is not as it should be. `path` is relative to the dataset's folder."""
+    """One problem. `path` is relative to the dataset's folder, `what` is the fault in words."""
 
-    kind: Kind
+    kind: ProblemKind
     path: str
     what: str
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What `verify` finds.
+    """The result of `verify` or `repair`.
 
-    clips: rows of `stats.csv`, each clip once. at_work: a build is; then only the clips that it
-    has recorded were looked at. bad: the clips to make again, and their paths. strays: files of no
-    row, relative to the folder. repaired: whether all that was mended, as far as it can be here.
+    clips: number of clips in `stats.csv`, each counted once. at_work: a build was running, so only
+    the clips with a row were checked. bad: the clips to make again, and their paths. strays: files
+    without a row, relative to the dataset's folder. repaired: the problems were fixed, as far as
+    `repair` can fix them.
     """
 
     clips: int
@@ -55,11 +56,11 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """How the clips are looked at.
+class VerifyOptions:
+    """How to check the clips.
 
-    fast: only whether each file is there, and at its size. workers: processes at once; None is one
-    a processor. ffmpeg: the program to decode with; None is the usual one.
+    fast: check only that each file exists and has its size. workers: number of processes; None
+    means one a processor. ffmpeg: the program to decode with; None means the usual one.
     """
 
     fast: bool = False

@@ -191,10 +191,10 @@ def test_damage_is_named_and_looking_changes_nothing(run, nano, damage):
 
 def test_what_was_repaired_is_whole_after_the_next_build(run, nano):
     files = {path for path in snapshot(nano) if not path.endswith(".csv")}
-    told = [damage(nano) for damage in DAMAGES if damage is not _claim_other_frames]
+    damaged = [damage(nano) for damage in DAMAGES if damage is not _claim_other_frames]
     repaired = run("verify", "--repair")
     assert repaired.code == 3
-    assert [what for what in told if what.split(":")[0] not in repaired.stdout] == []
+    assert [what for what in damaged if what.split(":")[0] not in repaired.stdout] == []
     assert run("build").code == 0
     assert run("verify") == Done(0, "", "")
     assert {p for p in snapshot(nano) if not p.startswith("strays/")} >= files
@@ -269,11 +269,11 @@ def test_json_counts_and_names_every_problem(run, nano):
     lost, stray = _remove(nano), _add_a_file(nano)
     for more in ((), ("--repair",)):
         found = run("verify", "--json", *more)
-        told = json.loads(found.stdout)
-        findings = told.pop("findings")
+        counts = json.loads(found.stdout)
+        findings = counts.pop("findings")
         assert (found.code, found.stdout.count("\n")) == (3, 1)
-        assert told == {"clips": 6, "problems": 2, "bad": 1, "strays": 1, "at_work": False,
-                        "repaired": bool(more)}  # fmt: skip
+        assert counts == {"clips": 6, "problems": 2, "bad": 1, "strays": 1, "at_work": False,
+                          "repaired": bool(more)}  # fmt: skip
         assert [(each["kind"], each["path"], each["found"]) for each in findings] == [
             ("clip", lost, "is missing"), ("stray", stray, "has no row in stats.csv"),
         ]  # fmt: skip
@@ -282,17 +282,17 @@ def test_json_counts_and_names_every_problem(run, nano):
 
 def test_a_name_that_is_no_text_or_acts_upon_a_terminal_is_told_in_a_line(run, nano):
     (nano / "train" / os.fsdecode(b"\xff\x1b[31m\n.mp4")).write_bytes(b"mine")
-    _, told = run("verify").stdout.splitlines()
-    assert told.startswith(r"  train/\udcff\u001b[31m\u000a.mp4: has no row in stats.csv")
+    _, line = run("verify").stdout.splitlines()
+    assert line.startswith(r"  train/\udcff\u001b[31m\u000a.mp4: has no row in stats.csv")
 
 
 def test_many_problems_are_counted_and_not_all_listed(run, nano):
     for number in range(30):
         (nano / "train" / f"{number}.txt").write_text("")
-    told = run("verify").stdout
-    assert told.startswith(f"{nano}: 6 clips, 30 problems\n")
-    assert "and 10 more like this" in told
-    assert told.count("\n") == 22
+    text = run("verify").stdout
+    assert text.startswith(f"{nano}: 6 clips, 30 problems\n")
+    assert "and 10 more like this" in text
+    assert text.count("\n") == 22
 
 
 @pytest.mark.parametrize(
