@@ -1,1 +1,1 @@
-"""A dataset on disk: its place, its tables, its record, and what is derived from them."""
+"""A dataset on disk: its folder, its tables, its `run.json`, and the indexes made from them."""

@@ -1,6 +1,6 @@
-"""The place of a dataset: held by one run at a time, and the same folder throughout.
+"""The folder of a dataset. One run at a time holds it, and checks that it stays the same folder.
 
-What changes a dataset goes through its methods and those of `Folder`.
+All changes of a dataset go through the methods of `Home` and `Folder`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from nanokinetics.layout import LOCK
 
 
 class Home(Folder):
-    """A dataset's folder. It must not be unmounted, moved or removed while it is held.
+    """A dataset's folder. It must not be unmounted, moved or removed while a run holds it.
 
-    Without a look, what is mounted over a folder could vanish and the files go to the disk below.
+    If a disk is unmounted from a folder, files would silently go to the disk below. `check` guards
+    against this.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -26,9 +27,9 @@ class Home(Folder):
         self._at_first: tuple[int, int] | None = None
 
     def hold(self) -> None:
-        """Make the folder if it is not there, and keep other runs out of it until `close`.
+        """Make the folder if it is missing, and keep other runs out until `close`.
 
-        Raises InputError for a file, and while another run is at work in it.
+        Raises InputError if the path is a file, or if another run holds the folder.
         """
         if self._lock.is_locked:
             return
@@ -46,7 +47,7 @@ class Home(Folder):
 
     @property
     def is_busy(self) -> bool:
-        """Whether another run is at work in it. Nothing is changed by looking."""
+        """Whether another run holds the folder. The check changes nothing."""
         lock = self.place(LOCK)
         if not lock.exists():
             return False
@@ -55,16 +56,16 @@ class Home(Folder):
                 return False
         except Timeout:
             return True
-        except OSError:  # a folder that nobody can write to: no build either
+        except OSError:  # a read-only folder: no build can run in it
             return False
 
     @property
     def is_there(self) -> bool:
-        """Whether it is still the folder that it was when it was first held."""
+        """Whether this is still the folder that `hold` found first."""
         return self._at_first is not None and self.identity == self._at_first
 
     def check(self) -> None:
-        """Raises EnvironmentFault if it is another folder than at first."""
+        """Raises EnvironmentFault unless this is still the folder that `hold` found first."""
         if not self.is_there:
             raise EnvironmentFault(
                 f"{self.path} is not the folder it was at the start; was it unmounted or moved? "

@@ -1,7 +1,7 @@
-"""The ledger: `stats.csv` and `failed.csv`, appended to by one process, read by many.
+"""The ledger: `stats.csv` and `failed.csv`. One process appends to them, many may read them.
 
-Rows are written in one piece, after the files they speak of have their names. Of several rows with
-one key the last counts. A last line that was torn by a crash is cut off when the ledger is opened.
+A row is written in one piece, after its file has its final name. If several rows have one key, the
+last row counts. If a crash tore the last line, opening the ledger cuts it off.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ FAILED_COLUMNS: Final = (
 WAITS_COLUMNS: Final = ("since", "until", "why")
 
 HOURLY_BUDGET: Final = "hourly_budget"
-"""Why a run waits, in `waits.csv`, apart from the reasons of failures."""
+"""A value of `why` in `waits.csv`. The other values are reasons of failures."""
 
 _REASONS: Final = {str(reason): reason for reason in Reason}
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerState:
-    """What has become of every clip of a dataset so far.
+    """The state of every clip of a dataset, as the ledger has it.
 
-    done: rows whose file is there with the recorded size, and where; stale: rows whose file is not.
-    failed: why a clip failed last; it may have been made since.
-    asked: when each video was last asked for, in seconds since the epoch.
+    done: the path of each clip whose file exists with the recorded size. stale: the path of each
+    clip with a row but without such a file. failed: the last reason why a clip failed; it may have
+    been made since. asked: the last request for each video, in seconds since the epoch.
     """
 
     done: Mapping[ClipId, str]
@@ -52,12 +52,12 @@ class LedgerState:
 
 
 def utc(at: float) -> str:
-    """ISO 8601 in UTC, to the second, of seconds since the epoch."""
+    """Format seconds since the epoch as ISO 8601 in UTC, to the second."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def epoch(text: str) -> float:
-    """Seconds since the epoch of what `utc` wrote; 0 for anything else."""
+    """Parse a text that `utc` wrote, to seconds since the epoch. Any other text gives 0."""
     try:
         return datetime.fromisoformat(text).timestamp()
     except ValueError:
@@ -65,7 +65,7 @@ def epoch(text: str) -> float:
 
 
 class Ledger:
-    """Both tables of one dataset, open for appending. Only one process may hold it."""
+    """Both tables of one dataset, open for appending. Only one process may have them open."""
 
     def __init__(self, home: Folder, layout: Layout) -> None:
         self._layout = layout
@@ -74,7 +74,7 @@ class Ledger:
         self._failed = Table(home, FAILED, FAILED_COLUMNS)
 
     def made(self, made: Iterable[Made], at: float) -> None:
-        """Append the rows of finished clips, whose files have their names by now, in one piece."""
+        """Append the rows of finished clips in one piece. Their files have final names by now."""
         finished_at = utc(at)
         self._stats.append(
             {
@@ -101,7 +101,7 @@ class Ledger:
         )
 
     def failed(self, failed: Failed, log: str, at: float) -> None:
-        """Append the row of a clip that was not made. `log` is the path of its complete output."""
+        """Append the row of a failed clip. `log` is the path of its complete output."""
         failure = failed.failure
         row = _about(failed.clip) | {
             "reason": failure.reason,
@@ -115,23 +115,22 @@ class Ledger:
         self._failed.append([row])
 
     def waited(self, since: float, until: float, why: str) -> None:
-        """Append a time in which nobody was asked for anything; `waits.csv` begins with the first.
+        """Append a wait: a time without any request. The first wait creates `waits.csv`.
 
-        Not needed to go on; it is kept for people, who cannot tell a refusal from a slow night.
+        No run needs this table to continue. It tells the user why a build took long.
         """
         with closing(Table(self._home, WAITS, WAITS_COLUMNS)) as table:
             table.append([{"since": utc(since), "until": utc(until), "why": why}])
 
     def state(self, since: float = 0.0) -> LedgerState:
-        """What the tables and the files on the disk say has become of every clip so far.
+        """Read the state of every clip from the tables and from the files on the disk.
 
-        since: from when on it is of interest which videos were asked for, in seconds since the
-        epoch.
+        since: requests before this time are left out of `asked`; seconds since the epoch.
         """
         keys, splits, labels, videos, paths, sources, sizes, ats = self._stats.columns(
             *ABOUT[:4], "path", "source", "bytes", "finished_at"
         )
-        after = utc(since)  # as text it compares like the time it stands for
+        after = utc(since)  # as text it sorts in order of time
         asked = [
             (at, video)
             for at, video, source in zip(ats, videos, sources, strict=True)
@@ -160,9 +159,9 @@ class Ledger:
             raise self._failed.damage(line, f"'{min(unknown)}' is no reason")
 
     def drop(self, ids: Collection[ClipId]) -> None:
-        """Take clips out of `stats.csv`: the table is written anew beside itself and renamed.
+        """Remove clips from `stats.csv`. The new table is written beside the old one, then renamed.
 
-        Of several rows of one clip the last stays.
+        If a clip has several rows, only the last one stays.
         """
         rows = {ClipId(row[1], row[2], row[0]): row for _, row in self._stats.rows(*STATS_COLUMNS)}
         self._stats.rewrite(row for id_, row in rows.items() if id_ not in ids)
@@ -173,7 +172,7 @@ class Ledger:
 
 
 def id_of(row: Row) -> ClipId:
-    """Which clip a row of `stats.csv` or `failed.csv` speaks of."""
+    """The id of the clip of a row of `stats.csv` or `failed.csv`."""
     return ClipId(row["split"], row["label"], row["key"])
 
 

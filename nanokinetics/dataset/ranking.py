@@ -1,7 +1,7 @@
-"""Every candidate of the chosen classes in ranked order: first the picks, then the reserves.
+"""The candidates of the chosen classes in ranked order: first the picks, then the reserves.
 
-What quotas, indexes and warnings see of a selection. One that was made just now is a `Selection`,
-a table of pandas; one that an earlier run has written need not become one: it is read line by line.
+Quotas, indexes and warnings use only the interface `Ranking`. A new selection is a `Selection`, a
+table of pandas. A selection of an earlier run is a `SelectionTable`, which needs no pandas.
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ from nanokinetics.errors import InputError
 from nanokinetics.layout import SPLITS
 
 COLUMNS: Final = (*ABOUT, "rank")
-"""Those of `selection.csv`."""
+"""The columns of `selection.csv`."""
 
 
 class Ranking(ABC):
-    """The candidates by split (train, val, test) and label (sorted), and ranked within.
+    """The candidates by split (train, val, test), then by label (sorted), then by rank.
 
-    `quotas` holds the clips wanted of each group, in the same order; a group may have fewer
-    candidates than that, or none. `labels` are all labels of the annotations, sorted: the position
-    is the label's source id.
+    quotas: number of clips wanted of each group, in the same order. A group may have fewer
+    candidates, or none. labels: all labels of the annotations, sorted; a label's position is its
+    source id.
     """
 
     quotas: Mapping[Group, int]
     labels: tuple[str, ...]
 
     def groups(self) -> tuple[Group, ...]:
-        """The chosen classes within the chosen splits, in order; one may be without candidates."""
+        """The chosen classes of the chosen splits, in order. A group may have no candidates."""
         return tuple(self.quotas)
 
     def rows(self, group: Group) -> range:
-        """The row positions of a group, in ranked order. Empty when it has no candidates."""
+        """The row positions of a group, in ranked order. Empty if the group has no candidates."""
         return self._ranges.get(group, range(0))
 
     def ids(self, group: Group) -> Iterator[tuple[int, ClipId]]:
-        """Row position and id of each candidate of a group, in ranked order.
+        """The row position and the id of each candidate of a group, in ranked order.
 
-        Much cheaper than the whole clips: most of them are never needed.
+        This is much cheaper than `clip` for each row, and most clips are never needed.
         """
         rows = self.rows(group)
         parts = zip(repeat(group.split), repeat(group.label), self._keys(rows), strict=False)
@@ -56,7 +56,7 @@ class Ranking(ABC):
 
     @abstractmethod
     def videos(self, group: Group) -> Iterable[str]:
-        """The videos of a group's candidates, which may repeat; empty texts for local files."""
+        """The video id of each candidate of a group, with repeats. Local files have empty ids."""
 
     @property
     @abstractmethod
@@ -67,11 +67,13 @@ class Ranking(ABC):
 
 
 class SelectionTable(Ranking):
-    """The ranking of a `selection.csv` that is known to be whole: a line is a row, as no key and
-    no label holds a line end. Each is taken apart when it is asked for."""
+    """The ranking of a complete `selection.csv`. A line is a row, as keys and labels hold no LF.
+
+    A line is parsed only when its row is needed.
+    """
 
     def __init__(self, table: bytes, *, quotas: Mapping[Group, int], labels: Iterable[str]) -> None:
-        """Raises InputError for a table of another kind."""
+        """Raises InputError if the table has another header."""
         if not table.startswith(f"{','.join(COLUMNS)}\n".encode()):
             raise InputError(f"selection.csv has not the header {','.join(COLUMNS)}")
         self._table = table
@@ -79,7 +81,7 @@ class SelectionTable(Ranking):
         self.labels = tuple(labels)
 
     def check(self) -> None:
-        """Raises InputError unless all of it can be read, where no digest says so."""
+        """Parse every row; for tables without a digest. Raises InputError for a bad row."""
         try:
             for row in range(len(self._lines)):
                 self.clip(row)
@@ -114,11 +116,11 @@ class SelectionTable(Ranking):
 
 
 def warnings(ranking: Ranking) -> tuple[str, ...]:
-    """What is odd about a choice of several splits, a sentence each.
+    """Warnings about a selection of several splits, one sentence each.
 
-    A video in two splits leaks from training into evaluation; Kinetics versions overlap that way
-    (12,900 of 18,009 videos of K400's validation list are in K600's). A class that one split
-    lacks shifts the label ids of every loader that counts folders.
+    A video in two splits leaks from training into evaluation. Kinetics versions overlap in this
+    way: 12,900 of 18,009 videos of K400's validation list are in K600's. If one split lacks a
+    class, loaders that count folders get different label ids for that split.
     """
     groups = ranking.groups()
     several = len({group.split for group in groups}) > 1
@@ -138,7 +140,7 @@ def warnings(ranking: Ranking) -> tuple[str, ...]:
 
 
 def _shared(videos: Mapping[str, set[str]]) -> Iterator[str]:
-    """The warning of videos that more than one split has."""
+    """The warning about videos that are in more than one split."""
     seen: set[str] = set()
     shared: set[str] = set()
     for each in videos.values():

@@ -1,4 +1,4 @@
-"""`run.json`: what a folder was asked to hold, read back and checked."""
+"""Read and check `run.json`, which records the options and the choice of a build."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOST: Final = 10**9
 
 
 def record_of(home: Folder) -> dict[str, Any]:
-    """What `run.json` says of a built folder. Raises InputError for one that is none."""
+    """Read the `run.json` of a built folder. Raises InputError if the folder is not a dataset."""
     has_both = home.place(RUN).is_file() and home.place(SELECTION).is_file()
     record = read_record(home) if has_both else None
     if record is None:
@@ -31,7 +31,7 @@ def record_of(home: Folder) -> dict[str, Any]:
 
 
 def check_record(record: Mapping[str, Any], where: str) -> None:
-    """Raises InputError unless the header of a manifest, or a `run.json`, can be relied on."""
+    """Check a `run.json`, or the header of a manifest. Raises InputError for a bad entry."""
     for name, kinds in RECORDED.items():
         if type(record.get(name, ...)) not in kinds or "\n" in str(record[name]):
             raise InputError(f"{where}: its {name} is missing or is not what it should be")
@@ -84,13 +84,14 @@ RECORDED: Final[dict[str, tuple[type, ...]]] = {
     **dict.fromkeys(("n", "classes", "annotations"), (dict,)),
     **dict.fromkeys(("split", "labels"), (list,)),
 }
-"""What `run.json` must hold, and of which types."""
+"""The entries that `run.json` must have, and their types."""
 
 
 def read_record(home: Folder) -> dict[str, Any] | None:
-    """What `run.json` says; None for a new folder.
+    """Read `run.json`. None for a new folder.
 
-    Raises InputError for a damaged one, and for a folder that holds something else.
+    Raises InputError if it is damaged, or if the folder holds other files. Raises EnvironmentFault
+    if it cannot be read.
     """
     if home.path.exists() and not home.path.is_dir():
         raise InputError(f"{home.path} is a file; name a folder with --dest")
@@ -121,9 +122,9 @@ def _damaged(home: Folder, why: str) -> str:
 
 
 def quotas_of(record: Mapping[str, Any]) -> dict[Group, int]:
-    """How many clips each class shall get, as `run.json` has it.
+    """The number of clips wanted of each class, from `run.json`.
 
-    A subset that was taken from elsewhere lists what each class had there.
+    For a subset made with `--from`, `listed` has the number that each class had there.
     """
     listed = record.get("listed") or {}
     return {
@@ -134,12 +135,12 @@ def quotas_of(record: Mapping[str, Any]) -> dict[Group, int]:
 
 
 def is_as_written(table: bytes, record: Mapping[str, Any]) -> bool:
-    """Whether a `selection.csv` is the one that `run.json` was written with."""
+    """Whether a `selection.csv` matches the digest in `run.json`. True if there is no digest."""
     return record.get(SELECTION_DIGEST) in (None, hashlib.sha256(table).hexdigest())
 
 
 def _strangers(home: Folder) -> list[str]:
-    """What a folder holds that is not ours. A run that was killed early leaves no record yet."""
+    """Names in a folder that no build made. A run that was killed early leaves no `run.json`."""
     if not home.path.exists():
         return []
     ours = {SELECTION, STATS, FAILED}

@@ -1,7 +1,7 @@
-"""The files that loaders read, derived from the ledger and the selection alone.
+"""The files that loaders read. They are derived from the ledger and the selection alone.
 
-They are written at the end of every run and can be made again at any time. A new loader family is
-one new module here and one line in WRITERS.
+Every run writes them at its end, and they can be made again at any time. To add a loader family,
+add a module here and a line in WRITERS.
 """
 
 from __future__ import annotations
@@ -26,21 +26,23 @@ WRITERS: Final[tuple[Callable[[Contents, Folder], None], ...]] = (
 
 
 def write_all(contents: Contents, home: Folder) -> None:
-    """Write every index anew. Raises OSError."""
+    """Write every index again. Raises OSError."""
     for write in WRITERS:
         write(contents, home)
     home.write(WITNESS, _digest(home))
 
 
 def are_fresh(home: Folder) -> bool:
-    """Whether neither the indexes nor anything they are derived from has changed since they were
-    written. To read a large dataset's again takes a tenth of what it takes to make them."""
+    """Whether the indexes and their sources are unchanged since the indexes were written.
+
+    For a large dataset, this check takes a tenth of the time that writing the indexes takes.
+    """
     witness = home.place(WITNESS)
     return witness.exists() and witness.read_bytes() == _digest(home)
 
 
 def _digest(home: Folder) -> bytes:
-    """One digest of the bytes of all tables, and of where each stands."""
+    """One digest of the paths and bytes of all tables."""
     whole = hashlib.sha256()
     root = home.path
     tables = [root / RUN, *(t for folder in INDEX_FOLDERS for t in (root / folder).glob("*.csv"))]

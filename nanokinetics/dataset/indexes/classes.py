@@ -1,4 +1,4 @@
-"""`classes.csv`: the chosen classes, their ids and how many clips each has."""
+"""`classes.csv`: the chosen classes, their ids and their numbers of clips."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a built dataset holds, as the index writers see it."""
+"""The contents of a built dataset, for the index writers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nanokinetics.layout import Layout
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A chosen class. `label_id` is its place among the chosen, `source_id` among all, from 0."""
+    """A chosen class. From 0, `label_id` counts the chosen classes, `source_id` all classes."""
 
     label_id: int
     source_id: int
@@ -24,7 +24,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A clip that is there, and where: relative to the dataset's folder."""
+    """A finished clip, and its path relative to the dataset's folder."""
 
     clip: Clip
     path: str
@@ -32,9 +32,9 @@ class Kept:
 
 @dataclass(frozen=True)
 class Contents:
-    """The clips of every split that is asked for, by class folder and rank, and the labels.
+    """The clips of every chosen split, by class folder and rank, and the labels.
 
-    `names` is what labels that are codes stand for.
+    names: the readable name of each label that is a code, such as `n01440764`.
     """
 
     splits: dict[str, list[Kept]]
@@ -48,10 +48,10 @@ def contents(
     layout: Layout,
     names: Mapping[str, str] | None = None,
 ) -> Contents:
-    """The first n finished clips of each class. `done` are the clips that are there, and where.
+    """The first n finished clips of each class. done: the path of each finished clip.
 
-    Label ids follow the sorted class folders, so that a reader of folders and a reader of lists
-    number the classes alike.
+    Label ids follow the sorted class folders. So loaders of folders and loaders of lists give a
+    class the same number.
     """
     kept = {group: _first(selection, group, done) for group in selection.groups()}
     wanted: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""`annotations/<split>.csv`: the rows of the clips that are there, as DeepMind writes them."""
+"""`annotations/<split>.csv`: the rows of the finished clips, in DeepMind's format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`<split>/metadata.csv`: what Hugging Face's VideoFolder reads beside the folders of a split."""
+"""`<split>/metadata.csv`: the table that Hugging Face's VideoFolder reads in each split."""
 
 from __future__ import annotations
 

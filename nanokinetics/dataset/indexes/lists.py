@@ -1,4 +1,4 @@
-"""`train.csv`, `val.csv`: a path and a label id a line, for loaders that read plain lists."""
+"""`train.csv`, `val.csv`: a path and a label id on each line, for loaders of plain lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`class_names.csv`: what the classes are called, where their labels are codes, as ImageNet's."""
+"""`class_names.csv`: the names of classes whose labels are codes, such as those of ImageNet."""
 
 from __future__ import annotations
 
