@@ -1,1 +1,1 @@
-"""What has no stage of its own: files, names, secrets, text, the system, extras."""
+"""Helpers for all stages: files, names, secrets, text, the system, extras."""

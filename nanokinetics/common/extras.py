@@ -1,4 +1,4 @@
-"""Packages that only some users need, and that an extra of this project brings."""
+"""Optional packages. Only some users need them, and an extra of this project installs each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nanokinetics.errors import EnvironmentFault
 
 
 def needed(package: str, extra: str) -> Any:
-    """Import a package. Raises EnvironmentFault, with what to install, when it is not here."""
+    """Import a package. If it is missing, EnvironmentFault names the command to install it."""
     try:
         return importlib.import_module(package)
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""Single files that are written whole or not at all, wherever they lie; see `folder` for more."""
+"""Write a single file whole or not at all. Use `folder` for the files of one folder."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from nanokinetics.common.folder import Folder
 
 @contextlib.contextmanager
 def begun(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write into, which gets its name when the block has ended well. Raises OSError.
+    """Open a temporary file for writing; rename it to `path` if the block succeeds. Raises OSError.
 
-    Its temporary file beside it is a new one that nobody can have put there before.
+    The temporary file lies in the same folder. It is always new, so it cannot be a planted link.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with Folder(path.parent).begun(path.name) as file:
@@ -25,17 +25,17 @@ def begun(path: Path) -> Iterator[IO[bytes]]:
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Give a file new content in one step: see `Folder.write`. Raises OSError."""
+    """Replace the content of a file in one step: see `Folder.write`. Raises OSError."""
     Folder(path.parent).write(path.name, data)
 
 
 def flush(path: Path) -> tuple[str, int]:
-    """Bring a file to the disk before anything is said of it; its sha256 and size in bytes."""
+    """Flush a file to the disk, before any table names it; its hex SHA-256 and size in bytes."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
         return digest_of(file), os.fstat(file.fileno()).st_size
 
 
 def digest_of(file: BufferedReader | BufferedRandom) -> str:
-    """The hex SHA-256 of an open file's bytes, from where it stands."""
+    """The hex SHA-256 of an open file, from its current position to its end."""
     return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""A folder that is changed only within itself: nothing follows a link that somebody put there."""
+"""Changes within one folder that never follow a link out of it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SUFFIX: Final = ".tmp"
 
 
 _SHORTENED: Final = 50
-"""Characters of a name that stand in that of its temporary file: it must not be too long."""
+"""Characters of a file's name that its temporary file repeats. A longer name could be too long."""
 
 
 _LEFTOVER: Final = re.compile(rf"\.(.+?)(\.[0-9a-f]{{16}})?{re.escape(SUFFIX)}", re.DOTALL)
@@ -31,10 +31,10 @@ LINK: Final = "a link stands here, and none is followed; put what it points to i
 
 
 class Folder:
-    """A folder. What is done by its methods stays within it.
+    """A folder whose methods change nothing outside it.
 
-    Paths are relative to it, with `/`, and none of the
-    folders on the way may be a link, since it may be anybody's. They raise OSError, which says so.
+    Paths are relative to the folder, with `/`. No folder on a path may be a link, since a stranger
+    may have put it there: methods that change something raise OSError for one.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -43,7 +43,7 @@ class Folder:
 
     @property
     def identity(self) -> tuple[int, int] | None:
-        """What tells it from another folder under its name; None if it is not there."""
+        """Device and inode; another folder of this name has others. None if it is missing."""
         try:
             found = self.path.stat()
         except OSError:
@@ -51,25 +51,25 @@ class Folder:
         return found.st_dev, found.st_ino
 
     def place(self, path: str) -> Path:
-        """Where something of this folder lies, to be read there."""
+        """The full path of something in this folder, for reading."""
         return self.path / path
 
     def within(self, path: str) -> Path | None:
-        """The place of a path of a table; None if it cannot be there, as in an edited one."""
+        """The full path for a path of a table. None if it leaves the folder: tables are edited."""
         return self.path / path if is_inside(path) else None
 
     def size(self, path: str) -> int | None:
-        """Bytes of a file; None if there is none. A path of an edited table may hold anything."""
+        """The size of a file in bytes. None if it is missing, or if the path is not valid."""
         try:
             return os.stat(f"{self._root}/{path}").st_size  # noqa: PTH116 - 100,000 times
         except (OSError, ValueError):
             return None
 
     def write(self, path: str, data: bytes) -> None:
-        """Give a file new content in one step: written beside it, flushed, renamed over it.
+        """Replace a file's content in one step: write a temporary file, flush it, rename it.
 
-        Whoever reads it meanwhile sees the old or the new content, never a part. A file that holds
-        the content already is left as it is. The folder is made if it is not there.
+        A reader sees the old or the new content, never a part. A file that already has the content
+        is left alone. The folder is made if it is missing.
         """
         if not self._holds(path, data):
             self.path.mkdir(parents=True, exist_ok=True)
@@ -79,17 +79,17 @@ class Folder:
     def _holds(self, path: str, data: bytes) -> bool:
         try:
             return self.size(path) == len(data) and self.place(path).read_bytes() == data
-        except OSError:  # whatever is wrong with it shows when it is written
+        except OSError:  # writing the file will raise the same error
             return False
 
     def refuse_links(self, paths: Iterable[str]) -> None:
-        """Raises OSError for the first of these files and folders that is a link."""
+        """Raises OSError if one of these files and folders is a link; it names the first."""
         for path in paths:
             if os.path.islink(f"{self._root}/{path}"):  # noqa: PTH114 - thousands of class folders
                 raise OSError(errno.ELOOP, LINK, f"{self._root}/{path}")
 
     def commit(self, temporary: str, path: str) -> None:
-        """Give a file of this folder its final name, over what has it; make the folders for it.
+        """Rename a file of this folder to its final path; replace the old file, make folders.
 
         `temporary` may begin with the folder's own path.
         """
@@ -98,19 +98,19 @@ class Folder:
             try:
                 os.replace(name, final, src_dir_fd=source, dst_dir_fd=target)
             except OSError as error:
-                raise self._with_path(error, path) from None
+                raise self._explained(error, path) from None
 
     def remove(self, path: str) -> None:
-        """Remove a file, or a link itself, if it is there. It may begin with the folder's path."""
+        """Remove a file, or a link itself, if it exists. `path` may begin with the folder's own."""
         path = path.removeprefix(f"{self._root}/")
         with contextlib.suppress(FileNotFoundError), self._beside(path) as (folder, name):
             try:
                 os.unlink(name, dir_fd=folder)
             except OSError as error:
-                raise self._with_path(error, path) from None
+                raise self._explained(error, path) from None
 
     def prune(self, path: str) -> None:
-        """Remove the folders that a file lay in, from the innermost on, while they are empty."""
+        """Remove the folders above a path, from the innermost on, as long as they are empty."""
         while path := path.rpartition("/")[0]:
             try:
                 with self._beside(path) as (folder, name):
@@ -119,17 +119,17 @@ class Folder:
                 return
 
     def make(self, path: str) -> None:
-        """Make a folder unless it is there; the one that it lies in must be."""
+        """Make a folder if it is missing. Its parent must exist."""
         with self._beside(path) as (folder, name):
             os.close(self._step(folder, name, path, make=True))
 
     def clear(self, path: str) -> None:
-        """Remove a folder with all that is in it, as far as that can be done."""
+        """Remove a folder and its content. Errors are ignored."""
         with contextlib.suppress(OSError), self._beside(path) as (folder, name):
             shutil.rmtree(name, ignore_errors=True, dir_fd=folder)
 
     def sweep(self, *folders: str, names: Collection[str] | None = None) -> None:
-        """Remove the files that `begun` has left in some folders: of these names, or all."""
+        """Remove the temporary files that `begun` left in folders: for these names, or for all."""
         shortened = None if names is None else {name[:_SHORTENED] for name in names}
         for folder in folders:
             self._sweep(folder, shortened)
@@ -138,7 +138,7 @@ class Folder:
         with contextlib.ExitStack() as stack:
             try:
                 here = stack.enter_context(self._opened(folder))
-            except OSError:  # it is not there, or not ours
+            except OSError:  # it is missing, or may not be read
                 return
             for entry in list(stack.enter_context(os.scandir(here))):
                 found = _LEFTOVER.fullmatch(entry.name)
@@ -148,7 +148,7 @@ class Folder:
 
     @contextlib.contextmanager
     def begun(self, path: str) -> Iterator[IO[bytes]]:
-        """A file to write into, which is flushed and gets its name when the block ends well."""
+        """Open a temporary file; if the block succeeds, flush it and rename it to `path`."""
         with self.instead(path) as (folder, name), new_file(folder, name) as file:
             yield file
             file.flush()
@@ -156,7 +156,7 @@ class Folder:
 
     @contextlib.contextmanager
     def instead(self, path: str) -> Iterator[tuple[int, str]]:
-        """A folder's descriptor, and a name there for what is to take the path's place."""
+        """A folder's descriptor and a temporary name; it becomes `path` if the block succeeds."""
         with self._beside(path, make=True) as (folder, final):
             name = f".{final[:_SHORTENED]}.{secrets.token_hex(8)}{SUFFIX}"
             try:
@@ -164,23 +164,23 @@ class Folder:
                 try:
                     os.replace(name, final, src_dir_fd=folder, dst_dir_fd=folder)
                 except OSError as error:
-                    raise self._with_path(error, path) from None
+                    raise self._explained(error, path) from None
             except BaseException:
                 with contextlib.suppress(OSError):
                     os.unlink(name, dir_fd=folder)
                 raise
 
     def open(self, path: str, flags: int) -> int:
-        """A descriptor of a file that is no link."""
+        """Open a file and return its descriptor. Raises OSError for a link."""
         with self._beside(path) as (folder, name):
             try:
                 return os.open(name, flags | os.O_NOFOLLOW, 0o666, dir_fd=folder)
             except OSError as error:
-                raise self._with_path(error, path) from None
+                raise self._explained(error, path) from None
 
     @contextlib.contextmanager
     def _beside(self, path: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
-        """A descriptor of the folder that something lies in, and its name there."""
+        """A descriptor of the folder of `path`, and the name in that folder."""
         if not is_inside(path):
             raise OSError(errno.EINVAL, f"lies outside {self.path}", path)
         folder, _, name = path.rpartition("/")
@@ -189,7 +189,7 @@ class Folder:
 
     @contextlib.contextmanager
     def _opened(self, folder: str, *, make: bool = False) -> Iterator[int]:
-        """A descriptor of a folder below this one: what is done by it cannot be led astray."""
+        """A descriptor of a folder below this one. No link can redirect work on a descriptor."""
         here, path = os.open(self._root, _FOLDER), ""
         try:
             for name in folder.split("/"):
@@ -214,10 +214,10 @@ class Folder:
                 os.mkdir(name, dir_fd=here)
             return os.open(name, flags, dir_fd=here)
         except OSError as error:
-            raise self._with_path(error, path) from None
+            raise self._explained(error, path) from None
 
-    def _with_path(self, error: OSError, path: str) -> OSError:
-        """The same error with the whole path, and with a clear message if a link is the cause."""
+    def _explained(self, error: OSError, path: str) -> OSError:
+        """The same error with the full path, and with the message LINK if a link is the cause."""
         place = f"{self._root}/{path}"
         may_be_link = error.errno in (errno.ELOOP, errno.ENOTDIR)
         if may_be_link and os.path.islink(place):  # noqa: PTH114 - as above
@@ -226,6 +226,6 @@ class Folder:
 
 
 def new_file(folder: int, name: str) -> IO[bytes]:
-    """A file that was not there before, to be written and read. Raises OSError."""
+    """Create a file for writing and reading. Raises OSError if the name exists."""
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     return os.fdopen(os.open(name, flags, 0o666, dir_fd=folder), "w+b")

@@ -1,6 +1,6 @@
-"""Loggers of this package: what they pass on holds no secret and does nothing to a terminal.
+"""Loggers of this package. They mask secrets, and escape control characters for terminals.
 
-What happens in a worker process is not logged; its output stands in the logs of failures.
+Worker processes do not log. Their output goes to the logs of failures.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ def logger(name: str) -> logging.Logger:
 
 @contextmanager
 def logging_to(path: Path | None) -> Iterator[None]:
-    """Append all that the package logs to a file, a dated line each, in UTC. None logs nowhere.
+    """Append the package's log to a file, with the time in UTC on each line. None: no log.
 
-    Raises InputError for a file that cannot be written to.
+    Raises InputError if the file cannot be written.
     """
     if path is None:
         yield

@@ -1,6 +1,6 @@
-"""What may be a name: splits, labels, keys, and the paths that a table may hold.
+"""Rules for names: of splits, labels and keys, and for the paths in a table.
 
-Names come from strangers, and become folders and files on any file system.
+Names come from untrusted files, and become folders and files on any file system.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ _INVISIBLE: Final = frozenset(
 
 
 def normalised_split(text: str) -> str | None:
-    """`train`, `val` or `test` for any spelling that the Kinetics files use, otherwise None."""
+    """`train`, `val` or `test` for any spelling in the Kinetics files; None for other texts."""
     return _SPLITS.get(text.strip().casefold())
 
 
 def label_fault(label: str) -> str | None:
-    """Why a label cannot be a class folder on the usual file systems, or None.
+    """The reason why a label cannot be a class folder on the usual file systems, or None.
 
-    White space other than the plain blank is refused too: it would survive into a path, and the
-    loaders' lists are separated by white space. Reserved names and characters are those of
+    White space is refused, apart from the plain space: it would stay in the path, and white space
+    separates the columns of the loaders' lists. Reserved names and characters are from
     https://learn.microsoft.com/windows/win32/fileio/naming-a-file.
     """
     if not label:
@@ -71,11 +71,12 @@ def label_fault(label: str) -> str | None:
 
 
 def key_fault(path: str, folder: str) -> str | None:
-    """Why a local file cannot be called by its key within the folder of its class, or None.
+    """The reason why a key cannot be a file name in the folder of its class, or None.
 
-    path: the key, with the file's extension. The loaders' lists, and the tables, hold it a line.
+    path: the key with the file's extension. Lists and tables hold it on one line, so it may not
+    have a line end.
     """
-    if not path.isprintable():  # asked first, since there may be a million of them
+    if not path.isprintable():  # the fast check first: there may be a million paths
         for character in filter(_unprintable, path):
             return f"the name {shown(path)} {_holding(character)}"
     if len(path) > _NAME_BYTES // 4 and len(file_name(path, folder).encode()) > _NAME_BYTES:
@@ -84,7 +85,7 @@ def key_fault(path: str, folder: str) -> str | None:
 
 
 def are_plain(names: Sequence[str]) -> bool:
-    """Whether none of the names can be at fault, so that `key_fault` need not look at each."""
+    """Whether all names are surely right, so that `key_fault` need not check each."""
     return "".join(names).isprintable() and max(map(len, names)) < _NAME_BYTES // 8
 
 
@@ -101,25 +102,25 @@ def _unprintable(character: str) -> bool:
 
 
 def shown(text: str) -> str:
-    """A value for a message: one line, what cannot be printed as escapes, not too long."""
+    """Quote a value for a message: on one line, escaped, and shortened to 60 characters."""
     return repr(text) if len(text) <= 60 else f"{text[:57]!r}…"
 
 
 def class_dir(label: str) -> str:
-    """The folder of a class, unless the dataset numbers them: each space becomes `_`."""
+    """The folder of a class: each space becomes `_`. A dataset may put a number before it."""
     return label.replace(" ", "_")
 
 
 def file_name(key: str, folder: str) -> str:
-    """The name of a clip's file, without extension, in its class folder.
+    """The name of a clip's file in its class folder, without extension.
 
-    A local file's key is a path, which may begin with a folder of the same name; what is left of
-    it becomes one name without blanks.
+    The key of a local file is a path. If it begins with the class folder, that part is removed. In
+    the rest, each `/` and each space becomes `_`.
     """
     return key.removeprefix(f"{folder}/").replace("/", "_").replace(" ", "_")
 
 
 def is_inside(path: str) -> bool:
-    """Whether a path of a table, which may be anybody's, can be one of something in its folder."""
+    """Whether a path stays inside its folder. Paths of tables are not trusted."""
     stays = not path.startswith("/") and ".." not in path.split("/")
     return stays and path.strip("./") != "" and "\0" not in path

@@ -1,4 +1,4 @@
-"""What only the operating system can do: end a child with its parent, flush a file system."""
+"""Calls to the operating system: end a child with its parent, flush a file system."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 def flush_folder(folder: Path) -> None:
-    """Bring everything that was written to a folder's file system to the disk.
+    """Flush the file system of a folder to the disk. Raises OSError.
 
-    For many small files at once, which take much longer one by one. (Where the system has no such
-    call, each file is flushed.)
+    For many small files this is much faster than a flush of each. Systems without `syncfs` flush
+    each file of the folder.
     """
     syncfs = getattr(_LIBC, "syncfs", None)
     if syncfs is None:
@@ -41,9 +41,9 @@ _PR_SET_PDEATHSIG: Final = 1
 
 
 def die_with_parent() -> None:
-    """On Linux, have the kernel end this process with the one that started it, however that died.
+    """On Linux, let the kernel kill this process as soon as its parent ends, for any reason.
 
-    Elsewhere it does nothing: there an ffmpeg outlives a worker that was killed, until its clip is
+    On other systems this does nothing: if a worker is killed, its ffmpeg runs on until the clip is
     done.
     """
     if _LIBC:
@@ -52,7 +52,7 @@ def die_with_parent() -> None:
 
 @contextmanager
 def without_collector() -> Iterator[None]:
-    """Keep Python's collector of cycles away while many rows are read that all stay alive."""
+    """Pause Python's garbage collector while many rows are read. All of them stay alive."""
     was_on = gc.isenabled()
     gc.disable()
     try:

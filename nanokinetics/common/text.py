@@ -1,4 +1,4 @@
-"""Seconds and bytes as a person says them, and foreign text that is safe to show."""
+"""Format seconds and bytes for people, and make foreign text safe to show."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 _UNSEEN: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
-"""Control characters, and those that turn the direction of writing."""
+"""Control characters, and characters that change the direction of writing."""
 
 
 def plain_lines(lines: Iterable[object]) -> str:
@@ -18,9 +18,9 @@ def plain_lines(lines: Iterable[object]) -> str:
 
 
 def plain(text: object) -> str:
-    """A line, or a value, with what could act upon a terminal or turn a line round made visible.
+    r"""Escape control characters, and characters that change the direction, as `\uXXXX`.
 
-    Text that is JSON on one line stays JSON, and means the same.
+    JSON on one line stays JSON with the same meaning.
     """
     return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", str(text))
 
@@ -45,7 +45,7 @@ def _two(count: int, each: int, large: str, small: str) -> str:
 
 
 def size(count: float) -> str:
-    """`999 B`, `12.3 MB`, `1.4 TB`: powers of a thousand, as disks are sold."""
+    """`999 B`, `12.3 MB`, `1.4 TB`: powers of 1000, as for the sizes of disks."""
     for unit in ("B", "kB", "MB", "GB"):
         if count < 999.5:
             return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
