@@ -1,7 +1,7 @@
-"""Every file name of a built dataset, as text, and nothing else: `dataset.home` knows the place.
+"""The file names of a built dataset, as texts. `dataset.home` has the folder itself.
 
-A name is relative to the dataset's folder, with `/` between its parts, as in the tables. None may
-hold a space: the space-separated lists of the training loaders cannot quote.
+A name is a path relative to the dataset's folder, with `/`, as in the tables. No name may have a
+space, since the space-separated lists of the training loaders cannot quote.
 """
 
 from __future__ import annotations
@@ -25,35 +25,36 @@ RUN: Final = "run.json"
 METADATA: Final = "metadata.csv"
 ANNOTATIONS: Final = "annotations"
 SOURCE_INDEX: Final = ".source-index.csv.gz"
-"""What the archives of a local source hold, so that they need not be scanned again."""
+"""The members of a local source's archives, so that a later run need not scan them again."""
 
 WITNESS: Final = ".indexes.sha256"
-"""A digest of the tables as they were when the indexes were last derived from them."""
+"""A digest of the tables at the time when the indexes were last written."""
 
 LOCK: Final = ".nanokinetics.lock"
 TEMPORARY: Final = ".tmp"
-"""Half-made clips lie here, on the same file system as their final places."""
+"""The folder of unfinished clips. It is on the same file system as the final files."""
 
 STRAYS: Final = "strays"
+"""The folder for files without a row, which `verify --repair` moves there."""
 
 OWN: Final = (
     *(RUN, SELECTION, STATS, FAILED, WAITS, CLASSES, CLASS_NAMES, *(f"{s}.csv" for s in SPLITS)),
     *(SOURCE_INDEX, WITNESS, LOCK, TEMPORARY, ANNOTATIONS, STRAYS, *SPLITS),
 )
-"""What is written to, or into, in a dataset's folder: none of it may be a link."""
+"""The files and folders that a build writes. None of them may be a link."""
 
 
 MP4: Final = ".mp4"
-"""What a clip's file is called unless it is taken over as it was."""
+"""The suffix of a clip's file. A copied local file keeps its own suffix."""
 
 
 INDEX_FOLDERS: Final = ("", ANNOTATIONS, *SPLITS)
-"""Where tables lie; the first is the dataset's folder itself."""
+"""The folders that hold tables. The first one is the dataset's folder itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The names of one dataset's clips. `class_dirs` are those that do not follow `class_dir`."""
+    """The names of one dataset's clips. class_dirs: class folders with another name, by label."""
 
     class_dirs: Mapping[str, str] = field(default_factory=dict)
 
