@@ -1,6 +1,6 @@
-"""The command line: a module a command; it parses, calls the library and prints.
+"""The command line. Each command is a module that parses, calls the library and prints.
 
-Kept light: what a command needs is imported when it runs.
+A command imports heavy modules only when it runs, so that `--help` stays fast.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from nanokinetics.cli.guard import guarded
 from nanokinetics.cli.options import Parser
 
 COMMANDS = (build, sample, report, verify, export, manifest, diff, presets, doctor, demo)
-"""In the order of the help. Each has `add`, which gives it a parser, and `run`."""
+"""The commands in the order of the help. Each has `add`, which makes its parser, and `run`."""
 
 EXAMPLES = """\
 examples:
@@ -47,7 +47,7 @@ exit codes:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; its exit code."""
+    """Run a command and return its exit code."""
     return guarded(lambda: _run(argv))
 
 
@@ -79,7 +79,7 @@ def parser() -> Parser:
 
 
 class _Version(argparse.Action):
-    """Looks the version up only when asked for it."""
+    """Looks up the version only if the option is given, since that takes time."""
 
     def __call__(self, *_: Any, **__: Any) -> NoReturn:
         from importlib.metadata import version

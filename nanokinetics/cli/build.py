@@ -1,4 +1,4 @@
-"""`nanokinetics build`: the whole job, and what it came to."""
+"""`nanokinetics build`: make a dataset, and print a summary."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def run(options: dict[str, Any]) -> ExitCode:
 
 
 def _build(options: dict[str, Any], reporter: Reporter) -> BuildResult:
-    """Build, and log when it began and how it ended."""
+    """Build, and log the start and the end."""
     from importlib.metadata import version
 
     from nanokinetics.api import build
@@ -186,16 +186,16 @@ def _build(options: dict[str, Any], reporter: Reporter) -> BuildResult:
 
 
 SHOWN: Final = 5
-"""Short classes that are named in the summary."""
+"""Short classes that the summary names, at most."""
 
 NAMED: Final = 20
-"""Clips of another subset, gone by now, that are named after it."""
+"""Lost clips of another subset that are named after the summary, at most."""
 
 
 def summary(result: BuildResult, dest: str) -> list[str]:
-    """What a build came to, in five lines."""
+    """The result of a build, in five lines. dest: the folder to name."""
     reasons = ", ".join(f"{n} {reason}" for reason, n in sorted(result.reasons.items()))
-    displaced = (
+    superseded = (
         f"; {result.superseded} stand-ins went, since better-ranked clips are there now"
         if result.superseded
         else ""
@@ -212,7 +212,7 @@ def summary(result: BuildResult, dest: str) -> list[str]:
         later = f"; {again} asks for them again"
     return [
         f"{result.made} of {result.wanted} clips are in {dest}, {result.new} of them new",
-        f"  replaced:  {result.replaced}{displaced}",
+        f"  replaced:  {result.replaced}{superseded}",
         f"  failed:    {reasons or 'none'}{' (failed.csv, with their logs)' * bool(reasons)}",
         f"  for later: {result.held}{later}; YouTube refused {result.refusals} times",
         f"  short:     {', '.join(short) or 'no class'}",

@@ -1,4 +1,4 @@
-"""`nanokinetics demo`: the whole job against a make-believe YouTube."""
+"""`nanokinetics demo`: a complete build from a simulated YouTube on this machine."""
 
 from __future__ import annotations
 

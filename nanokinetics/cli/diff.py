@@ -1,4 +1,4 @@
-"""`nanokinetics diff`: what two subsets share, what they do not, and why."""
+"""`nanokinetics diff`: compare two subsets, and give the reasons for the differences."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nanokinetics.selection.manifest import Manifest
 
 SHOWN: Final = 20
-"""Clips of each side that are named."""
+"""Clips of each side that are named, at most."""
 
 
 def add(commands: Any) -> None:
@@ -39,21 +39,21 @@ def run(options: dict[str, Any]) -> ExitCode:
 
     a, b = (manifest.read(Path(options[name])) for name in ("a", "b"))
     found = compare.compare(a, b)
-    say(*lines_of(options["a"], a, options["b"], b, found))
+    say(*render(options["a"], a, options["b"], b, found))
     return ExitCode.OK if found.same else ExitCode.SHORT
 
 
-def lines_of(place_a: str, a: Manifest, place_b: str, b: Manifest, found: Difference) -> list[str]:
-    """The comparison for people, as lines."""
+def render(path_a: str, a: Manifest, path_b: str, b: Manifest, found: Difference) -> list[str]:
+    """The comparison as lines for a person."""
     lines = [
-        f"A  {place_a}: {len(a.ids)} clips, {a.name}",
-        f"B  {place_b}: {len(b.ids)} clips, {b.name}",
+        f"A  {path_a}: {len(a.ids)} clips, {a.name}",
+        f"B  {path_b}: {len(b.ids)} clips, {b.name}",
         f"{len(found.shared)} clips are in both, {len(found.only_a)} in A only, "
         f"{len(found.only_b)} in B only",
     ]
     for name, values in found.settings.items():
-        ours, theirs = (json.dumps(value, ensure_ascii=False) for value in values)
-        lines.append(f"  {name}: {ours} in A, {theirs} in B")
+        in_a, in_b = (json.dumps(value, ensure_ascii=False) for value in values)
+        lines.append(f"  {name}: {in_a} in A, {in_b} in B")
     for side, other, clips in (("A", "B", found.only_a), ("B", "A", found.only_b)):
         if clips:
             lines += [f"only in {side}, and why not in {other}:", *_listed(clips)]

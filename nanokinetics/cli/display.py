@@ -1,4 +1,4 @@
-"""How progress is shown: a bar on a terminal, plain lines in a log, JSON for scripts."""
+"""Show progress: a bar on a terminal, plain lines in a log, JSON objects for scripts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nanokinetics.common.text import plain
 from nanokinetics.progress import Forecast, Pace, Progress, Reporter, Silent
 
 LINE_EVERY: Final = 30.0
-"""Seconds between the lines of a log."""
+"""Seconds between two lines of a log."""
 
 
 OBJECT_EVERY: Final = 5.0
@@ -25,15 +25,15 @@ OBJECT_EVERY: Final = 5.0
 
 
 REDRAW_EVERY: Final = 0.25
-"""Seconds between two drawings of the bar."""
+"""Seconds between two redraws of the bar."""
 
 
 NARROWEST: Final = 40
-"""Columns below which a terminal gets lines, as a log does. Some say 0 for want of knowledge."""
+"""Columns. A narrower terminal gets lines instead of a bar. Some terminals report a width of 0."""
 
 
 def columns_of(stream: TextIO) -> int:
-    """How wide a terminal says it is; 0 if it does not say."""
+    """The width that a terminal reports, in columns; 0 if it reports none."""
     try:
         return os.get_terminal_size(stream.fileno()).columns
     except (OSError, ValueError):
@@ -41,11 +41,11 @@ def columns_of(stream: TextIO) -> int:
 
 
 class Bar:
-    """A tqdm bar: made / wanted, the pace, what was replaced, and what it is doing.
+    """A tqdm bar with the number of clips, the pace, the number of replaced clips, and the state.
 
-    While it is held up the state comes first and stays whole; the bar itself and the counts give
-    way to it on a narrow terminal. tqdm's own figure of what is left knows nothing of budgets and
-    blocks, and is not shown.
+    While a build waits, the state comes first and stays complete. On a narrow terminal, the bar and
+    the counts make room for it. tqdm's own estimate of the time left is not shown, since it ignores
+    budgets and blocks.
     """
 
     _WITH_BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
@@ -73,12 +73,12 @@ class Bar:
         self._fit(bar, progress)
         bar.update(made)
         now = time.monotonic()
-        if now >= self._next:  # the state may have changed with no clip made
+        if now >= self._next:  # the state may change although no clip was made
             self._next = now + REDRAW_EVERY
             bar.refresh()
 
     def _fit(self, bar: tqdm[Any], progress: Progress) -> None:
-        """Choose what is shown, so that it fits into a line of the terminal."""
+        """Choose the parts to show, so that the line fits the terminal."""
         pace = self._forecast.pace(progress)
         counts = [f"{progress.replaced} replaced"] if progress.replaced else []
         counts += [f"{progress.held} for later"] if progress.held else []
@@ -87,7 +87,7 @@ class Bar:
         else:
             first, *rest = [*([str(pace)] if pace else []), *counts, progress.state]
             firsts = [first]
-        # In their last column some terminals begin a new line.
+        # Some terminals begin a new line after a character in the last column.
         bar.ncols = max(self._columns(self._stream), NARROWEST) - 1
         for form in (self._WITH_BAR, self._WITHOUT_BAR):
             bar.bar_format = form
@@ -107,7 +107,7 @@ class Bar:
 
 
 def _taken(bar: tqdm[Any], made: int) -> int:
-    """Columns that a line takes beside what is told in words, with a bar of tqdm's ten cells."""
+    """Columns that the line takes without its text, with tqdm's bar of ten cells."""
     drawn = {**bar.format_dict, "n": made, "ncols": None, "postfix": "-"}
     return len(tqdm.format_meter(**drawn)) - len("-")
 
@@ -121,7 +121,7 @@ def _as_fits(line: str, more: Sequence[str], room: int) -> str:
 
 
 class Lines:
-    """A line now and then, and whenever the state changes between going on and waiting."""
+    """A line every `every` seconds, and a line when the build begins or ends to wait."""
 
     every: float = LINE_EVERY
 
@@ -157,23 +157,23 @@ class Lines:
 
 
 class Objects(Lines):
-    """The same for scripts: a JSON object a line, an `event` each."""
+    """The same for scripts: one JSON object a line. Each has an `event`."""
 
     every = OBJECT_EVERY
 
     def _write(self, progress: Progress, pace: Pace | None) -> None:
-        told = {
+        forecast = {
             "clips_per_minute": round(pace.rate * 60, 2) if pace else None,
             "seconds_left": round(pace.left) if pace else None,
         }
-        self._print("progress", **asdict(progress), **told)
+        self._print("progress", **asdict(progress), **forecast)
 
     def say(self, line: str) -> None:
         self._print("message", text=line)
 
-    def _print(self, event: str, **told: object) -> None:
+    def _print(self, event: str, **values: object) -> None:
         print(
-            plain(json.dumps({"event": event, **told}, ensure_ascii=False)),
+            plain(json.dumps({"event": event, **values}, ensure_ascii=False)),
             file=self._stream,
             flush=True,
         )
@@ -182,9 +182,10 @@ class Objects(Lines):
 def reporter(
     stream: TextIO | None = None, *, quiet: bool = False, objects: bool = False
 ) -> Reporter:
-    """A bar on a terminal, lines elsewhere, JSON objects to stdout or silence if asked for.
+    """The reporter for a stream: a bar on a terminal, otherwise lines.
 
-    A terminal too narrow for a bar, or that does not know its width, gets lines too.
+    A terminal gets lines too if it is too narrow for a bar, or does not report its width. quiet:
+    show nothing. objects: print JSON objects, by default to standard output.
     """
     if quiet:
         return Silent()

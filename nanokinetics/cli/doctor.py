@@ -1,4 +1,4 @@
-"""`nanokinetics doctor`: whether a build would work here."""
+"""`nanokinetics doctor`: check whether a build would work on this machine."""
 
 from __future__ import annotations
 
@@ -51,19 +51,19 @@ def run(options: dict[str, Any]) -> ExitCode:
     from nanokinetics.doctor import Level, examine
     from nanokinetics.sources.youtube import YouTube
 
-    as_json = options.pop("json")
+    json_wanted = options.pop("json")
     network = NetworkConfig(
         **{name: options.pop(name) for name in ("cookies", "proxy", "yt_dlp_args")}
     )
-    with suppress(ImportError):  # that yt-dlp cannot be imported is for the checks to tell
+    with suppress(ImportError):  # the checks below report a missing yt-dlp
         YouTube(network, VideoConfig()).check()
     findings = []
     today = datetime.now(UTC).date()
     for finding in examine(today=today, environment=os.environ, network=network, **options):
         findings.append(finding)
-        if not as_json:
+        if not json_wanted:
             say(str(finding))
-    if as_json:
+    if json_wanted:
         say(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
     faulty = any(finding.level is Level.FAULT for finding in findings)
     return ExitCode.ERROR if faulty else ExitCode.OK

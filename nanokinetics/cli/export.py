@@ -1,4 +1,4 @@
-"""`nanokinetics export`: a dataset as a training loader reads it."""
+"""`nanokinetics export`: write a dataset in the format of a training loader."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NAMES: Final = (
     *("vjepa", "slowfast", "mmaction2", "torchvision", "hf", "fiftyone"),
     *("webdataset", "video2dataset"),
 )
-"""Those of `export.FORMATS`, which only a run imports: worker processes load this module."""
+"""The names in `export.FORMATS`. Worker processes load this module, so it does not import them."""
 
 
 def add(commands: Any) -> None:

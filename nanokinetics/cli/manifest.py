@@ -1,4 +1,4 @@
-"""`nanokinetics manifest`: a built folder as one small text file."""
+"""`nanokinetics manifest`: describe a built folder in one small text file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the commands' parsers share: groups of options, and how their texts become values."""
+"""Options that several commands share, and the functions that parse their values."""
 
 from __future__ import annotations
 
@@ -19,15 +19,17 @@ if TYPE_CHECKING:
 
 
 class Parser(argparse.ArgumentParser):
-    """Wrong usage is bad input like any other: one line, exit code 2."""
+    """A parser whose errors are InputErrors: one line and exit code 2, as for other bad input."""
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message} (see {self.prog} --help)")
 
 
 def add_command(commands: Any, name: str, run: Any, about: str, example: str) -> Parser:
-    """A command of its own parser. `run` is called with the options as a dict, and gives the
-    exit code."""
+    """Add a command and return its parser.
+
+    run: called with the options as a dict; it returns the exit code. about: the help text.
+    """
     command: Parser = commands.add_parser(
         name,
         help=about,
@@ -127,7 +129,7 @@ def add_quiet(parser: argparse.ArgumentParser) -> None:
 
 
 def typed(parse: Any) -> Any:
-    """An argparse type whose own message is shown."""
+    """An argparse type that shows the message of the InputError that `parse` raises."""
 
     def convert(text: str) -> Any:
         try:
@@ -139,8 +141,8 @@ def typed(parse: Any) -> Any:
 
 
 def as_json(value: Estimate | BuildResult, **more: Any) -> str:
-    """A value of the library as a JSON object on one line; `more` comes before its fields."""
-    # JSON has no keys but texts.
+    """A result of the library as a JSON object on one line. `more` comes before its fields."""
+    # JSON allows only texts as keys, so the groups become lists.
     lists: dict[str, Any] = {
         "short": [
             {**group._asdict(), "has": has, "wanted": wanted}
@@ -154,7 +156,7 @@ def as_json(value: Estimate | BuildResult, **more: Any) -> str:
 
 
 def parse_n(text: str) -> int | dict[str, int]:
-    """The value of `--n`: `10`, or `train=10,val=2`. Raises InputError for anything else."""
+    """Parse `--n`: `10`, or `train=10,val=2`. Raises InputError for any other text."""
     try:
         if "=" not in text:
             return int(text)
@@ -168,7 +170,10 @@ def parse_n(text: str) -> int | dict[str, int]:
 
 
 def parse_classes(text: str) -> tuple[str, ...]:
-    """The value of `--classes`: labels between commas, or `@FILE` with a label a line."""
+    """Parse `--classes`: labels with commas between, or `@FILE` with one label a line.
+
+    Raises InputError if the file cannot be read.
+    """
     if not text.startswith("@"):
         return tuple(name.strip() for name in text.split(",") if name.strip())
     path = Path(text[1:])

@@ -1,4 +1,4 @@
-"""`nanokinetics presets`: the class lists that come along, or the classes of one."""
+"""`nanokinetics presets`: list the presets, or the classes of one preset."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run(options: dict[str, Any]) -> ExitCode:
 
 
 def table(known: list[presets.Preset]) -> list[str]:
-    """A line a preset."""
+    """One line for each preset, below a header."""
     rows = [("name", "dataset", "classes", "n", "source")]
     rows += [(p.name, p.dataset or "any", str(p.size), str(p.n or ""), p.source) for p in known]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -1,4 +1,4 @@
-"""`nanokinetics report`: what was made, what was not, and why."""
+"""`nanokinetics report`: report the finished and the failed clips, and the reasons."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def add(commands: Any) -> None:
         "dest",
         metavar="DEST",
         type=Path,
-        help="a built dataset, also while it is being built; "
-        "or a stats.csv, with failed.csv and run.json beside it if they are there",
+        help="a built dataset, also while it is being built; or a stats.csv, with failed.csv and "
+        "run.json beside it if they are there",
     )
     add("--html", metavar="FILE", type=Path, help="write a page that needs nothing else")
     add("--png", metavar="DIR", type=Path, help="write the charts and the clips as pictures")
@@ -74,7 +74,7 @@ def run(options: dict[str, Any]) -> ExitCode:
 
 
 def _write(tables: Tables, summary: Summary, options: dict[str, Any]) -> None:
-    """The page and the pictures."""
+    """Write the page and the images."""
     for package in ("jinja2", "matplotlib", "PIL"):
         needed(package, "report")
     from nanokinetics.report import charts, montage, page, thumbnails
@@ -89,7 +89,7 @@ def _write(tables: Tables, summary: Summary, options: dict[str, Any]) -> None:
 
 
 def _put(path: Path, pieces: Iterable[bytes], *, quiet: bool) -> None:
-    """Write a file that may be large, and give it its name once it is whole."""
+    """Write a file piece by piece. It gets its final name when it is complete."""
     try:
         with begun(path) as file:
             file.writelines(pieces)

@@ -1,4 +1,4 @@
-"""`nanokinetics sample`: only choose, and say what it would come to."""
+"""`nanokinetics sample`: choose the clips, and estimate the cost of a build."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from nanokinetics.estimate import Estimate
 
 STDOUT: Final = "-"
-"""As --output: print the selection, whatever standard output is."""
+"""The value of --output that prints the selection, even on a terminal."""
 
 SHOWN: Final = 10
-"""Short classes that are named; `classes.csv` of a build, and --json, have all of them."""
+"""Short classes that are named, at most. --json and a build's `classes.csv` have all of them."""
 
 
 def add(commands: Any) -> None:
@@ -105,7 +105,7 @@ def run(options: dict[str, Any]) -> ExitCode:
 
 
 def outlook(coming: Estimate) -> list[str]:
-    """What a selection holds and what it would cost, in a few lines."""
+    """The size of a selection and the estimated cost of its build, as lines."""
     lines = [f"{coming.classes} classes, {coming.clips} clips, {coming.reserves} reserves"]
     disk = "unknown" if coming.disk_bytes is None else size(coming.disk_bytes)
     if coming.seconds is None:

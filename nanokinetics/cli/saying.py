@@ -1,4 +1,4 @@
-"""How the commands speak to a person: whatever the words hold, they do nothing to a terminal."""
+"""Print text for people. Control characters in it cannot act on a terminal."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from nanokinetics.common.text import plain_lines
 
 
 def say(*lines: str, to: TextIO | None = None) -> None:
-    """Print lines to standard output, or to another stream, that may hold text from anywhere."""
+    """Print lines, by default to standard output. They may hold foreign text, which is escaped."""
     stream = to or sys.stdout
-    encoding = stream.encoding or "utf-8"  # a terminal may not know every letter
+    encoding = stream.encoding or "utf-8"  # some encodings lack letters
     text = plain_lines(lines)
     print(text.encode(encoding, "replace").decode(encoding), file=stream, flush=True)
