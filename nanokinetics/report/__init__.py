@@ -1,5 +1,6 @@
-"""What a person looks at: the numbers of a dataset, as a table, a page, charts or JSON.
+"""Reports for people: the numbers of a dataset, as a table, a page, charts or JSON.
 
-`tables` reads, `summary` counts, and the others show what it counted. Nothing here writes into the
-dataset or takes its lock. Empty, so that the workers which make thumbnails start fast.
+`tables` reads the tables, `summary` counts, and the other modules show the counts. No module here
+writes into the dataset or takes its lock. This file imports nothing, so that the worker processes
+for thumbnails start fast.
 """

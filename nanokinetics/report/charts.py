@@ -1,6 +1,6 @@
-"""The charts of a report: as pictures, and as SVG that takes its colours from the page.
+"""The charts of a report: as PNG images, and as SVG with the colours of the page.
 
-Only numbers and words of our own are drawn, never a text from a table.
+The charts show only numbers and fixed words, never a text from a table.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PALETTE: Final = {
     "budget": ("#d6e4f2", "#25405a"),
     "refused": ("#f3d3d4", "#5a2c2e"),
 }
-"""Each colour in light and in dark. In the light it is also the mark that SVG is searched for."""
+"""Each colour for light and for dark pages. `_for_a_page` finds the light colours in the SVG."""
 
 INK, MUTED, RULE, PAPER, MADE, TRIM, LOST, PAUSE, BUDGETED, REFUSED = (
     light for light, _ in PALETTE.values()
@@ -65,18 +65,16 @@ _STYLE: Final[Any] = {
     "figure.constrained_layout.use": True,
 }
 _SIZE: Final = (4.8, 2.9)
-"""Inches: as wide as a phone, so that the letters stay readable there."""
-
-"""The reason of a wait that nobody's refusal caused."""
+"""Width and height in inches: as wide as a phone, so that the letters stay readable there."""
 
 _MOST_REASONS: Final = 10
 """Bars for reasons, at most."""
 
 
 def svg(summary: Summary) -> Iterator[tuple[str, str]]:
-    """Each chart as an `<svg>` element to be put into a page that has the palette as variables.
+    """Each chart as its name and an `<svg>` element. The page must define the palette as variables.
 
-    Without the reasons, of which such a page has a table.
+    The chart of the reasons is left out, since the page has a table of them.
     """
     for name, figure in _figures(summary, without="reasons"):
         out = io.StringIO()
@@ -87,7 +85,7 @@ def svg(summary: Summary) -> Iterator[tuple[str, str]]:
 
 
 def _for_a_page(text: str, about: str) -> str:
-    """What matplotlib wrote without what only a file of its own needs, in the page's colours."""
+    """Turn matplotlib's SVG file into an element of a page, with the colours of the page."""
     text = text[text.index("<svg") :]
     text = re.sub(r' (width|height)="[\d.]+pt"| xmlns(:xlink)?="[^"]*"', "", text, count=4)
     text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)
@@ -103,7 +101,7 @@ def _size_alone(found: re.Match[str]) -> str:
 
 
 def png(summary: Summary) -> Iterator[tuple[str, bytes]]:
-    """Each chart as a PNG on white, at twice the size of the screen."""
+    """Each chart as its name and a PNG on white, with twice the resolution of a screen."""
     for name, figure in _figures(summary):
         out = io.BytesIO()
         figure.savefig(out, format="png", dpi=200, facecolor=PAPER, metadata={"Software": None})
@@ -118,8 +116,7 @@ _ABOUT: Final = {
 
 
 def _figures(summary: Summary, without: str = "") -> Iterator[tuple[str, Figure]]:
-    """The charts that there is something to draw for. The tables' times are whole seconds, so
-    over a short span there is no telling how it went."""
+    """The charts with data. The tables have whole seconds, so a short build has no timeline."""
     time, effort, failures = summary.timeline, summary.effort, summary.failures
     draw = {
         "timeline": time
@@ -154,7 +151,7 @@ def _clips(axes: Any, time: Timeline, wanted: int) -> None:
 
 
 def _since(time: Timeline) -> tuple[str, float]:
-    """The unit of the time axis and its seconds: dates as ticks would mislead where they wrap."""
+    """The unit of the time axis, and its length in seconds. Dates as ticks would be ambiguous."""
     for unit, length in (("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0)):
         if time.span >= 3 * length:
             return unit, length
@@ -170,8 +167,15 @@ def _idle(axes: Any, time: Timeline, length: float) -> None:
     ):
         if spans:
             ranges = [((each.begin - time.begin) / length, each.length / length) for each in spans]
-            axes.broken_barh(ranges, (0, 1), transform=axes.get_xaxis_transform(), color=colour,
-                             linewidth=0.5, zorder=0, label=label)  # fmt: skip
+            axes.broken_barh(
+                ranges,
+                (0, 1),
+                transform=axes.get_xaxis_transform(),
+                color=colour,
+                linewidth=0.5,
+                zorder=0,
+                label=label,
+            )
 
 
 def _counted(axes: Any) -> None:
@@ -196,7 +200,7 @@ def _seconds(axes: Any, effort: Effort) -> None:
 
 
 def _reasons(axes: Any, failures: Sequence[Failures]) -> None:
-    """Reasons that nobody has heard of, from another's table, are counted as one."""
+    """Draw the failures by reason. Unknown reasons, from a foreign table, are one bar: `other`."""
     known = {reason.value: reason.words for reason in Reason}
     counts = Counter[str]()
     for each in failures:
@@ -215,5 +219,12 @@ def _reasons(axes: Any, failures: Sequence[Failures]) -> None:
 
 def _legend(axes: Any) -> None:
     if len(axes.get_legend_handles_labels()[0]) > 1:
-        axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.985), ncols=3, borderaxespad=0,
-                    handlelength=1.2, columnspacing=1.2, handletextpad=0.5)  # fmt: skip
+        axes.legend(
+            loc="lower right",
+            bbox_to_anchor=(1.0, 0.985),
+            ncols=3,
+            borderaxespad=0,
+            handlelength=1.2,
+            columnspacing=1.2,
+            handletextpad=0.5,
+        )

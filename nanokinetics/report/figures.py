@@ -1,6 +1,6 @@
-"""The numbers that a report shows, as frozen data.
+"""The numbers of a report, as frozen data.
 
-Counts are clips, sizes bytes, times seconds; a point in time is in seconds since the epoch.
+Counts are in clips, sizes in bytes, times in seconds. Points in time are seconds since the epoch.
 """
 
 from __future__ import annotations
@@ -11,9 +11,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """made: clips with a row in `stats.csv`. gone: candidates that are not to be had, so that the
-    next one of their class, if there is any, is taken. later: candidates that failed for now and
-    keep their place. wanted, missing: as `run.json` has it, None without one."""
+    """Numbers of clips.
+
+    made: clips with a row in `stats.csv`. gone: candidates that cannot be had; the next candidate
+    of the class replaces each. later: candidates that failed for now; a later run tries them again.
+    wanted, missing: by `run.json`; None without one.
+    """
 
     wanted: int | None
     made: int
@@ -24,7 +27,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Class:
-    """One class of one split; `name` is what a label that is a code stands for."""
+    """One class of one split. name: the readable name, if the label is a code."""
 
     split: str
     label: str
@@ -34,8 +37,10 @@ class Class:
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """The clips whose last failure has this reason; `since` of them were made after all.
-    `message` is the most frequent one."""
+    """The clips whose last failure has this reason.
+
+    since: how many of them were made later. message: the most frequent message.
+    """
 
     reason: str
     kind: str
@@ -46,7 +51,7 @@ class Failures:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Seconds a clip."""
+    """Statistics of the seconds that a clip takes. clips: how many they are over."""
 
     clips: int
     mean: float
@@ -56,8 +61,10 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Seconds:
-    """What one step took: over all clips, and over those within the interquartile range
-    (quartiles included, interpolated linearly as numpy does; of two clips, over both)."""
+    """The seconds of one step: over all clips, and over the clips within the interquartile range.
+
+    The quartiles are included, and interpolated linearly as in numpy. Of two clips, both count.
+    """
 
     total: float
     full: Spread
@@ -66,11 +73,12 @@ class Seconds:
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """What fetching and ffmpeg took of the clips that a run made; None of adopted ones alone.
+    """The time of fetching and of ffmpeg, over the clips that a run made. Adopted clips have none.
 
-    download: seconds for finding the video, and in which its ffmpeg waited: for bytes, or for a
-    busy processor. trim: those in which ffmpeg computed. fetching: the part of the former in the
-    sum of both, from 0 to 1. edges, and counts of clips between them: both on one scale.
+    download: seconds to find the video, and seconds in which ffmpeg waited for bytes or for a busy
+    processor. trim: seconds in which ffmpeg computed. fetching: the share of download in the sum of
+    both, from 0 to 1. edges: the edges of both histograms, in seconds. download_counts,
+    trim_counts: clips between two edges.
     """
 
     download: Seconds
@@ -83,8 +91,8 @@ class Effort:
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """fetched: media bytes read from the network. kept: bytes of the clips, by the table.
-    files, on_disk: the clips' files that are there, and their bytes. footage: seconds of video."""
+    """fetched: media bytes read from the network. kept: bytes of the clips, by the table. files:
+    files that exist. on_disk: bytes of these files. footage: seconds of video."""
 
     fetched: int
     kept: int
@@ -95,7 +103,7 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A time without work, and why: as `waits.csv` has it, or empty where that does not say."""
+    """A time without work. why: the reason by `waits.csv`, or empty if unknown."""
 
     begin: float
     end: float
@@ -108,7 +116,7 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Waited:
-    """The waits for one reason: how many, seconds in all, and of the longest."""
+    """The waits for one reason: their number, their sum and the longest one, in seconds."""
 
     why: str
     times: int
@@ -118,12 +126,13 @@ class Waited:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """How it went, from the start of the first clip to the last row of any table.
+    """The course of a build, from the start of the first clip to the last row of any table.
 
-    waits: those of `waits.csv`; None without one. waited: the same by reason, the longest first.
-    pauses: gaps longer than `longer_than` in which no clip was in the making and nothing waited.
-    working: the span without either; the paces are over it, and None where it is too short to tell.
-    times, made, failed: how many clips had been made, and had failed, by then.
+    waits: the waits of `waits.csv`; None without one. waited: the same by reason, the largest sum
+    first. pauses: gaps longer than `longer_than` without work on a clip and without a wait.
+    working: the span without waits and pauses. per_hour: clips an hour of work.
+    fetched_per_second: bytes a second of work. Both paces are None if the work was too short.
+    times: points in time. made, failed: numbers of clips made and failed by then.
     """
 
     begin: float
@@ -146,9 +155,11 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """A dataset `factor` times as large, if work goes on as it went. `seconds` are of work alone.
-    `as_guest` is the time if no more than YouTube's allowance for guests is asked for in any hour;
-    None for local files. Both are None where this one took too short to tell.
+    """The cost of a dataset `factor` times as large, at the same pace.
+
+    seconds: work without waits. as_guest: the time within YouTube's hourly allowance for guests;
+    None for local files. Both are None if this build was too short for a pace. fetched, kept:
+    bytes.
     """
 
     factor: int
@@ -161,7 +172,7 @@ class Projection:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """All numbers of one report. What cannot be told from the tables is None or empty."""
+    """All numbers of one report. Numbers that the tables do not give are None or empty."""
 
     total: Counts
     splits: Mapping[str, Counts]

@@ -1,6 +1,6 @@
-"""A small picture of one clip: of a video its middle frame, of an image the whole.
+"""Make a thumbnail of one clip: one frame of a video, or the whole image.
 
-Worker processes import this, so it stays light.
+Worker processes import this module, so it imports little.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from nanokinetics.clips.ffmpeg import Ffmpeg
 from nanokinetics.sources.scan import IMAGES
 
 BOX: Final = (240, 180)
-"""Pixels: width and height that a picture fits into."""
+"""Width and height of the largest thumbnail, in pixels."""
 
 PATIENCE: Final = 60.0
-"""Seconds that ffmpeg may take for one of them."""
+"""Seconds that ffmpeg may take for one thumbnail."""
 
 
 def thumbnail(ffmpeg: Ffmpeg | None, job: tuple[Path, float]) -> bytes:
-    """A JPEG of a file: of a video its frame at so many seconds. Empty where none can be made."""
+    """A JPEG of a file, or no bytes if it fails. job: the path, and the time of the frame in s."""
     path, at = job
     if ffmpeg is None or is_image(path):
         return _shrunk(path)
@@ -46,6 +46,6 @@ def _shrunk(path: Path) -> bytes:
             upright = ImageOps.exif_transpose(image).convert("RGB")
             upright.thumbnail(BOX)
             upright.save(out, "JPEG", quality=75)
-    except Exception:  # noqa: BLE001 - Pillow raises whatever a damaged file leads it to
+    except Exception:  # noqa: BLE001 - Pillow raises many types of errors for damaged files
         return b""
     return out.getvalue()

@@ -1,4 +1,4 @@
-"""The contact sheet as pictures."""
+"""The contact sheet as PNG images."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nanokinetics.report.words import name_and_window
 COLUMNS: Final = 8
 ROWS: Final = 8
 CELL: Final = (160, 168)
-"""Pixels of a clip with its three lines: label, video and window."""
+"""Width and height of a clip in pixels, with three lines of text: label, video and window."""
 
 PICTURE: Final = (152, 114)
 MARGIN: Final = 4
@@ -27,7 +27,7 @@ EMPTY: Final = "#e5e8eb"
 
 
 def png(tables: Tables, thumbnails: Thumbnails) -> Iterator[tuple[str, bytes]]:
-    """`clips`, or `clips-1` and so on where one picture cannot hold them: names and PNGs."""
+    """Names and PNGs: `clips`, or `clips-1` and so on if one image cannot hold all clips."""
     clips = tables.stats.loc[list(thumbnails), list(IDENTITY)]
     clips = clips.sort_values(["split", "label"], kind="stable")
     each = [
@@ -45,8 +45,9 @@ def _page(clips: list[tuple[bytes, str, str]]) -> bytes:
     rows = -(-len(clips) // COLUMNS)
     sheet = Image.new("RGB", (width * min(COLUMNS, len(clips)), height * rows), "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(LETTERS)
-    for place, (jpeg, label, key) in enumerate(clips):
-        left, top = place % COLUMNS * width + MARGIN, place // COLUMNS * height + MARGIN
+    for position, (jpeg, label, key) in enumerate(clips):
+        row, column = divmod(position, COLUMNS)
+        left, top = column * width + MARGIN, row * height + MARGIN
         box = Image.new("RGB", PICTURE, EMPTY)
         if jpeg:
             with Image.open(io.BytesIO(jpeg)) as picture:
@@ -64,7 +65,7 @@ def _page(clips: list[tuple[bytes, str, str]]) -> bytes:
 
 
 def _fitting(text: str, font: Any) -> str:
-    """The text, or as much of its beginning as there is room for."""
+    """The text, cut to the width of a thumbnail."""
     text = text[:80]
     if font.getlength(text) <= PICTURE[0]:
         return text

@@ -1,4 +1,4 @@
-"""The report as one page that needs nothing else: no network, no scripts, no other files."""
+"""The report as one HTML page. It needs no network, no scripts and no other files."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from nanokinetics.report.thumbnails import Thumbnails
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One clip on the contact sheet; `image` is a `data:` URI, empty where there is no picture.
+    """One clip on the contact sheet. image: a `data:` URI, or empty if there is no thumbnail.
 
-    name and window are the two lines below it, and together the clip's key.
+    name and window are the two lines below it. Together they are the clip's key.
     """
 
     key: str
@@ -41,14 +41,14 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The pictures of one class of one split."""
+    """One row of the contact sheet: the clips of one class of one split."""
 
     of: Class
     pictures: tuple[Picture, ...]
 
 
 def render(tables: Tables, summary: Summary, thumbnails: Thumbnails) -> Iterator[bytes]:
-    """The page, piece by piece. Every text that comes from a table is escaped; charts hold none."""
+    """The page in pieces. All texts from tables are escaped, and charts have no such text."""
     environment = Environment(
         loader=PackageLoader(__package__, "."),
         autoescape=True,
@@ -75,7 +75,7 @@ def render(tables: Tables, summary: Summary, thumbnails: Thumbnails) -> Iterator
 
 
 def _sheet(tables: Tables, summary: Summary, thumbnails: Thumbnails) -> Iterator[Row]:
-    """The classes in the order of the summary, and their clips in that of the table."""
+    """The classes in the order of the summary, and the clips of each in the order of the table."""
     found: defaultdict[Group, list[tuple[str, bytes]]] = defaultdict(list)
     clips = tables.stats.loc[list(thumbnails), list(IDENTITY)]
     for jpeg, split, label, key in zip(

@@ -1,4 +1,4 @@
-"""Every number of a report, computed from the tables. Pure; nothing else computes any."""
+"""Compute every number of a report from the tables. Pure; no other module computes numbers."""
 
 from __future__ import annotations
 
@@ -33,25 +33,25 @@ from nanokinetics.sources import SOURCES, source_type
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 STOPPED: Final = 3600.0
-"""Seconds without a clip in the making, or a wait, after which nothing was running."""
+"""Seconds without work on a clip and without a wait. After these, no build was running."""
 
 SHORTEST_PAUSE: Final = 30.0
 PAUSE_GAPS: Final = 10.0
-"""Where no table says when a run waited, a pause is guessed from a gap that is longer than both
-this many seconds and this many times the median gap between two rows."""
+"""Without `waits.csv`, a long gap between two rows counts as a pause. It must be longer than
+SHORTEST_PAUSE seconds, and than PAUSE_GAPS times the median gap."""
 
 SHORTEST_SPAN: Final = 10.0
-"""The tables' times are whole seconds: over a span of fewer than these no pace is told."""
+"""Seconds. The tables have whole seconds, so a shorter span gives no pace."""
 
 POINTS: Final = 300
 """Points of a chart, at most."""
 
 FACTORS: Final = (2, 5, 10, 100)
-"""How much larger the projected datasets are."""
+"""Sizes of the projected datasets, as multiples of this one."""
 
 
 def summarise(tables: Tables) -> Summary:
-    """Count everything there is to know."""
+    """Compute the summary of a dataset."""
     stats, failed = tables.stats, tables.failed
     made_ids = pd.MultiIndex.from_frame(stats[IDENTITY])
     since = pd.MultiIndex.from_frame(failed[IDENTITY]).isin(made_ids)
@@ -81,13 +81,13 @@ def summarise(tables: Tables) -> Summary:
 
 
 def _gone(failed: pd.DataFrame) -> pd.Series:
-    """Whether a failure is one that the next clip of the class may stand in for."""
+    """Whether the next clip of the class may replace a failed clip."""
     known = {reason.value: reason.replaced for reason in Reason}
     return failed["reason"].map(lambda reason: known.get(reason, False)).astype(bool)
 
 
 def _classes(tables: Tables, failed: pd.DataFrame) -> tuple[Class, ...]:
-    """The classes of `run.json` in its order, then those that only the tables know."""
+    """The classes of `run.json` in its order, then the classes that only the tables have."""
     unmade = failed[~failed["since"]]
     made = _by_group(tables.stats)
     gone = _by_group(unmade[unmade["gone"]])
@@ -131,8 +131,8 @@ def _total(classes: Sequence[Class]) -> Counts:
 
 
 def _failures(failed: pd.DataFrame) -> tuple[Failures, ...]:
-    """By kind in the order of `Kind`, and within it the most frequent first."""
-    order = {kind.value: place for place, kind in enumerate(Kind)}
+    """Failures by kind in the order of `Kind`, and the most frequent first within a kind."""
+    order = {kind.value: position for position, kind in enumerate(Kind)}
     found = [
         Failures(
             reason=str(reason),
@@ -150,13 +150,13 @@ def _failures(failed: pd.DataFrame) -> tuple[Failures, ...]:
 
 
 def _effort(run: pd.DataFrame) -> Effort | None:
-    told = run[["download_seconds", "trim_seconds"]].dropna()
-    download, trim = (told[name].to_numpy() for name in told)
+    known = run[["download_seconds", "trim_seconds"]].dropna()
+    download, trim = (known[name].to_numpy() for name in known)
     both = float(download.sum() + trim.sum())
     if both <= 0:  # nothing was made, or the files were only copied
         return None
     longest = max(download.max(), trim.max())
-    # The last bar takes the long tail, so that the others can be told apart.
+    # The last bar takes the long tail, so that the other bars stay visible.
     usual = min(longest, 2 * max(np.quantile(download, 0.9), np.quantile(trim, 0.9)) or longest)
     edges = np.linspace(0, usual, 25)
     counts = [np.histogram(np.minimum(s, usual), edges)[0].tolist() for s in (download, trim)]
@@ -173,7 +173,7 @@ def _effort(run: pd.DataFrame) -> Effort | None:
 def _seconds(values: Array) -> Seconds:
     low, high = np.quantile(values, [0.25, 0.75])
     within = values[(values >= low) & (values <= high)]
-    if not len(within):  # of two clips neither is
+    if not len(within):  # of two clips, neither is within
         within = values
     return Seconds(float(values.sum()), _spread(values), _spread(within))
 
@@ -239,14 +239,14 @@ def _timeline(tables: Tables, run: pd.DataFrame, failed: pd.DataFrame) -> Timeli
 
 
 def _gaps(begins: Array, ends: Array) -> list[Pause]:
-    """The times that none of the intervals covers, between the first and the last of them."""
+    """The gaps between the intervals: times that no interval covers."""
     order = np.argsort(begins)
     starts, ended = begins[order][1:], np.maximum.accumulate(ends[order])[:-1]
     return [Pause(float(ended[at]), float(starts[at])) for at in np.flatnonzero(starts > ended)]
 
 
 def _covered(begins: Array, ends: Array) -> float:
-    """Seconds that the intervals cover; what several cover counts once."""
+    """Seconds that the intervals cover. Overlaps count once."""
     if not len(begins):
         return 0.0
     gaps = sum(gap.length for gap in _gaps(begins, ends))
@@ -271,7 +271,7 @@ def _projections(
     if timeline is None or not len(run):
         return ()
     asked = len(run) + int((~failed["since"]).sum())
-    is_told = timeline.per_hour is not None
+    has_pace = timeline.per_hour is not None
     known = (source_type(name).per_hour for name in run["source"].unique() if name in SOURCES)
     budget = min(filter(None, known), default=0)
 
@@ -283,8 +283,8 @@ def _projections(
         return Projection(
             factor=factor,
             clips=clips,
-            seconds=seconds if is_told else None,
-            as_guest=paced_seconds if is_told and budget else None,
+            seconds=seconds if has_pace else None,
+            as_guest=paced_seconds if has_pace and budget else None,
             fetched=round(clips * _mean(run["downloaded_bytes"])),
             kept=round(clips * _mean(run["bytes"])),
         )
@@ -293,5 +293,5 @@ def _projections(
 
 
 def _mean(values: pd.Series) -> float:
-    """Over the values that are there; 0 of none."""
+    """The mean over the known values; 0 if there is no value."""
     return float(values.mean()) if values.notna().any() else 0.0

@@ -1,4 +1,4 @@
-"""The tables that a report is made of, read as they stand: also while a run appends to them."""
+"""Read the tables for a report. A run may append to them at the same time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from nanokinetics.errors import InputError
 from nanokinetics.layout import FAILED, RUN, SELECTION, STATS, WAITS
 
 IDENTITY: Final = ["split", "label", "key"]
-"""The columns that tell clips apart."""
+"""The columns that identify a clip."""
 
 NUMBERS: Final = {
     **dict.fromkeys(("bytes", "downloaded_bytes"), 1e15),
@@ -31,7 +31,7 @@ NUMBERS: Final = {
         ("duration", "download_seconds", "trim_seconds", "total_seconds"), LONGEST_DURATION
     ),
 }
-"""The columns that hold numbers, and the largest that can be meant."""
+"""The columns of numbers, and the largest plausible value of each. Larger ones are left out."""
 
 TIMES: Final = frozenset({"finished_at", "failed_at", "since", "until"})
 
@@ -42,21 +42,21 @@ Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 class NotOurs(InputError):
-    """A file that has the name of a table of ours, and nothing else of it."""
+    """A file has the name of a table of a build, but is not such a table."""
 
 
 @dataclass(frozen=True, eq=False)
 class Tables:
-    """What is known of one dataset.
+    """The tables of one dataset.
 
     stats, failed: the last row of each clip, in the order of the tables, with the columns of
         STATS_USED and FAILED_USED; sizes in bytes, durations in seconds, and times in seconds
-        since the epoch. NaN is what a table does not say.
+        since the epoch. NaN stands for a missing value.
     waits: every wait of the runs, with the columns of WAITS_COLUMNS; None without such a table.
-    notes: what of the tables could not be used, for people.
-    quotas: clips wanted of each class, as `run.json` has it; empty without one.
-    names: what labels that are codes stand for.
-    sizes: bytes of each clip's file, in the order of `stats`; NaN where there is none.
+    notes: unusable parts of the tables, in words.
+    quotas: clips wanted of each class, from `run.json`; empty without one.
+    names: the readable name of each label that is a code.
+    sizes: bytes of each clip's file, in the order of `stats`; NaN if the file is missing.
     """
 
     root: Path
@@ -70,10 +70,10 @@ class Tables:
 
 
 def read(dest: Path) -> Tables:
-    """The tables of a built dataset, or of a `stats.csv` and what lies beside it.
+    """Read the tables of a built dataset, or a `stats.csv` and the tables beside it.
 
-    A last line that is still being written is left out. Raises InputError for what is neither, and
-    for torn rows, with file and line.
+    An unfinished last line is left out. Raises InputError if `dest` is neither, and for torn rows;
+    then it names the file and the line.
     """
     root, stats = (dest.parent, dest) if dest.is_file() else (dest, dest / STATS)
     if not root.is_dir():
@@ -112,10 +112,10 @@ def _quotas(dataset: Dataset) -> dict[Group, int]:
 def _table(
     path: Path, used: Sequence[str], needed: Sequence[str], ours: Sequence[str]
 ) -> tuple[pd.DataFrame, list[str]]:
-    """The used columns of a table, and notes on what could not be used.
+    """The used columns of a table, and notes on unusable parts.
 
-    A table of ours may be growing: its last line counts once it has ended. Numbers and times that
-    cannot be read are NaN. Raises NotOurs for what is no such table, InputError for torn rows.
+    A build may still write the table: the last line counts only with its line end. Bad numbers and
+    times become NaN. Raises NotOurs if the file is not such a table, and InputError for torn rows.
     """
     text, data = "", path.read_bytes() if path.exists() else b""
     try:
@@ -140,8 +140,8 @@ def _table(
             frame[name], good = _number(frame[name], name)
             if name in there:
                 bad = np.flatnonzero(~good)
-                left_out += [(lines[row], f"{name} '{columns[there.index(name)][row]}'")
-                             for row in bad]  # fmt: skip
+                texts = columns[there.index(name)]
+                left_out += [(lines[row], f"{name} '{texts[row]}'") for row in bad]
     notes = []
     if header and len(there) < len(used):
         notes.append(
@@ -157,23 +157,23 @@ def _table(
 
 
 def _columns(table: Reader, path: Path, names: Sequence[str]) -> tuple[list[int], list[list[str]]]:
-    """The line of each row, and the named columns. Raises InputError for a row that is torn."""
+    """The line number of each row, and the named columns. Raises InputError for a torn row."""
     lines: list[int] = []
     columns: list[list[str]] = [[] for _ in names]
-    places, width = [table.header.index(name) for name in names], len(table.header)
+    positions, width = [table.header.index(name) for name in names], len(table.header)
     for line, row in table:
         if not row:
             continue
         if len(row) != width:
             raise Damaged(path, line, f"{len(row)} values under {width} columns")
         lines.append(line)
-        for column, place in zip(columns, places, strict=True):
-            column.append(row[place])
+        for column, position in zip(columns, positions, strict=True):
+            column.append(row[position])
     return lines, columns
 
 
 def _number(texts: pd.Series, name: str) -> tuple[pd.Series, Bools]:
-    """Texts as numbers, times in seconds since the epoch; and which of them could be read."""
+    """Parse a column, times to seconds since the epoch. Also returns which texts are valid."""
     if name in TIMES:
         times = pd.to_datetime(texts, format="ISO8601", utc=True, errors="coerce")
         found = (times - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
@@ -184,7 +184,7 @@ def _number(texts: pd.Series, name: str) -> tuple[pd.Series, Bools]:
 
 
 def _failed(path: Path) -> tuple[pd.DataFrame, list[str]]:
-    """`failed.csv`; what has the name alone is left out."""
+    """Read `failed.csv`. A file that is not such a table is left out, with a note."""
     try:
         return _table(path, FAILED_USED, FAILED_USED, FAILED_COLUMNS)
     except NotOurs as error:
@@ -193,7 +193,7 @@ def _failed(path: Path) -> tuple[pd.DataFrame, list[str]]:
 
 
 def _waits(path: Path) -> tuple[pd.DataFrame | None, list[str]]:
-    """`waits.csv`, without waits that end before they begin; None where there is none of ours."""
+    """Read `waits.csv`, without waits that end before they begin. None if there is no valid one."""
     if not path.exists():
         return None, []
     try:
@@ -206,6 +206,6 @@ def _waits(path: Path) -> tuple[pd.DataFrame | None, list[str]]:
 def _size(root: Path, path: str) -> float:
     try:
         found = os.stat(f"{root}/{path}")  # noqa: PTH116 - a hundred thousand times
-    except (OSError, ValueError):  # a stranger's path may hold a NUL
+    except (OSError, ValueError):  # a foreign path may hold a NUL
         return np.nan
     return found.st_size if is_inside(path) and S_ISREG(found.st_mode) else np.nan

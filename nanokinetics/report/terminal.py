@@ -1,4 +1,4 @@
-"""The report as lines of text, which fit a terminal and a mail."""
+"""The report as lines of text, for a terminal or a mail."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nanokinetics.report.figures import Class, Counts, Effort, Seconds, Summary,
 from nanokinetics.report.words import moment, number, pace, reason, seconds, share, span
 
 CLASSES: Final = 30
-"""Lines for classes, at most: of more those that miss most are shown."""
+"""Classes shown, at most. If there are more, the classes with most missing clips are shown."""
 
 HEADS: Final = ("made", "wanted", "missing", "gone", "later")
 
@@ -96,13 +96,13 @@ def _effort(effort: Effort) -> Iterator[str]:
 
 
 def steps(effort: Effort) -> list[tuple[str, Seconds]]:
-    """What took time; of local files ffmpeg alone."""
+    """The steps that took time, by name. Local files have only ffmpeg."""
     fetching = [("fetching", effort.download)] if effort.fetching else []
     return [*fetching, ("ffmpeg", effort.trim)]
 
 
 def dominates(effort: Effort) -> str:
-    """What most of the time went into, no further than two clocks can tell."""
+    """Which step took most of the time, as precisely as two clocks can measure it."""
     more = "fetching" if effort.fetching > 0.5 else "ffmpeg"
     return (
         f"{share(effort.fetching)} of the time went into finding videos and waiting for them, "
@@ -144,7 +144,7 @@ def _timeline(time: Timeline) -> Iterator[str]:
 
 
 def worked(time: Timeline) -> str:
-    """How long it took, as a headline."""
+    """The time that the build took, as a headline."""
     idle = span(time.working) != span(time.span)
     return f"worked {span(time.working)} over {span(time.span)}" if idle else span(time.span)
 
@@ -166,13 +166,13 @@ def _projections(summary: Summary) -> Iterator[str]:
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], left: int = 0) -> Iterator[str]:
-    """Columns in line: numbers to the right, the `left` last ones to the left."""
+    """Align the columns: the last `left` columns to the left, the others to the right."""
     table = [tuple(heads), *map(tuple, rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     turn = len(widths) - left
     for row in table:
         cells = [
-            cell.rjust(width) if place < turn else cell.ljust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+            cell.rjust(width) if position < turn else cell.ljust(width)
+            for position, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         yield "  ".join(cells).rstrip()

@@ -1,4 +1,4 @@
-"""Small pictures of many clips at once; how one is made is in `frames`."""
+"""Make thumbnails of many clips in parallel. `frames` makes a single one."""
 
 from __future__ import annotations
 
@@ -21,20 +21,22 @@ from nanokinetics.report.tables import Tables
 from nanokinetics.workers.processes import deferred
 
 SHOWN: Final = 1000
-"""Clips that are shown unless told otherwise: a page of more is too large to be opened or sent."""
+"""Clips shown by default, at most. A page of more clips is too large to open or to send."""
 
 Thumbnails = Mapping[int, bytes]
-"""JPEGs, by the row of the clip in `Tables.stats`; empty where none could be made."""
+"""JPEGs by the row of the clip in `Tables.stats`. Empty bytes if a thumbnail failed."""
 
 
 def of(
     tables: Tables, most: int | None = None, program: str | None = None, *, quiet: bool = True
 ) -> Thumbnails:
-    """Pictures of the clips whose files are there, of the first `most` of each class; by default
-    of all up to SHOWN, and of more as many of each class as that lets be shown.
+    """Make thumbnails of the clips whose files exist, in worker processes.
 
-    Only lines of `stats.csv` that stay within the dataset's folder are followed. Starts worker
-    processes. Raises EnvironmentFault when there are videos and no ffmpeg.
+    most: clips of each class, at most. By default all clips up to SHOWN; if there are more, an
+    equal number of each class that gives about SHOWN in all. program: the ffmpeg to use.
+
+    Paths of `stats.csv` that leave the dataset's folder are ignored. Raises EnvironmentFault if
+    there are videos and no ffmpeg.
     """
     rows = _rows(tables, most)
     if not len(rows):
@@ -47,7 +49,7 @@ def of(
     processes = min(os.cpu_count() or 1, len(jobs))
     pool = ProcessPoolExecutor(processes, get_context("spawn"), initializer=die_with_parent)
     try:
-        with deferred(signal.SIGINT, signal.SIGTERM):  # they are for this process alone
+        with deferred(signal.SIGINT, signal.SIGTERM):  # only this process handles them
             found = pool.map(partial(thumbnail, ffmpeg), jobs)
         made = tqdm(
             found,

@@ -1,4 +1,4 @@
-"""How numbers and times are said to a person, on a terminal and on a page alike."""
+"""Format numbers and times for people, on a terminal and on a page."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from nanokinetics.common.text import duration
 
 
 def number(value: int | None) -> str:
-    """A count; a dash where it is not known."""
+    """A count; a dash if it is unknown."""
     return "-" if value is None else f"{value:,}"
 
 
 def reason(value: str) -> str:
-    """A reason of a table as it is said to a person."""
+    """A reason of a table as words."""
     return value.replace("_", " ")
 
 
 def name_and_window(key: str) -> tuple[str, str]:
-    """A clip's key in two parts that make it up: the video, and the window where it has one."""
+    """Split a clip's key into the video and the window. A key without window gives an empty one."""
     found = _WINDOW.fullmatch(key)
     return (found[1], found[2]) if found else (key, "")
 
@@ -29,17 +29,17 @@ _WINDOW: Final = re.compile(r"(.+)(_\d{6,}_\d{6,})", re.DOTALL)
 
 
 def seconds(value: float) -> str:
-    """A short time, as accurate as it is of use."""
+    """A short time in seconds, with two decimals."""
     return f"{value:,.2f}"
 
 
 def span(value: float | None) -> str:
-    """A long time; a dash where it is not known."""
+    """A long time from seconds, in the largest units; a dash if it is unknown."""
     return "-" if value is None else duration(value)
 
 
 def pace(value: float | None) -> str:
-    """Clips an hour; a dash where it is not known."""
+    """Clips an hour; a dash if unknown."""
     return "-" if value is None else f"{value:,.0f}"
 
 
@@ -48,5 +48,5 @@ def share(value: float) -> str:
 
 
 def moment(at: float) -> str:
-    """A point in time, in UTC."""
+    """A point in time, from seconds since the epoch, in UTC."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
