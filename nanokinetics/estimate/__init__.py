@@ -1,7 +1,8 @@
-"""What a selection will cost: bytes fetched, bytes on the disk, hours. Pure but for reading tables.
+"""Estimate the cost of a selection: bytes fetched, bytes on the disk, and time.
 
-The figures come from an earlier run's `stats.csv`, or else from measurements of the kind of clip
-that a build makes by default. Whatever an estimate rests on is named in its `assumptions`.
+The figures come from the `stats.csv` of an earlier run, or from measurements of clips with the
+default settings. An estimate names all of its `assumptions`. The functions are pure, but `of_run`
+reads tables, and `of_files` reads file sizes.
 """
 
 from __future__ import annotations
@@ -21,18 +22,18 @@ from nanokinetics.selection.frame import Selection
 __all__ = ["MEASURED", "Costs", "Estimate", "of_files", "of_run", "of_youtube", "paced"]
 
 TABLE_BYTES: Final = 900
-"""A clip's share of the tables beside `selection.csv`: its row of `stats.csv`, and its lines in the
-lists of the loaders, measured with labels of some twenty characters."""
+"""Bytes of one clip in the tables other than `selection.csv`: its row of `stats.csv`, and its lines
+in the lists of the loaders. Measured with labels of about twenty characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a selection holds, and what a build of it comes to.
+    """The size of a selection, and the cost of its build. Unknown figures are None.
 
-    clips: those wanted that have a candidate. reserves: the candidates beyond. short: the classes
-    that have too few candidates even if all are alive, as (has, wanted). at_risk: further classes
-    that are expected to fall short at the assumed share of gone videos. videos: how many are asked
-    for, those that are gone included. None stands for what cannot be known.
+    clips: wanted clips with a candidate. reserves: further candidates. short: classes with too few
+    candidates even if all videos are alive, as (has, wanted). at_risk: number of further classes
+    that will probably be short, at the assumed share of gone videos. videos: videos to ask for,
+    gone videos included. fetched_bytes, disk_bytes: bytes. seconds: the time of the build.
     """
 
     classes: int
@@ -50,9 +51,10 @@ class Estimate:
 def of_youtube(
     selection: Selection, costs: Costs = MEASURED, *, per_hour: int, table_bytes: int = 0
 ) -> Estimate:
-    """The cost of fetching a selection.
+    """Estimate the cost of fetching a selection.
 
-    per_hour: videos asked for in any hour, 0 for no limit. table_bytes: size of `selection.csv`.
+    per_hour: videos to ask for in any hour, at most; 0 for no limit. table_bytes: size of
+    `selection.csv`.
     """
     alive = 1 - costs.gone
     made = asked = span = 0.0
@@ -82,10 +84,13 @@ def of_youtube(
 
 
 def paced(videos: int, busy: float, per_hour: int) -> float:
-    """Seconds for so many videos that keep the workers busy for `busy` seconds, under a budget.
+    """The seconds that a build takes under an hourly budget.
 
-    The budget is spent as fast as the workers can, and then waited for: of 301 videos at 300 an
-    hour the last is asked for an hour after the first.
+    videos: videos to ask for. busy: the seconds that the workers need for them. per_hour: the
+    budget; 0 for no limit.
+
+    The workers spend the budget as fast as they can, then wait. At 300 an hour, the last of 301
+    videos is asked for one hour after the first.
     """
     if not per_hour or not videos:
         return busy
@@ -94,10 +99,10 @@ def paced(videos: int, busy: float, per_hour: int) -> float:
 
 
 def of_files(selection: Selection, source: Path, *, table_bytes: int = 0) -> Estimate:
-    """The cost of copying a selection of local files: the disk alone, where sizes are known.
+    """Estimate the cost of copying a selection of local files: only the bytes on the disk.
 
-    They are not known of members of compressed archives, nor of windows that are cut out of whole
-    videos. source: the folder or the archive that was scanned.
+    The size is unknown for members of compressed archives, and for windows cut from whole videos.
+    source: the folder or the archive that was scanned.
     """
     root = source if source.is_dir() else source.parent
     total: int | None = 0

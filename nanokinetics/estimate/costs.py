@@ -1,4 +1,4 @@
-"""What a clip costs on average: as an earlier run's tables tell, or as was measured."""
+"""The average cost of a clip: from the tables of an earlier run, or from measurements."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from nanokinetics.layout import FAILED, STATS
 from nanokinetics.sources import is_remote
 
 MEGABYTES_A_SECOND: Final = 0.12
-"""Fetched for a second of a 360p clip. Ten seconds came to 1.40, 1.19 and 1.02 MB with yt-dlp's
-formats 18, 134+140 and 243+251; the second is what a build takes where it can choose."""
+"""Megabytes fetched for a second of a 360p clip. Measured: ten seconds are 1.40, 1.19 and 1.02 MB
+in yt-dlp's formats 18, 134+140 and 243+251. A build prefers the second of them."""
 
 FETCHING: Final = 0.9
-"""Seconds to fetch and encode ten seconds: the slowest of the same three formats, one worker, a
-link of 2.5 MB/s."""
+"""Seconds to fetch and encode a clip of ten seconds. Measured with one worker and a link of
+2.5 MB/s; this is the slowest of the three formats above."""
 
 FINDING: Final = 1.1
-"""Seconds to find a video, two of which may be asked for at a time: up to four requests and a run
-of JavaScript. Assumed: no more than the requests to a site on the same machine was measured."""
+"""Seconds to find a video: up to four requests and a run of JavaScript. Two videos may be asked for
+at a time. Assumed: only the requests to a site on the same machine were measured."""
 
 ENOUGH: Final = 10
-"""Clips of an earlier run from which on the time it took as a whole tells what a clip takes."""
+"""Clips of an earlier run from which on the time of the whole run is used for a clip."""
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What clips cost on average.
+    """Average costs of clips.
 
-    fetched, kept: bytes for a second of clip, over the network and on the disk. seconds: from one
-    finished clip to the next while nothing waits. gone: the share of candidates, from 0 to below 1,
-    that have to be replaced. basis: where the figures come from, a line each.
+    fetched, kept: bytes for a second of clip, over the network and on the disk. seconds: time from
+    one finished clip to the next, without waits. gone: the share of candidates that must be
+    replaced, at least 0 and below 1. basis: the sources of the figures, one on each line.
     """
 
     fetched: float
@@ -65,10 +65,10 @@ MEASURED: Final = Costs(
 
 
 def of_run(stats: Path) -> Costs:
-    """What the clips of an earlier run cost: from its `stats.csv`, and the `failed.csv` beside it.
+    """Compute the costs of an earlier run from its `stats.csv` and the `failed.csv` beside it.
 
-    stats: the table, or the folder of a build that holds it. Raises InputError for a table that
-    cannot be read, names the line of a number that is none, or holds no clip from YouTube.
+    stats: the table, or the folder of the build. Raises InputError if the table cannot be read,
+    has no clip from YouTube, or has a bad number; then it names the line.
     """
     table = stats / STATS if stats.is_dir() else stats
     made = {
@@ -104,8 +104,11 @@ def of_run(stats: Path) -> Costs:
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """A row of `stats.csv`: the seconds of the clip, bytes fetched and kept, seconds it took, and
-    when it was finished, in seconds since the epoch."""
+    """A row of `stats.csv`.
+
+    span: seconds of the clip. fetched, kept: bytes. took: seconds of work. ended: the end of the
+    work, in seconds since the epoch.
+    """
 
     span: float
     fetched: float
@@ -142,10 +145,10 @@ class _Made:
 
 
 def _seconds_a_clip(clips: Sequence[_Made]) -> tuple[float, str]:
-    """From one finished clip to the next, never 0, and how that was reckoned.
+    """Seconds from one finished clip to the next, never 0, and how they were computed.
 
-    While nobody was at work for longer than the slowest clip took, that was a wait, or lies between
-    two runs. Times are written in whole seconds, which a few clips do not even out.
+    A gap without work counts as a wait if it is longer than the slowest clip took. The tables have
+    whole seconds, so with few clips the work of each clip is averaged instead.
     """
     slowest = max(1.0, *(clip.took for clip in clips))
     clips = sorted(clips, key=lambda clip: clip.began)
@@ -171,9 +174,10 @@ _REPLACED: Final = frozenset(str(reason) for reason in Reason if reason.replaced
 
 
 def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, Row]]:
-    """The rows of a table of a build, and the line that each ends in.
+    """The rows of a table, each with the number of its last line.
 
-    A torn last row is passed over: the build may be at work.
+    A torn last row is skipped, since the build may still be running. Raises InputError if the
+    table lacks a column or cannot be read.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
