@@ -1,7 +1,7 @@
-"""A subset that can be handed on: how it was chosen, its clips, and a name made of them.
+"""A subset to share: its options, its clips, and a name computed from the clips.
 
 It is read from a built folder, or from the text file that `Manifest.to_text` writes. Both may come
-from somebody else, so that every row is judged like one of the annotations.
+from other people, so every row is checked like a row of annotations.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ HEADER: Final = (
     "classes",
     "labels",
 )
-"""What of `run.json` stands above the clips."""
+"""The entries of `run.json` that the manifest has above its clips."""
 
 
 @dataclass(frozen=True, eq=False)
 class Manifest:
     """A subset.
 
-    record: what `run.json` says of how it was chosen. picks: its clips, and reserves: the other
-    candidates, which only a folder knows; both have the columns of a selection and are grouped and
-    ranked like one. failed: why clips of a folder failed last. due: the first n candidates of each
-    class of a folder, which it has or is yet to make unless they fail.
+    record: the entries of `run.json`. picks: the clips. reserves: the other candidates; None for a
+    manifest file, which lacks them. Both tables have the columns, the groups and the ranks of a
+    selection. failed: the last reason of each failed clip of a folder. due: the first n candidates
+    of each class of a folder; a finished build has them, unless they failed.
     """
 
     record: Mapping[str, Any]
@@ -65,33 +65,33 @@ class Manifest:
 
     @cached_property
     def ids(self) -> dict[ClipId, None]:
-        """Its clips, in order."""
+        """The ids of the clips, in order."""
         return dict.fromkeys(_ids(self.picks))
 
     @cached_property
     def known(self) -> frozenset[ClipId]:
-        """Its clips, and the reserves where they are known."""
+        """The ids of the clips, and of the reserves if they are known."""
         others = () if self.reserves is None else _ids(self.reserves)
         return frozenset((*self.ids, *others))
 
     @cached_property
     def name(self) -> str:
-        """`sha256:` and the hex digest of the sorted lines `split/label/key`, each with its LF."""
+        """`sha256:` and the hex SHA-256 of the sorted lines `split/label/key`, each with its LF."""
         lines = sorted(f"{split}/{label}/{key}\n" for split, label, key in self.ids)
         return f"sha256:{hashlib.sha256(''.join(lines).encode()).hexdigest()}"
 
     @cached_property
     def listed(self) -> dict[Group, int]:
-        """How many clips of each chosen class it has, which may be none."""
+        """The number of clips of each chosen class, which may be 0."""
         found = dict.fromkeys(quotas_of({**self.record, "listed": None}), 0)
         for id_ in self.ids:
             found[id_.group] += 1
         return found
 
     def selection(self, *, replacements: bool = False) -> Selection:
-        """Its clips as a choice; with replacements, its reserves are ranked after them.
+        """The clips as a selection. replacements: rank the reserves after the clips.
 
-        Raises InputError when there are to be replacements and nothing is known of reserves.
+        Raises InputError for replacements if the reserves are unknown.
         """
         frame = self.picks
         if replacements and self.reserves is None:
@@ -101,7 +101,7 @@ class Manifest:
         return Selection(_grouped(frame), self.listed, tuple(self.record["labels"]))
 
     def origin(self, *, replacements: bool) -> dict[str, Any]:
-        """What `run.json` says of a folder that is made from it."""
+        """The entries of `run.json` for a folder that is built from this subset."""
         listed: dict[str, dict[str, int]] = {}
         for group, count in self.listed.items():
             listed.setdefault(group.split, {})[group.label] = count
@@ -124,19 +124,19 @@ class Manifest:
         return "".join([MAGIC, *lines, rendered([ABOUT, *rows])])
 
 
-def read(place: Path) -> Manifest:
-    """The subset of a built folder, or of a manifest file. Raises InputError for anything else."""
+def read(path: Path) -> Manifest:
+    """Read the subset of a built folder, or a manifest file. Raises InputError for other paths."""
     try:
-        if place.is_dir():
-            return _of_folder(Dataset.open(place))
-        text = place.read_bytes().decode("utf-8-sig")
+        if path.is_dir():
+            return _of_folder(Dataset.open(path))
+        text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        raise InputError(f"there is no {place}; name a built folder or a manifest") from None
+        raise InputError(f"there is no {path}; name a built folder or a manifest") from None
     except UnicodeDecodeError:
-        raise InputError(f"{place} is no manifest: it is not UTF-8") from None
+        raise InputError(f"{path} is no manifest: it is not UTF-8") from None
     except OSError as error:
-        raise EnvironmentFault(f"{place}: {error.strerror}") from None
-    return _of_text(text.replace("\r\n", "\n"), str(place))
+        raise EnvironmentFault(f"{path}: {error.strerror}") from None
+    return _of_text(text.replace("\r\n", "\n"), str(path))
 
 
 def _of_folder(dataset: Dataset) -> Manifest:
@@ -164,13 +164,13 @@ def _of_text(text: str, where: str) -> Manifest:
     if not text.startswith(MAGIC):
         raise InputError(f"{where} is no manifest: it does not begin with '{MAGIC.strip()}'")
     record: dict[str, Any] = {}
-    lines = list(io.StringIO(text))  # which divides at line feeds alone
+    lines = list(io.StringIO(text))  # StringIO splits only at LF
     head = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
     for number, line in enumerate(lines[1:head], start=2):
         name, _, value = line.removeprefix("# ").partition(": ")
         try:
             record[name] = json.loads(value)
-            json.dumps(record[name], ensure_ascii=False).encode()  # no half of a surrogate pair
+            json.dumps(record[name], ensure_ascii=False).encode()  # rejects a lone surrogate
         except (ValueError, RecursionError):
             raise InputError(f"{where}, line {number}: not of the form '# name: JSON'") from None
     check_record(record, where)
@@ -186,7 +186,7 @@ def _of_text(text: str, where: str) -> Manifest:
 
 
 def _frame(table: Sequence[Row], record: Mapping[str, Any], where: str) -> pd.DataFrame:
-    """The rows as those of a selection. Raises InputError for one that cannot be relied on."""
+    """The rows as a table with ranks. Raises InputError for a bad row."""
     raw = pd.DataFrame(table, columns=list(ABOUT), dtype=object)
     frame, fault = dialect(record["dataset"]).judged(raw)
     if fault:
@@ -206,7 +206,7 @@ def _frame(table: Sequence[Row], record: Mapping[str, Any], where: str) -> pd.Da
 
 
 def _grouped(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows by split and label, otherwise in the order in which they stand, and ranked so."""
+    """Sort the rows by split and label, keep the order within, and rank them."""
     order = sorted(
         range(len(frame)),
         key=[(SPLITS.index(id_.split), id_.label) for id_ in _ids(frame)].__getitem__,
