@@ -1,4 +1,4 @@
-"""A loopback video site that the unmodified yt-dlp YouTube extractor talks to.
+"""A local video site for the unmodified YouTube extractor of yt-dlp.
 
-It opens no outgoing connection.
+The site opens no outgoing connection.
 """

@@ -1,4 +1,4 @@
-"""What the site answers: which page, which bytes of which film, and what goes wrong with them."""
+"""The answers of the site: pages, bytes of films, and scripted faults."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MANIFEST_HOST = "manifest.googlevideo.com"
 
 @dataclass(frozen=True)
 class _Turn:
-    """One request with all that is known about it."""
+    """One request with its kind, its video and its fault."""
 
     script: Script
     asked: Asked
@@ -40,7 +40,7 @@ class _Turn:
 
 
 class Stage:
-    """Answers for YouTube's hosts with what the script says. Called by many threads."""
+    """Answers requests to YouTube's hosts as the script demands. Called by many threads."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class Stage:
         self.script = Script(Scenario())
         self.strangers: list[str] = []
         self.origin = ""
-        """Scheme, host and port under which plain media is to be had."""
+        """Scheme, host and port of the plain media URLs."""
         self._store, self._log, self._clock, self._control = store, log, clock, control
 
     def streams(self, video: Video | None) -> dict[int, FilmStream]:
@@ -65,7 +65,7 @@ class Stage:
         return {stream.itag: stream for streams in found for stream in streams}
 
     def knows(self, host: str) -> bool:
-        known = any(host == ours or host.endswith(f".{ours}") for ours in HOSTS)
+        known = any(host == name or host.endswith(f".{name}") for name in HOSTS)
         if not known:
             self.strangers.append(host)
         return known
@@ -103,7 +103,7 @@ class Stage:
         return answer
 
     def _obey(self, hit: Hit | None) -> Answer | None:
-        """The answer when the fault leaves nothing of the real one."""
+        """The answer for a fault that replaces the whole real answer; else None."""
         if hit is None or hit.fault.what != "status":
             return None
         hit.fired = True
@@ -217,7 +217,7 @@ def _whole(text: str) -> int:
 
 
 def _identify(asked: Asked) -> tuple[Kind, str | None, dict[str, str]]:
-    """Kind, youtube id and parameters of a request."""
+    """The kind, the youtube id and the parameters of a request."""
     path = asked.path
     if path == "/watch":
         return "watch", asked.query.get("v"), {}
@@ -232,7 +232,7 @@ def _identify(asked: Asked) -> tuple[Kind, str | None, dict[str, str]]:
 
 
 def _pairs(path: str) -> dict[str, str]:
-    """`…/id/X/itag/93/…` as a dictionary, from `expire` or `id` on."""
+    """Parse `…/id/X/itag/93/…` to a dictionary, from `expire` or `id` on."""
     found = re.search(r"/(?:expire|id)/.*", path)
     parts = found[0].strip("/").split("/") if found else []
     return dict(zip(parts[::2], parts[1::2], strict=False))
@@ -252,7 +252,7 @@ def _client(asked: Asked) -> str:
 
 
 def _range(header: str | None, size: int) -> tuple[int, int] | None:
-    """First and last byte; None: the whole. First > last: not satisfiable. One range only."""
+    """First and last byte of a single range. None: the whole body. First > last: unsatisfiable."""
     match = re.fullmatch(r"bytes=(\d*)-(\d*)", header or "")
     if not match or not any(match.groups()):
         return None

@@ -1,8 +1,7 @@
-"""`nanokinetics demo`: the real build against the make-believe YouTube, and an account of it.
+"""`nanokinetics demo`: run the real build against a simulated YouTube, and print a summary.
 
-The site is scripted here: a handful of classes with awkward names, all container forms, dead
-videos of several kinds, one that breaks off once, and a short throttling. Everything else is what
-a user would get.
+This module scripts the site: a few classes with awkward names, several container forms, dead videos
+of several kinds, a video that breaks off once, and a short throttling. The rest is a normal build.
 """
 
 from __future__ import annotations
@@ -33,24 +32,24 @@ CLASSES: Final = (
 )
 CLIPS: Final = 3
 CANDIDATES: Final = 8
-"""A class offers this many; some of them are dead."""
+"""Candidates of each class. Some of them are dead."""
 
 OURS: Final = {"annotations.csv", "nano-kinetics", "failed_logs"}
-"""What the demonstration puts into its folder."""
+"""The files and folders that the demo creates in its folder."""
 
 FILM: Final = Film(duration=36.0, width=480, height=270)
 DEAD: Final = ("private", "copyright", "account_terminated", "age_restricted", "geo_blocked")
 FORMS: Final[tuple[tuple[Form, ...], ...]] = (("progressive",), ("fragmented",), ("webm",))
 CLIENT: Final = "--no-check-certificates --extractor-args youtube:player_client=visionos"
-"""The site's certificate is its own, and one client's answers are enough for a demonstration."""
+"""The site signs its own certificate, and the demo needs the answers of only one client."""
 
 PATIENCE: Final = 3.0
-"""Seconds that this site refuses for. YouTube does so for an hour, and wants more of them."""
+"""Seconds for which the site refuses requests. YouTube refuses for an hour or more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """One annotation of the make-believe dataset."""
+    """One annotation of the demo's dataset. start: seconds."""
 
     label: str
     youtube_id: str
@@ -59,7 +58,7 @@ class Annotation:
 
 
 def rows() -> tuple[Annotation, ...]:
-    """Four classes of eight windows. Some ids begin with a dash, as three in a hundred do."""
+    """Four classes of eight windows. Some ids begin with a dash, as 3 % of YouTube's do."""
     return tuple(
         Annotation(label, f"{'-' if n % 4 == 0 else 'd'}emo-{place}-{n:04d}", 2 + 3 * n)
         for place, label in enumerate(CLASSES)
@@ -68,7 +67,7 @@ def rows() -> tuple[Annotation, ...]:
 
 
 def scenario() -> Scenario:
-    """Every fourth video is dead, one connection breaks once, and YouTube throttles for a while."""
+    """A quarter of the videos are dead, some connections break once, and the site throttles."""
     dead, forms = cycle(DEAD), cycle(FORMS)
     videos = {}
     for n, row in enumerate(rows()):
@@ -81,15 +80,15 @@ def scenario() -> Scenario:
 
 
 def to_csv(wanted: tuple[Annotation, ...]) -> str:
-    """The rows as DeepMind would publish them: the clips are ten seconds long."""
+    """The rows in DeepMind's CSV format. Each window has ten seconds."""
     windows = ((r.label, r.youtube_id, r.start, r.start + 10, r.split) for r in wanted)
     return rendered([ANNOTATION, *windows])
 
 
 def demo(folder: Path, reporter: Reporter, *, quiet: bool = False) -> ExitCode:
-    """Make the demonstration in a folder and say what came of it.
+    """Run the demo in a folder and print a summary.
 
-    Raises InputError for a folder that holds something else.
+    Raises InputError if the folder has other files.
     """
     began = time.monotonic()
     source, dest = folder / "annotations.csv", folder / "nano-kinetics"
@@ -103,8 +102,8 @@ def demo(folder: Path, reporter: Reporter, *, quiet: bool = False) -> ExitCode:
     with DemoSite(scenario()) as site:
         say(
             quiet,
-            "$ nanokinetics build kinetics "
-            f"--annotations {source} --split train --n {CLIPS} --dest {dest}",
+            f"$ nanokinetics build kinetics --annotations {source} --split train --n {CLIPS} "
+            f"--dest {dest}",
         )
         result = build(
             "kinetics",
@@ -118,13 +117,13 @@ def demo(folder: Path, reporter: Reporter, *, quiet: bool = False) -> ExitCode:
             failed_logs=folder / "failed_logs",
             reporter=reporter,
         )
-        account = "\n".join(_account(result, dest, site.media_bytes(), site.refused))
-    say(quiet, f"{account}\ndone in {time.monotonic() - began:.0f} s")
+        text = "\n".join(_summary(result, dest, site.media_bytes(), site.refused))
+    say(quiet, f"{text}\ndone in {time.monotonic() - began:.0f} s")
     return result.exit_code
 
 
-def _account(result: BuildResult, dest: Path, fetched: int, refused: int) -> Iterator[str]:
-    """What was made, what was replaced and why, read from the tables and from the clips."""
+def _summary(result: BuildResult, dest: Path, fetched: int, refused: int) -> Iterator[str]:
+    """The summary of finished and replaced clips, read from the tables and the files."""
     dataset = Dataset.open(dest)
     made, failed = dataset.made.values(), dataset.failed.values()
     yield ""

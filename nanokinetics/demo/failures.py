@@ -1,4 +1,4 @@
-"""Why a video does not play, in the words of YouTube's player, by name."""
+"""The failures of videos, with the texts of YouTube's player, by name."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ScriptedFailure:
-    """Why a video does not play, as the player says it."""
+    """The player's answer for a video that does not play."""
 
     status: str
     reason: str
     subreason: str = ""
     text: str = ""
-    """How yt-dlp's message begins after the id; empty: with reason and subreason."""
+    """The start of yt-dlp's message, after the id. Empty: reason and subreason."""
 
     @property
     def message(self) -> str:
@@ -87,13 +87,13 @@ FAILURES: dict[str, ScriptedFailure] = {
         text="Video unavailable. This content isn't available, try again later."
         " The current session has been rate-limited by YouTube for up to an hour",
     ),
-    # Storyboards only, as a client gets that YouTube serves by other means; then nothing.
+    # The first has only storyboards, as YouTube answers some clients; the second has nothing.
     "no_formats": ScriptedFailure("OK", "", text="Requested format is not available"),
     "no_formats_2": ScriptedFailure("OK", "", text="No video formats found!"),
 }
-"""Every way in which a video does not play, by name."""
+"""All failures by name."""
 
 
 def named(name: str) -> ScriptedFailure:
-    """The named failure, or one whose reason is the text itself."""
+    """The failure of that name. For an unknown name, a failure with the name as its reason."""
     return FAILURES.get(name) or ScriptedFailure("UNPLAYABLE", name)

@@ -1,9 +1,10 @@
-"""Films that ffmpeg makes on the spot, and the frame numbers read back from what became of them.
+"""Make films with ffmpeg, and read the frame numbers back from clips of them.
 
-Across the top of each frame runs a strip of twenty black or white blocks: the frame's number in
-sixteen bits, most significant first, and a check of four. Blocks are a twentieth of the width and
-the strip about an eighth of the shorter side, so that the number outlives scaling to 120 pixels and
-H.264 at crf 28. Below it a moving, noisy test picture keeps the bit rate near YouTube's.
+Each frame has a strip of twenty black or white blocks at its top. They show the frame's number in
+sixteen bits, most significant first, and a check sum of four bits. A block is a twentieth of the
+width, and the strip is about an eighth of the shorter side. So the number survives scaling to 120
+pixels and H.264 at crf 28. Below the strip, a moving, noisy test picture keeps the bit rate near
+YouTube's.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from nanokinetics.demo.scenario import Film, Form
 
 RECIPE = 1
-"""Part of the cache key: raise it when a film of the same parameters comes out differently."""
+"""Part of the cache key. Increase it when a change gives other films for the same parameters."""
 
 NUMBER_BITS, CHECK_BITS = 16, 4
 BLOCKS = NUMBER_BITS + CHECK_BITS
@@ -45,7 +46,7 @@ AVC_CODEC, AAC_CODEC, VP9_CODEC, OPUS_CODEC = "avc1.4d401e", "mp4a.40.2", "vp9",
 
 @dataclass(frozen=True)
 class FilmStream:
-    """One file of a film, as one itag offers it."""
+    """One file of a film, with one itag."""
 
     itag: int
     path: Path
@@ -54,7 +55,7 @@ class FilmStream:
     """Bytes."""
     width: int = 0
     height: int = 0
-    """Pixels; 0 when there is no picture."""
+    """Pixels; 0 for audio only."""
 
     @property
     def has_video(self) -> bool:
@@ -66,7 +67,7 @@ class FilmStream:
 
 
 def find_ffmpeg() -> str:
-    """The system's ffmpeg, else the one in imageio-ffmpeg's wheel. Raises FileNotFoundError."""
+    """The system's ffmpeg, or that of imageio-ffmpeg. Raises FileNotFoundError without both."""
     if found := shutil.which("ffmpeg"):
         return found
     try:
@@ -79,7 +80,7 @@ def find_ffmpeg() -> str:
 
 
 class FilmStore:
-    """Makes films, each file once, and keeps them in `folder`; processes may share it."""
+    """Makes each film file once and keeps it in `folder`. Processes may share the folder."""
 
     def __init__(self, folder: Path, ffmpeg: str | None = None) -> None:
         self.folder = folder
@@ -89,7 +90,7 @@ class FilmStore:
 
     @functools.cache  # noqa: B019 - a store lives as long as its site
     def streams(self, film: Film, form: Form) -> tuple[FilmStream, ...]:
-        """The files of one form, best first; made when they are missing. Raises RuntimeError."""
+        """The files of one form, best first. Missing files are made. Raises RuntimeError."""
         return tuple(self._streams(film, form))
 
     def _streams(self, film: Film, form: Form) -> Iterator[FilmStream]:
@@ -112,7 +113,7 @@ class FilmStore:
             for size in sizes:
                 yield self._hls(film, size)
 
-    # -- one method a form; each names its file and gives ffmpeg's arguments for it
+    # -- one method a form: the file's name and the arguments of ffmpeg
 
     def _avc(self, film: Film, size: int) -> FilmStream:
         rate = film.video_rate or typical_rate(film, size)
@@ -150,7 +151,7 @@ class FilmStore:
         return _stream(OPUS, path, f'audio/webm; codecs="{OPUS_CODEC}"')
 
     def _progressive(self, film: Film, sizes: list[int]) -> FilmStream:
-        # YouTube's usual joined file is 360p: the best that fits, else the least.
+        # YouTube's usual joined file is 360p. Take the best size up to that, or the least.
         size = next((size for size in sizes if size <= 360), min(sizes))
         inputs, codecs = self._inputs(film, size)
         flags = ["-movflags", "+faststart"] if film.moov_first else []
@@ -158,7 +159,7 @@ class FilmStore:
         return _stream(_itag(BOTH, size), path, f'video/mp4; codecs="{codecs}"', *film.scaled(size))
 
     def _hls(self, film: Film, size: int) -> FilmStream:
-        # One transport stream whose program tables stand at keyframes only: there it is cut.
+        # A transport stream with program tables only at keyframes. It is cut there.
         inputs, codecs = self._inputs(film, size)
         arguments = [*inputs, "-c", "copy", "-pat_period", "86400", "-sdt_period", "86400"]
         path = self._make(film, f"{size}p.ts", arguments)
@@ -182,17 +183,17 @@ class FilmStore:
 
 
 def typical_rate(film: Film, size: int) -> int:
-    """Bits per second that YouTube spends on about such a picture."""
+    """The approximate bits per second of YouTube at such a size."""
     width, height = film.scaled(size)
     return int(450_000 * (width * height / (640 * 360)) ** 0.75)
 
 
 def read_frame_numbers(path: str | Path, ffmpeg: str | None = None) -> list[int]:
-    """The number that each frame of a clip carries, in order; -1 where it cannot be read.
+    """The frame numbers of a clip in order; -1 for an unreadable one.
 
-    Raises RuntimeError when ffmpeg cannot decode the file.
+    Raises RuntimeError if ffmpeg cannot decode the file.
     """
-    # The middle half of the strip, each block averaged into one pixel.
+    # Take the middle half of the strip, and average each block to one pixel.
     crop = "crop=iw:floor(min(iw\\,ih)/16):0:floor(min(iw\\,ih)/32):exact=1"
     command = [ffmpeg or find_ffmpeg(), "-nostdin", "-v", "error", "-i", str(path), "-map", "0:v:0"]
     command += [
@@ -213,12 +214,12 @@ def _number(row: bytes) -> int:
     value = functools.reduce(lambda bits, light: bits << 1 | (light > 127), row, 0)
     number, check = value >> CHECK_BITS, value & 0b1111
     folded = number ^ number >> 8
-    # The constant keeps an all black and an all white strip from passing for a number.
+    # The constant makes an all black strip and an all white strip invalid.
     return number if check == (folded ^ folded >> 4) & 0b1111 ^ 0b1010 else -1
 
 
 def _picture(film: Film, width: int, height: int) -> str:
-    """A lavfi graph that ends in [v]."""
+    """A lavfi graph with the output [v]."""
     bit = "floor(N/pow(2,{}-X))"
     check = "+".join(bit.format(BLOCKS - 1 + CHECK_BITS * nibble) for nibble in range(4))
     number = f"if(lt(X,{NUMBER_BITS}),{bit.format(NUMBER_BITS - 1)},{check}+1-mod(X,2))"
@@ -243,7 +244,7 @@ def _frames(film: Film) -> list[str]:
 
 
 def _fragments(seconds: float | None = None) -> list[str]:
-    """Fragments of one GOP, or of so many seconds, with an index of all of them at the front."""
+    """Options for fragments of one GOP, or of some seconds, with an index of them at the front."""
     cut = ["-frag_duration", str(round(seconds * 1e6))] if seconds else []
     flags = "+empty_moov+default_base_moof+delay_moov+global_sidx+skip_trailer"
     return [*cut, "-movflags", flags if seconds else f"{flags}+frag_keyframe"]
@@ -263,15 +264,15 @@ def _stream(itag: int, path: Path, mime: str, width: int = 0, height: int = 0) -
 
 
 def _key(film: Film, name: str) -> str:
-    # Where the index stands and which sizes are offered does not change any other file.
-    told = dataclasses.asdict(film) | {"sizes": ()}
+    # The position of the index and the offered sizes change no other file.
+    parameters = dataclasses.asdict(film) | {"sizes": ()}
     if not name.endswith("+audio.mp4"):
-        told["moov_first"] = True
-    return hashlib.sha256(f"{RECIPE}:{json.dumps(told)}".encode()).hexdigest()[:16]
+        parameters["moov_first"] = True
+    return hashlib.sha256(f"{RECIPE}:{json.dumps(parameters)}".encode()).hexdigest()[:16]
 
 
 def _run(ffmpeg: str, arguments: Iterable[str], path: Path) -> None:
-    """Write `path` whole, once, or not at all, also when others make the same file."""
+    """Make a file whole or not at all. If several processes make it, the first one wins."""
     handle, temporary = tempfile.mkstemp(suffix=path.suffix, prefix=".making-", dir=path.parent)
     os.close(handle)
     try:
@@ -281,7 +282,7 @@ def _run(ffmpeg: str, arguments: Iterable[str], path: Path) -> None:
             raise RuntimeError(
                 f"{ffmpeg} could not make {path.name}: {done.stderr.decode()[-800:]}"
             )
-        # The first maker wins: a file that a site already serves never changes.
+        # Never replace a file, since a site may be serving it.
         with contextlib.suppress(FileExistsError):
             os.link(temporary, path)
     finally:

@@ -1,8 +1,8 @@
-"""Where the pieces of a media file lie, and the least bytes that a window of it can cost.
+"""The pieces of a media file, and the least bytes from which a window of it can be read.
 
-A piece is what cannot be read in part: a GOP of a progressive mp4, a fragment of a fragmented one,
-a cluster of a webm, a segment of a transport stream. This reads what the site's own films contain,
-not every file that the formats allow.
+A piece can only be read as a whole: a GOP of a progressive mp4, a fragment of a fragmented mp4, a
+cluster of a webm, or a segment of a transport stream. This module reads the site's own films, not
+every file that the formats allow.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Piece:
-    """Times in seconds, offset and size in bytes."""
+    """A piece of a file. start, end: seconds. offset, size: bytes."""
 
     start: float
     end: float
@@ -30,7 +30,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class FileLayout:
-    """A file cut into pieces; `header` is the bytes of headers and index."""
+    """The pieces of a file. header: bytes of headers and index."""
 
     header: int
     pieces: tuple[Piece, ...]
@@ -39,15 +39,15 @@ class FileLayout:
 def least_bytes(path: str | Path, start: float, end: float) -> int:
     """The least bytes from which the window [start, end) in seconds can be read.
 
-    Headers, index and every GOP, fragment or cluster that the window touches. Of separate streams
-    each has its own.
+    They are headers, index, and every piece that the window touches. For separate streams, call
+    this for each file.
     """
     laid = layout(path)
     return laid.header + sum(p.size for p in laid.pieces if p.start < end and start < p.end)
 
 
 def layout(path: str | Path) -> FileLayout:
-    """Raises ValueError for a file that is neither mp4, webm nor MPEG-TS."""
+    """Find the pieces of a file. Raises ValueError if it is neither mp4, webm nor MPEG-TS."""
     data = Path(path).read_bytes()
     if data[:4] == b"\x1aE\xdf\xa3":
         return _webm(data)
@@ -68,7 +68,7 @@ def layout(path: str | Path) -> FileLayout:
 class _Box:
     kind: bytes
     start: int
-    """Of the box, header included."""
+    """Offset of the box, with its header."""
     body: int
     end: int
 
@@ -86,7 +86,7 @@ def _boxes(data: bytes, at: int, end: int) -> Iterator[_Box]:
 
 
 def _find(data: bytes, box: _Box, *path: bytes) -> _Box:
-    """Raises ValueError when there is none."""
+    """The box at a path of kinds. Raises ValueError if it is missing."""
     for kind in path:
         found = [inner for inner in _boxes(data, box.body, box.end) if inner.kind == kind]
         if not found:
@@ -205,7 +205,7 @@ _PACKET, _SYNC, _CLOCK = 188, 0x47, 90_000
 
 
 def _transport(data: bytes) -> FileLayout:
-    """Cut before each program table; a piece begins when its first picture is shown."""
+    """Cut before each program table. A piece starts at the time of its first picture."""
     cuts: list[int] = []
     times: list[float] = []
     for at in range(0, len(data), _PACKET):

@@ -1,4 +1,4 @@
-"""What the site was asked, and how much of it was taken."""
+"""The log of the requests to the site, and of the bytes that clients took."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ class Request:
     youtube_id: str | None
     itag: int | None
     status: int
-    """0 when the connection ended without an answer."""
+    """0 if the connection ended without an answer."""
     bytes: int
-    """Of the body, handed to the connection so far."""
+    """Bytes of the body that were sent so far."""
     client: str
-    """Of a player request InnerTube's name of the client (VISIONOS, WEB …), else the User-Agent."""
+    """InnerTube's client name (VISIONOS, WEB …) of a player request; otherwise the User-Agent."""
     range: str | None
     """The Range header."""
     refused: bool
-    """By the throttle."""
+    """Whether the throttle refused it."""
 
 
 @dataclass
 class Entry:
-    """A request while it is being answered."""
+    """A request in progress."""
 
     time: float
     kind: Kind
@@ -54,7 +54,7 @@ class Entry:
 
 
 class Log:
-    """Append-only; safe to read while requests are being answered."""
+    """An append-only log. Threads may read it during requests."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -68,7 +68,7 @@ class Log:
                 self._by_id[entry.youtube_id].append(entry)
 
     def requests(self, youtube_id: str | None = None, *kinds: Kind) -> list[Request]:
-        """In the order in which they came; of one video, of the given kinds."""
+        """The requests in order of arrival, by default all; of one video, or of some kinds."""
         with self._lock:
             entries = self._entries if youtube_id is None else self._by_id.get(youtube_id, [])
             chosen = list(entries)

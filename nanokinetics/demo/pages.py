@@ -1,7 +1,7 @@
-"""What the site says: the watch page, the player's JSON and HLS playlists.
+"""The documents of the site: the watch page, the player's JSON and HLS playlists.
 
-Written against yt_dlp/extractor/youtube/_video.py. Formats carry a plain `url` (no `n`, no
-signature) and the page carries `STS`, so that no JavaScript has to run.
+Written for yt_dlp/extractor/youtube/_video.py. Formats have a plain `url` without `n` and without
+signature, and the page has `STS`. So yt-dlp runs no JavaScript.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ SIGNATURE_TIMESTAMP = 20_000
 PLAYER_JS = f"var config = {{signatureTimestamp: {SIGNATURE_TIMESTAMP}}};\n"
 IFRAME_JS = f"var scriptUrl = 'https:\\/\\/www.youtube.com\\/s\\/player\\/{PLAYER_ID}\\/api.js';\n"
 EXPIRES = 4_102_444_800
-"""In the media URLs; the year 2100."""
+"""The `expire` of media URLs, in seconds since the epoch: the year 2100."""
 
 
 def watch_page(youtube_id: str, video: Video, why: ScriptedFailure | None) -> str:
-    """HTML, with the player's answer but no formats, as YouTube's own page has none with a URL."""
+    """HTML with the player's answer, but without formats: YouTube's page has none with a URL."""
     data = {
         "ytInitialPlayerResponse": player_response(youtube_id, video, why, ()),
         "ytInitialData": {"contents": {"twoColumnWatchNextResults": {"results": {}}}},
@@ -42,7 +42,7 @@ def watch_page(youtube_id: str, video: Video, why: ScriptedFailure | None) -> st
 
 
 def embed_page() -> str:
-    """HTML of an embedded player, which yt-dlp asks for at an age gate."""
+    """The HTML of an embedded player. yt-dlp asks for it at an age gate."""
     client = {"clientName": "WEB_EMBEDDED_PLAYER", "clientVersion": "2.20260708.00.00"}
     config = _config(INNERTUBE_CONTEXT={"client": client})
     return f"<!DOCTYPE html><html><head>{config}</head><body></body></html>"
@@ -70,7 +70,7 @@ def player_response(
     formats: Iterable[dict[str, Any]],
     hls: str | None = None,
 ) -> dict[str, Any]:
-    """The JSON of /youtubei/v1/player. `hls` is the URL of the master playlist, if any."""
+    """The JSON of /youtubei/v1/player. hls: the URL of the master playlist, if any."""
     if why and why.status != "OK":
         return {"playabilityStatus": _unplayable(why)}
     seconds = str(math.floor(video.film.duration))
@@ -169,7 +169,7 @@ def format_entry(stream: FilmStream, film: Film, url: str) -> dict[str, Any]:
 
 
 def media_path(youtube_id: str, itag: int, **more: object) -> str:
-    """Path and query of a media URL; without `n`, which the extractor takes for a challenge."""
+    """The path and query of a media URL. It has no `n`, which yt-dlp would solve by JavaScript."""
     query = {"expire": EXPIRES, "id": youtube_id, "itag": itag, "source": "youtube", **more}
     return "/videoplayback?" + urllib.parse.urlencode(query)
 

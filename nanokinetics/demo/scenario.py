@@ -1,7 +1,7 @@
-"""What the demo site shall do, as values: films, videos, faults, throttle. Nothing runs here.
+"""The scripts of the demo site as values: films, videos, faults, throttle. Nothing runs here.
 
-A `Scenario` is a plain JSON document and back, so that a site in another process can be told
-what to play. Values equal to their defaults are left out.
+A `Scenario` converts to JSON and back, to control a site in another process. The JSON leaves out
+values that equal their defaults.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ Refusal = Literal["429", "bot_check", "session_rate_limit", "media_403"]
 Scope = Literal["pages", "media", "all"]
 
 FAULTS = ("status", "reset", "empty", "stall", "truncate", "wrong_length")
-"""What a `Fault` may do, apart from the names of `failures.FAILURES`."""
+"""The values of `Fault.what`, apart from the names in `failures.FAILURES`."""
 
 
 @dataclass(frozen=True)
 class Film:
-    """A generated video. Any number of youtube ids may show one film; it is made once."""
+    """A generated video. It is made once, and any number of youtube ids may show it."""
 
     duration: float = 30.0
     """Seconds."""
@@ -36,14 +36,14 @@ class Film:
     height: int = 360
     fps: float = 30.0
     gop_seconds: float = 5.0
-    """Distance of two keyframes; fragments, clusters and HLS segments are cut there too."""
+    """Seconds between keyframes. Fragments, clusters and HLS segments start there too."""
     audio: bool = True
     moov_first: bool = True
-    """False puts the index of the progressive file behind the media, as careless encoders do."""
+    """False: the index of the progressive file comes after the media, as some encoders write it."""
     sizes: tuple[int, ...] = ()
-    """Shorter sides in pixels offered as separate streams; empty: the film's own."""
+    """Shorter sides of the separate streams, in pixels. Empty: only that of the film."""
     video_rate: int | None = None
-    """Bits per second; None: about what YouTube spends on that size (0.45 Mbit/s at 360p)."""
+    """Bits per second. None: about the rate of YouTube at that size (0.45 Mbit/s at 360p)."""
 
     def __post_init__(self) -> None:
         if self.width % 2 or self.height % 2 or min(self.width, self.height) < 64:
@@ -64,28 +64,28 @@ class Film:
 
     @property
     def short_side(self) -> int:
-        """The side that YouTube calls the resolution (360p), also of a portrait film."""
+        """The shorter side in pixels. YouTube calls it the resolution (360p), in portrait too."""
         return min(self.width, self.height)
 
     def scaled(self, short_side: int) -> tuple[int, int]:
-        """Width and height in pixels when the shorter side has `short_side` pixels."""
+        """Width and height in pixels for a shorter side of `short_side` pixels."""
         scale = Fraction(short_side, self.short_side)
         return round(self.width * scale / 2) * 2, round(self.height * scale / 2) * 2
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that goes wrong with the requests of one video.
+    """A fault in the requests for one video.
 
-    `what`: `status` answers with `status`; `reset` (RST), `empty` (closed without an
-    answer), `stall` (the connection stays open and silent), `truncate` (honest length, closed
-    early), `wrong_length` (media only: the file claims to end early, and does); or the name of an
-    extraction failure, whose `times` and `skip` count extractions (watch pages), not requests.
+    what: `status` answers with the HTTP status `status`. `reset` sends RST. `empty` closes without
+    an answer. `stall` stays open and silent. `truncate` has the right length, but closes early.
+    `wrong_length` (media only) claims an early end of the file, and ends there. Any other value is
+    the name of an extraction failure; its `times` and `skip` count extractions (watch pages), not
+    requests.
 
-    `after_bytes` or `after_fraction` (of the answer's body) say where a reset, stall or cut
-    happens. Without them reset and stall come before the first byte of the answer, a cut after half
-    of the body. A fault counts against `times` only when it comes to pass: the client may leave
-    before it does.
+    after_bytes, after_fraction: the position of a reset, stall or cut in the answer's body. Without
+    them, reset and stall come before the first byte of the answer, and a cut after half of the
+    body. A fault counts for `times` only if it happens, since the client may leave before.
     """
 
     where: Where = "media"
@@ -96,11 +96,11 @@ class Fault:
     after_bytes: int | None = None
     after_fraction: float | None = None
     times: int | None = None
-    """How many times before the video is healthy; None: always."""
+    """How often it happens before the video is healthy. None: always."""
     skip: int = 0
     """Healthy requests before the first fault."""
     itag: int | None = None
-    """Media only: this format alone."""
+    """Media only: the itag with the fault. None: all."""
 
     def __post_init__(self) -> None:
         if self.what not in FAULTS and self.what not in FAILURES:
@@ -113,12 +113,12 @@ class Fault:
 
 @dataclass(frozen=True)
 class Video:
-    """What one youtube id shows."""
+    """The video of a youtube id."""
 
     film: Film = field(default_factory=Film)
     forms: tuple[Form, ...] = ("progressive", "fragmented", "webm")
     failure: str | None = None
-    """A name from `failures.FAILURES`, or a text: the reason why it does not play."""
+    """A name in `failures.FAILURES`, or another text as the reason of the failure."""
     faults: tuple[Fault, ...] = ()
     latency: float = 0.0
     """Seconds before each answer."""
@@ -129,10 +129,10 @@ class Video:
 
 @dataclass(frozen=True)
 class Throttle:
-    """After `after` accepted requests the site refuses all for `seconds`, then counts anew.
+    """After `after` accepted requests, the site refuses all for `seconds`, then counts again.
 
-    The time runs from the first refusal. `seconds=None` refuses for ever, and `repeat=False`
-    lets everything pass once the time is over.
+    The time starts at the first refusal. `seconds=None` refuses for ever. `repeat=False` accepts
+    everything after the first time.
     """
 
     after: int
@@ -140,9 +140,9 @@ class Throttle:
     kind: Refusal = "429"
     repeat: bool = True
     retry_after: bool | int | str | None = None
-    """True: the seconds that remain; "date": the same as an HTTP date; else the value itself."""
+    """True: the seconds left. "date": their end as an HTTP date. Else: the value itself."""
     scope: Scope | None = None
-    """Which requests count and are refused; None: `media` for media_403, otherwise `pages`."""
+    """The requests that count and are refused. None: `media` for media_403, else `pages`."""
 
     @property
     def covers(self) -> Scope:
@@ -151,14 +151,14 @@ class Throttle:
 
 @dataclass(frozen=True)
 class Scenario:
-    """The whole site."""
+    """The script of the whole site."""
 
     videos: Mapping[str, Video] = field(default_factory=dict)
     default: Video | None = None
-    """What an id that is not in `videos` shows; None: `Video unavailable`."""
+    """The video of ids that are not in `videos`. None: `Video unavailable`."""
     throttle: Throttle | None = None
     media: Literal["plain", "tls"] = "plain"
-    """Media as http from the site's own port, or as https from googlevideo.com by the proxy."""
+    """plain: media by http from the site's port. tls: https from googlevideo.com, by the proxy."""
     latency: float = 0.0
     """Seconds before each answer."""
     rate: float | None = None
@@ -168,7 +168,7 @@ class Scenario:
         return self.videos.get(youtube_id, self.default)
 
     def films(self) -> dict[tuple[Film, Form], None]:
-        """Every film and form that is offered, each once, in order."""
+        """All pairs of a film and a form that the videos offer, in order, without repeats."""
         videos = [*self.videos.values(), *([self.default] if self.default else [])]
         return {(v.film, form): None for v in videos if v.failure is None for form in v.forms}
 
@@ -177,7 +177,7 @@ class Scenario:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Scenario:
-        """Raises ValueError that names the field."""
+        """Parse JSON. Raises ValueError that names the bad field."""
         return _unpack(cls, json.loads(text), "scenario")
 
 

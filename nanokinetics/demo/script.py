@@ -1,4 +1,4 @@
-"""Which request goes wrong, and how: the counters behind a scenario. No clock of its own."""
+"""Count requests and choose their faults, as a scenario demands. Callers give the time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Kind = Literal["watch", "player", "media", "other"]
 
 @dataclass(frozen=True)
 class Refused:
-    """The throttle's no; `retry_after` is the header's value."""
+    """A refusal by the throttle. retry_after: the value of the header."""
 
     kind: Refusal
     retry_after: str | None
@@ -24,7 +24,7 @@ class Refused:
 
 @dataclass
 class Hit:
-    """A fault that has been reserved for one request. `fired` says that it came to pass."""
+    """A fault that is reserved for one request. fired: it has happened."""
 
     fault: Fault
     key: tuple[str, int]
@@ -32,7 +32,7 @@ class Hit:
 
 
 class Script:
-    """Counts requests and decides. Safe to call from many threads."""
+    """Counts requests and chooses faults. Safe to call from many threads."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
@@ -45,7 +45,7 @@ class Script:
         self._spent = False
 
     def refusal(self, kind: Kind, now: float) -> Refused | None:
-        """Count a request at `now` (seconds), or refuse it."""
+        """Count a request at `now` (seconds) and return None, or refuse it."""
         throttle = self.scenario.throttle
         if throttle is None or throttle.covers not in (
             "all",
@@ -68,17 +68,17 @@ class Script:
         return Refused(throttle.kind, _retry_after(throttle, since, now))
 
     def fault(self, where: Where, youtube_id: str, itag: int | None = None) -> Hit | None:
-        """The fault of this request, reserved; give it back with `settle`."""
+        """Reserve the fault of this request. Call `settle` afterwards."""
         return self._next(where, youtube_id, itag, failures=False)
 
     def settle(self, hit: Hit) -> None:
-        """A fault that did not come to pass, because the client left before, is still to come."""
+        """Release a fault that did not happen, since the client left before: it will come later."""
         if not hit.fired:
             with self._lock:
                 self._fired[hit.key] -= 1
 
     def failure(self, youtube_id: str, *, new: bool) -> str | None:
-        """Name or text of the failure that holds now; decided with each watch page (`new`)."""
+        """The name or text of the current failure. Each watch page (`new`) chooses it again."""
         video = self.scenario.video(youtube_id)
         if video is None or video.failure is not None:
             return "unavailable" if video is None else video.failure

@@ -1,8 +1,8 @@
-"""`python -m nanokinetics.demo.serve`: the demo site as a process of its own.
+"""`python -m nanokinetics.demo.serve`: the demo site in its own process.
 
-Prints one line of JSON when it is ready: `port`, `proxy_url`, `ca_file`. Runs until SIGTERM,
-SIGINT, or, when standard input is a pipe, until that closes. `GET /demo/log` and
-`POST /demo/scenario` on the same port.
+When it is ready, it prints one line of JSON: `port`, `proxy_url`, `ca_file`. It runs until SIGTERM
+or SIGINT. If standard input is a pipe, it also ends when the pipe closes. The same port answers
+`GET /demo/log` and `POST /demo/scenario`.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _until_closed(stop: threading.Event) -> None:
-    # Unbuffered: a thread that waits inside sys.stdin would hold its lock at exit.
+    # os.read, since a thread that waits in sys.stdin would hold its lock at exit.
     while os.read(0, 4096):
         pass
     stop.set()

@@ -1,8 +1,8 @@
 """The demo site: YouTube's watch page, player and media hosts, on one port of 127.0.0.1.
 
-The port is an HTTP proxy that answers for YouTube's hosts itself and ends their TLS with a
-throw-away certificate. It never opens a connection; a host that it does not play gets 403 and
-stands in `DemoSite.strangers`.
+The port is an HTTP proxy. It answers for YouTube's hosts itself, and ends their TLS with a
+temporary certificate. It never opens a connection. Requests for other hosts get 403, and
+`DemoSite.strangers` lists these hosts.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 class DemoSite:
     """A site that plays `scenario` while the `with` block runs.
 
-    `cache` keeps the films for the next site (default: a temporary folder), `ffmpeg` makes
-    them, `clock` gives the seconds by which the throttle and the log go. Raises
-    EnvironmentFault when trustme is not installed.
+    cache: a folder that keeps the films for the next site (default: a temporary folder). ffmpeg:
+    the program that makes them. clock: the seconds that the throttle and the log use. Raises
+    EnvironmentFault if trustme is not installed.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class DemoSite:
         folder = Path(self._temporary.name)
         try:
             self.ca_file = folder / "ca.pem"
-            """Certificate of the authority that signed for the site, PEM."""
+            """The certificate of the authority that signed the site's certificate, as PEM."""
             tls = _certificate(self.ca_file)
             self.store = FilmStore(Path(cache) if cache else folder / "films", ffmpeg)
             self._stage = Stage(self.store, self._log, clock, tls, self._control)
@@ -74,7 +74,7 @@ class DemoSite:
         self._temporary.cleanup()
 
     def replace(self, scenario: Scenario) -> None:
-        """Play another scenario: films are made, counters of faults and throttle start anew."""
+        """Play another scenario: make its films, and reset the counters of faults and throttle."""
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             list(pool.map(lambda offer: self.store.streams(*offer), scenario.films()))
         self._stage.script = Script(scenario)
@@ -96,20 +96,20 @@ class DemoSite:
         return f"http://127.0.0.1:{self.port}"
 
     def ydl_options(self, *, verify: bool = False) -> dict[str, Any]:
-        """Parameters for YoutubeDL. With `verify`, `environment` must be set as well."""
+        """Parameters for YoutubeDL. verify: check certificates; this also needs `environment`."""
         if verify:
             return {"proxy": self.proxy_url, "compat_opts": {"no-certifi"}}
         return {"proxy": self.proxy_url, "nocheckcertificate": True}
 
     def environment(self) -> dict[str, str]:
-        """Variables that make Python's TLS trust the site."""
+        """Environment variables that make Python's TLS trust the site."""
         return {"SSL_CERT_FILE": str(self.ca_file)}
 
     # -- what happened
 
     @property
     def strangers(self) -> list[str]:
-        """Hosts that were asked for and are not played here."""
+        """Hosts that clients asked for, but that the site does not play."""
         return self._stage.strangers
 
     @property
@@ -117,7 +117,7 @@ class DemoSite:
         return self._log.requests()
 
     def media_bytes(self, youtube_id: str | None = None) -> int:
-        """Bytes of media handed out, of one video or of all; the words of a refusal are none."""
+        """Bytes of media sent, for one video or for all. The text of a refusal does not count."""
         media = self._log.requests(youtube_id, "media")
         return sum(request.bytes for request in media if request.status in (200, 206))
 
@@ -126,7 +126,7 @@ class DemoSite:
         return len(self._log.requests(youtube_id, "watch", "player"))
 
     def extractions(self, youtube_id: str | None = None) -> int:
-        """Number of watch pages asked for: each extraction begins with one."""
+        """Number of requested watch pages. Each extraction begins with one."""
         return len(self._log.requests(youtube_id, "watch"))
 
     @property

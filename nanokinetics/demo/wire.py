@@ -1,7 +1,7 @@
-"""The HTTP side of the demo site: proxy, TLS, keep-alive, and answers that go wrong on purpose.
+"""The HTTP side of the demo site: proxy, TLS, keep-alive, and answers with scripted faults.
 
-Knows nothing of YouTube. A `Host` says what to answer, this module sends it and counts what
-was taken.
+This module knows nothing about YouTube. A `Host` chooses the answers. This module sends them, and
+counts the bytes that clients take.
 """
 
 from __future__ import annotations
@@ -10,11 +10,9 @@ import contextlib
 import http.client
 import http.server
 import os
-import select
 import socket
 import socketserver
 import ssl
-import struct
 import sys
 import threading
 import time
@@ -22,12 +20,14 @@ import urllib.parse
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from nanokinetics.demo import sockets
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
 SEND_BUFFER = 32 * 1024
-"""Bytes that the kernel may hold for a client that has not taken them: for honest counters."""
+"""Bytes that the kernel may hold for a slow client. A small buffer keeps the counters exact."""
 
 CHUNK = 64 * 1024
 TLS_RECORD = 16 * 1024
@@ -54,7 +54,7 @@ class FilePart:
 
 @dataclass
 class Answer:
-    """What to send; `break_how` happens after `break_after` body bytes, or instead (None)."""
+    """An answer. `break_how` happens after `break_after` bytes of the body; None: instead of it."""
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
@@ -65,9 +65,9 @@ class Answer:
     break_how: Literal["reset", "empty", "stall", "truncate"] | None = None
     break_after: int | None = None
     sent: Callable[[int], None] = lambda _: None
-    """Told how many more body bytes go out; negative when some did not."""
+    """Called with the number of body bytes to be sent next; negative if some were not sent."""
     done: Callable[[bool], None] = lambda _: None
-    """Told at the end whether the break came to pass."""
+    """Called at the end: whether the break happened."""
 
     @property
     def size(self) -> int:
@@ -78,7 +78,7 @@ class Host(Protocol):
     tls: ssl.SSLContext
 
     def knows(self, host: str) -> bool:
-        """Whether the host may be asked for here; called once for each request and tunnel."""
+        """Whether the site plays this host. Called once for each request and tunnel."""
 
     def answer(self, asked: Asked) -> Answer: ...
 
@@ -102,7 +102,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.server.closed(self.connection)
         with contextlib.suppress(OSError, ValueError):
             super().finish()
-        _close(self.connection)
+        sockets.close(self.connection)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         """The site keeps its own log."""
@@ -182,7 +182,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if isinstance(self.connection, ssl.SSLSocket) or not hasattr(os, "sendfile"):
 
                 def send(at: int, count: int) -> int:
-                    # One TLS record at a time: what the counters see is what has left.
+                    # Send one TLS record at a time, so that the counters are exact.
                     data = os.pread(source, min(count, TLS_RECORD), part.offset + at)
                     return self.connection.send(data)
 
@@ -203,78 +203,44 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def _paced(self, size: int, answer: Answer, send: Callable[[int, int], int]) -> None:
         rate = answer.rate
-        # A twentieth of a second at a time, so that a slow link is slow and not a row of bursts.
+        # Send for a twentieth of a second at a time: a slow link has no bursts.
         chunk = CHUNK if not rate else max(512, min(CHUNK, int(rate / 20)))
-        began, left, at = time.monotonic(), _left(self.connection), 0
-        told = 0
+        began, left, at = time.monotonic(), sockets.bytes_sent(self.connection), 0
+        counted = 0
         try:
             while at < size:
                 if rate and (ahead := at / rate - (time.monotonic() - began)) > 0:
                     self.server.stopping.wait(ahead)
                 if self.server.stopping.is_set():
                     self._leave(None)
-                # Told before it is sent: the client shall never know more than the counters.
-                answer.sent(min(at + chunk, size) - told)
-                told = min(at + chunk, size)
-                count = send(at, told - at)
+                # Count before sending, so that the counters are never behind the client.
+                answer.sent(min(at + chunk, size) - counted)
+                counted = min(at + chunk, size)
+                count = send(at, counted - at)
                 if not count:
                     self._leave(None)
                 at += count
         except OSError:
-            # What the kernel still held when the client went away has never been on the line.
-            if left is not None and (now := _left(self.connection)) is not None:
+            # Bytes that the kernel still held when the client left were never sent.
+            if left is not None and (now := sockets.bytes_sent(self.connection)) is not None:
                 at = min(at, now - left)
-            answer.sent(at - told)
+            answer.sent(at - counted)
             raise
 
     def _leave(self, how: str | None) -> None:
-        """End the connection. Raises _BrokenError; without a `how` ConnectionAbortedError."""
+        """End the connection. Raises _BrokenError, or ConnectionAbortedError if `how` is None."""
         self.close_connection = True
         if how == "reset":
-            _reset(self.connection)
+            sockets.reset(self.connection)
         elif how == "stall":
-            _until_left(self.connection)
+            sockets.wait_for_close(self.connection)
         if how is None:
             raise ConnectionAbortedError
         raise _BrokenError
 
 
-def _left(sock: socket.socket) -> int | None:
-    """Bytes that have left for the client (tcpi_bytes_sent); None where no kernel tells."""
-    if sys.platform != "linux":
-        return None
-    try:
-        told = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 208)
-    except OSError:
-        return None
-    return int.from_bytes(told[200:208], sys.byteorder) if len(told) == 208 else None
-
-
-def _reset(sock: socket.socket) -> None:
-    """RST: what is still on its way is lost too."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    os.close(sock.detach())
-
-
-def _until_left(sock: socket.socket) -> None:
-    """Until the other side closes, or the site stops and shuts the socket down."""
-    poll = select.poll()
-    poll.register(sock, select.POLLIN | select.POLLHUP | select.POLLRDHUP)
-    poll.poll()
-
-
-def _close(sock: socket.socket) -> None:
-    if isinstance(sock, ssl.SSLSocket):
-        # Say goodbye without waiting for the answer.
-        with contextlib.suppress(OSError, ValueError):
-            sock.setblocking(False)
-            sock.unwrap()
-    with contextlib.suppress(OSError):
-        sock.close()
-
-
 class Server(socketserver.ThreadingTCPServer):
-    """Listens on 127.0.0.1; a thread a connection; `stop` ends them all."""
+    """Listens on 127.0.0.1, with one thread for each connection. `stop` ends them all."""
 
     request_queue_size = 256
     allow_reuse_address = True
@@ -292,7 +258,7 @@ class Server(socketserver.ThreadingTCPServer):
         self._accepting.start()
 
     def server_bind(self) -> None:
-        # Accepted sockets inherit it.
+        # Accepted sockets inherit the size.
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         super().server_bind()
 
@@ -307,14 +273,14 @@ class Server(socketserver.ThreadingTCPServer):
         with self._lock:
             self._open[sock] = threading.current_thread()
         if self.stopping.is_set():
-            _shut(sock)
+            sockets.shut(sock)
 
     def closed(self, sock: socket.socket) -> None:
         with self._lock:
             self._open.pop(sock, None)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        # Clients come and go as they like; anything else is a bug of the site and shall be seen.
+        # Clients may leave at any time. Any other error is a bug of the site.
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
@@ -326,12 +292,6 @@ class Server(socketserver.ThreadingTCPServer):
         with self._lock:
             left = dict(self._open)
         for sock in left:
-            _shut(sock)
+            sockets.shut(sock)
         for thread in [*left.values(), self._accepting]:
             thread.join(timeout=1)
-
-
-def _shut(sock: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        # SSLSocket.shutdown would drop the TLS state under the thread that is using it.
-        socket.socket.shutdown(sock, socket.SHUT_RDWR)
