@@ -1,11 +1,11 @@
-"""n clips of each Kinetics class, under the name and arguments of nano-datasets.
+"""Make n clips of each Kinetics class, with the name and arguments of nano-datasets.
 
     python scripts/create_nano.py --save_dir nano-k400 --dataset k400 --video_type train \\
         --num_classes 5 --videos_per_class 10
     python scripts/create_nano.py --save_dir nano-k400 --src videos --annotations train.csv \\
         --videos_per_class 10
 
-The second takes the clips from a folder of videos. What is written: see docs/paper.md.
+The second command takes the clips from a folder of videos. docs/paper.md lists the files.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ OFFICIAL: Final = {
     "k600": "https://s3.amazonaws.com/kinetics/600/annotations/{}.txt",
     "k700": "https://s3.amazonaws.com/kinetics/700_2020/annotations/{}.csv",
 }
-"""Where the annotations of a dataset are to be had, by split."""
+"""The URL of a dataset's annotations, with the split to insert."""
 
 ALL: Final = 1000
-"""Videos of each class where no number is given: more than a class of Kinetics-400 has."""
+"""The default number of videos of each class: more than any class of Kinetics-400 has."""
 
 
 def main() -> int:
@@ -93,7 +93,10 @@ def main() -> int:
 
 
 def find_annotations(dataset: str | None, split: str | None) -> Path:
-    """`k400/train.csv`, as nano-datasets holds it, in the working folder or beside this script."""
+    """Find `k400/train.csv`, as in nano-datasets, in the working folder or beside this script.
+
+    Raises InputError if it is missing.
+    """
     if dataset is None or split is None:
         raise InputError("name --dataset and --video_type, or the --annotations")
     for folder in (Path(), Path(__file__).parent):
@@ -107,7 +110,7 @@ def find_annotations(dataset: str | None, split: str | None) -> Path:
 
 
 def write_lists(made: Dataset, dataset: str | None) -> None:
-    """`nano-train.csv` and the like, and what their numbers stand for."""
+    """Write `nano-<split>.csv` for each split, and the list of the class numbers."""
     for split in SPLITS:
         if clips := paper.listed(made, split):
             paper.write(made.root / f"nano-{split}.csv", paper.text_of(clips))

@@ -1,7 +1,7 @@
-"""A virtual environment in `.venv` that holds this project and what it needs.
+"""Make a virtual environment in `.venv` with this project and its dependencies.
 
-Used by the other scripts; needs nothing but Python itself. Installs again only when
-`pyproject.toml` has changed or more extras are asked for.
+The other scripts use this module. It needs only Python. It installs again only if `pyproject.toml`
+has changed, or if a script needs more extras.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 
 
 def prepare(*extras: str) -> None:
-    """Make the environment, or bring it up to date. Ends the program with a line if it cannot."""
-    if sys.version_info < (3, 11):  # noqa: UP036 - nothing has checked it yet
+    """Make the environment or update it. If this fails, print a line and end the program."""
+    if sys.version_info < (3, 11):  # noqa: UP036 - an older Python can start this script
         sys.exit(f"nanokinetics needs Python 3.11 or newer, and this is {sys.version.split()[0]}")
     stamp = VENV / "installed.txt"
     wanted = hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
@@ -41,8 +41,8 @@ def prepare(*extras: str) -> None:
 
 
 def run(program: str, *arguments: str, cwd: Path | None = None) -> int:
-    """Run a program of the environment; its exit code."""
+    """Run a program of the environment and return its exit code."""
     try:
         return subprocess.run([str(BIN / program), *arguments], check=False, cwd=cwd).returncode
-    except KeyboardInterrupt:  # the program has seen it too, and has said what there is to say
+    except KeyboardInterrupt:  # the program got it too, and has printed its message
         return 130

@@ -1,8 +1,8 @@
-"""n images of each class of an ImageNet on disk, under the name and arguments of nano-datasets.
+"""Copy n images of each ImageNet class, with the name and arguments of nano-datasets.
 
     python scripts/gen_nano_imagenet.py --src imagenet-mini/train --dest . --n 2
 
-The images come to DEST/imagenetmini, the lists of them to DEST: see docs/paper.md.
+The images go to DEST/imagenetmini and their lists to DEST: see docs/paper.md.
 """
 
 from __future__ import annotations
@@ -52,7 +52,10 @@ def main() -> int:
 
 
 def read_numbers(path: Path) -> dict[str, str]:
-    """What stands for each class in the list: the rest of its line, after a tab or a blank."""
+    """The number of each class: the rest of its line, after a tab or a space.
+
+    Raises InputError for a bad line, with its number, and if the file cannot be read.
+    """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -71,7 +74,7 @@ def read_numbers(path: Path) -> dict[str, str]:
 
 
 def write_lists(made: Dataset, dest: Path, numbers: dict[str, str] | None, source: str) -> None:
-    """The three lists of the images, from those of the dataset."""
+    """Write the three lists of the images. Raises InputError if a class has no number."""
     classes = made.label_ids
     missing = [label for label in classes if numbers is not None and label not in numbers]
     if missing:

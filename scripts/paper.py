@@ -1,6 +1,6 @@
-"""What the three scripts of the nano-datasets paper share.
+"""Functions for the three scripts of the nano-datasets paper.
 
-They leave all work to the library, and write the paper's own files from what it has made.
+The scripts call the library, and write the paper's own files from the finished dataset.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 try:
     from nanokinetics.cli.guard import guarded
-    from nanokinetics.cli.options import Parser as OurParser
+    from nanokinetics.cli.options import Parser as BaseParser
     from nanokinetics.common.files import replace_file
     from nanokinetics.dataset.built import Dataset
     from nanokinetics.dataset.tables import rendered
@@ -27,8 +27,8 @@ except ModuleNotFoundError as error:
 NAME = Path(sys.argv[0]).name
 
 
-class Parser(OurParser):
-    """The options that the paper's scripts lack."""
+class Parser(BaseParser):
+    """A parser with two options that the paper's scripts do not have."""
 
     def __init__(self, about: str) -> None:
         super().__init__(prog=NAME, description=about, allow_abbrev=False)
@@ -37,15 +37,18 @@ class Parser(OurParser):
 
 
 def run(main: Callable[[], int]) -> NoReturn:
-    """End the program with the exit code of `main`; what goes wrong becomes one line and a code."""
+    """Run `main` and end the program. An exception becomes one line and an exit code."""
     sys.exit(guarded(main, NAME))
 
 
 def build(
     dataset: str, dest: Path, write: Callable[[Dataset], None], *, quiet: bool, **options: Any
 ) -> ExitCode:
-    """Build into `dest`, have the paper's files written of whatever is there then, and sum up."""
-    # Worker processes import the script again, and have no need of the library's pandas.
+    """Build into `dest`, call `write` for the paper's files, and print a summary.
+
+    write: gets the dataset, even if the build was blocked or interrupted.
+    """
+    # Worker processes import the script again, but do not need pandas.
     from nanokinetics import build as build_dataset
     from nanokinetics.cli.build import summary
     from nanokinetics.cli.display import reporter
@@ -55,7 +58,6 @@ def build(
         result = build_dataset(dataset, dest=dest, reporter=reporter(quiet=quiet), **options)
     finally:
         if (dest / RUN).exists() and (dest / SELECTION).exists():
-            # Blocked or interrupted, what was finished is listed all the same.
             write(Dataset.open(dest))
     if not quiet:
         say(*summary(result, str(dest)))
@@ -63,16 +65,16 @@ def build(
 
 
 def listed(dataset: Dataset, split: str) -> list[tuple[Path, int]]:
-    """Absolute path and label id of each file in the list of a split."""
+    """The absolute path and the label id of each file in the list of a split."""
     root = dataset.root.absolute()
     return [(root / path, label_id) for path, label_id in dataset.listed(split)]
 
 
 def text_of(rows: Iterable[Iterable[object]], delimiter: str = " ") -> str:
-    """A row a line; a value that holds the delimiter is quoted, as pandas writes and reads it."""
+    """One row on each line. A value with the delimiter is quoted, as in pandas."""
     return rendered(rows, delimiter)
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file whole. Raises OSError."""
+    """Write a file in one step. Raises OSError."""
     replace_file(path, text.encode())

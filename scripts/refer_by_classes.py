@@ -1,9 +1,9 @@
-"""A list of n videos of each Something-Something class, under nano-datasets' name and arguments.
+"""List n videos of each Something-Something class, with nano-datasets' name and arguments.
 
     python scripts/refer_by_classes.py --src labels/test-answers.csv --n 2 \\
         --labels_src labels/labels.json --videos_src 20bn-something-something-v2
 
-Nothing is copied. What is written: see docs/paper.md.
+The script copies no video. docs/paper.md lists the files that it writes.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def main() -> int:
         by_class[group.label] = clips["key"].tolist()
         paths: list[Path | str] = [f"{key}.webm" for key in by_class[group.label]]
         if args.videos_src:
-            # What lies in an archive has an offset there, and no path that a loader could open.
+            # A video in an archive has an offset, but no path that a loader could open.
             whole = clips.loc[(clips["path"] != "") & (clips["offset"] < 0), "path"]
             paths = [args.videos_src.absolute() / path for path in whole]
         lines += [(path, numbers[group.label]) for path in paths[: args.n]]
@@ -83,7 +83,7 @@ def main() -> int:
 
 
 def _split(answers: Path) -> str:
-    """The split that a file of annotations is of; another name is refused by the library."""
+    """The split of an annotation file. The library refuses files with other names."""
     if answers.suffix != ".json":
         return "test"
     return "train" if "train" in answers.stem else "val"
