@@ -1,18 +1,17 @@
-"""A build, the yt-dlp command that it replaces, and bare ffmpeg on local files, side by side.
+"""Compare a build, the yt-dlp command that it replaces, and plain ffmpeg on local files.
 
     python benchmarks/bench.py --clips 40 --seconds 10 --latency 0.05 --rate 2.5e6 --rounds 3
 
-All three cut the same windows, so many at once, in alternating order; the first two fetch them from
-the demo site, which runs in a process of its own and whose work is not counted. The command is
+All three cut the same windows, with the same number of workers, in alternating order. The first two
+fetch from the demo site. The site runs in its own process, whose work is not counted. The command:
 
     xargs -P4 yt-dlp --download-sections "*S-E" --force-keyframes-at-cuts \\
         -f "bv*[height<=360][vcodec^=avc1]+ba[ext=m4a]/b[height<=360]"
 
-It offers each video in one container form; of `webm` alone the command finds nothing that it may
-take. A clip is correct when every frame of its window is there, in order, from the first on, as
-read back from the picture. The other benches: bench_growth.py (more clips, more workers),
-bench_sampling.py (choosing), bench_resume.py (going on with a long table), bench_local.py (files
-that are there already).
+The site offers each video in one container form. The command cannot use videos that are only
+`webm`. A clip is correct if it has every frame of its window, in order; frame numbers are read back
+from the picture. Other benchmarks: bench_growth.py (more clips, more workers), bench_sampling.py
+(choosing), bench_resume.py (resuming with a long table), bench_local.py (local files).
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ from nanokinetics.demo.scenario import Film, Form, Scenario, Throttle, Video
 FORMS: tuple[Form, ...] = get_args(Form)
 FORMATS = "bv*[height<=360][vcodec^=avc1]+ba[ext=m4a]/b[height<=360]"
 CLIENT = ("--no-check-certificates", "--extractor-args", "youtube:player_client=visionos")
-"""The site's certificate is its own, and one client answers for both."""
+"""The site signs its own certificate. Both programs use the same client."""
 
 OURS, THEIRS, FLOOR = "nanokinetics", "xargs yt-dlp", "bare ffmpeg"
 
@@ -68,12 +67,13 @@ class Window:
 
 @dataclass(frozen=True)
 class Run:
-    """What came of one run: counts, bytes and seconds.
+    """The result of one run.
 
-    least: of the correct clips, the bytes that they cannot be had without. first: from the command
-    to the first clip in its place. most_asked: extractions of the video that had most of them.
-    starting: `first` without the work on that clip itself. idle: the same command once more.
-    site: seconds of processor time that the site took meanwhile.
+    correct: correct clips. pages: watch and player requests. most_asked: extractions of the video
+    with the most of them. media: bytes of media. least: the least bytes from which the correct
+    clips can be made. first: seconds from the command to the first finished clip. starting: `first`
+    without the work on that clip. idle: seconds of the same command once more. site: seconds of
+    processor time of the site meanwhile.
     """
 
     usage: Usage
@@ -87,7 +87,7 @@ class Run:
     idle: float | None = None
     site: float = 0.0
     by_form: dict[str, float] = field(default_factory=dict)
-    """Media bytes of each container form, in times the least."""
+    """Media bytes by container form, as a multiple of the least."""
 
 
 def main() -> None:
@@ -136,12 +136,12 @@ def main() -> None:
 
 
 def _in_turn(names: list[str], number: int) -> list[str]:
-    """Every other round begins with the last."""
+    """The order of a round. Every other round is reversed."""
     return names if number % 2 == 0 else names[::-1]
 
 
 class Bench:
-    """A site, annotations, and the three ways to get clips of them."""
+    """A site, annotations, and the three ways to make the clips."""
 
     def __init__(self, options: argparse.Namespace, folder: Path) -> None:
         self._options, self._folder = options, folder
@@ -172,7 +172,7 @@ class Bench:
         self.site = Site(scenario, folder)
 
     def _choose(self) -> list[Window]:
-        """Write annotations of one class, and rank them; only as many as may be asked for."""
+        """Write annotations of one class and rank them. Returns the windows that a run can need."""
         options, draw = self._options, random.Random(0)
         enough = math.ceil(options.clips / (1 - options.dead)) + options.windows
         rows = max(enough if options.dead else options.clips, options.candidates)
@@ -188,7 +188,7 @@ class Bench:
         rows = found.frame.head(enough)[["youtube_id", "time_start", "time_end"]]
         return [Window(id_, int(s), int(e)) for id_, s, e in rows.itertuples(index=False)]
 
-    # -- the three
+    # -- the three ways
 
     def build(self, number: int) -> Run:
         dest = self._folder / f"{number}-ours"
@@ -206,7 +206,7 @@ class Bench:
         site = self.site.cpu() - before
         if code:
             print(f"the build ended with {code}:", dest.with_suffix(".log").read_text()[-500:])
-        found = self._judged(dest, usage, began)
+        found = self._result(dest, usage, began)
         _, again = run(command, dest.with_suffix(".log"))
         starting = None
         with (dest / "stats.csv").open(encoding="utf-8", newline="") as file:
@@ -231,19 +231,19 @@ class Bench:
         )
         began = time.time()
         _, usage = run(command, dest.with_suffix(".log"), "".join(asked))
-        found = self._judged(dest, usage, began)
+        found = self._result(dest, usage, began)
         shutil.rmtree(dest, ignore_errors=True)
         return found
 
     def floor(self, number: int) -> Run:
-        """The same windows of the same files, with the same settings of the encoder."""
+        """Cut the same windows from the same files, with the same encoder settings."""
         dest = self._folder / f"{number}-floor"
         dest.mkdir()
         before, began = cpu_of_children(), time.monotonic()
         with ThreadPoolExecutor(self._options.workers) as pool:
             list(pool.map(lambda window: self._bare(window, dest), self._picks))
         usage = Usage(time.monotonic() - began, cpu_of_children() - before)
-        found = self._judged(dest, usage, None)
+        found = self._result(dest, usage, None)
         shutil.rmtree(dest)
         return found
 
@@ -261,9 +261,9 @@ class Bench:
             [self.ffmpeg.path, "-nostdin", "-v", "error", *inputs, *encoder, target], check=True
         )
 
-    # -- what came of it
+    # -- results
 
-    def _judged(self, dest: Path, usage: Usage, began: float | None) -> Run:
+    def _result(self, dest: Path, usage: Usage, began: float | None) -> Run:
         requests = self.site.requests()
         pages = Counter(r["youtube_id"] for r in requests if r["kind"] in {"watch", "player"})
         asked = Counter(r["youtube_id"] for r in requests if r["kind"] == "watch")
@@ -323,7 +323,7 @@ def heading(options: argparse.Namespace) -> str:
 
 
 def figures(run: Run) -> dict[str, float | None]:
-    """The rows of the table."""
+    """The rows of the table, by title."""
     usage, correct = run.usage, run.correct or math.nan
     return {
         "correct clips": run.correct,
@@ -342,7 +342,7 @@ def figures(run: Run) -> dict[str, float | None]:
 
 
 def table(rounds: Sequence[Mapping[str, Run]]) -> Iterator[str]:
-    """Medians, and the medians of the ratios that ours has to the other two in the same round."""
+    """Medians, and medians of the ratios between the build and the other two of each round."""
     names = [name for name in (OURS, THEIRS, FLOOR) if name in rounds[0]]
     others = names[1:] if names[0] == OURS else []
     found = [{name: figures(run) for name, run in each.items()} for each in rounds]

@@ -1,10 +1,10 @@
-"""How the cost of a build grows: with its clips, and with its workers when the site is far away.
+"""Measure how the cost of a build grows with clips, and with workers if the site is far away.
 
     python benchmarks/bench_growth.py
 
-Both tables are made of runs of bench.py against the demo site, which shares the machine. Perfect
-overlap takes as long as one worker does, divided by their number, or as long as all processors need
-for the build and the site, whichever is longer.
+Both tables come from runs of bench.py against the demo site on the same machine. Perfect overlap
+takes the longer of two times: that of one worker, divided by the number of workers; and the time
+that all processors need for the build and the site.
 """
 
 from __future__ import annotations

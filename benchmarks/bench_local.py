@@ -1,14 +1,14 @@
-"""What a nano version of files that are already on disk costs, beside `find` and `cp`.
+"""Measure the cost of a nano version of local files, compared with `find` and `cp`.
 
     python benchmarks/bench_local.py
 
 Makes 200,000 small JPEGs in 1,000 class folders and an ImageNet-like train archive (a tar of tars)
-of a few GB in a temporary folder, and measures, in fresh processes and alternating rounds:
+of a few GB in a temporary folder. Measures in fresh processes and alternating rounds:
 
-- choosing (scan, candidates, ranking; without the import of pandas) against `find -type f`;
-- a whole `build folder` of 20 files a class against `cp` of the same files;
-- 5 images of each class out of the archive: bytes read and peak memory by the kernel's counters of
-  the process and its workers, against the headers plus the picks.
+- choosing (scan, candidates, ranking; without the import of pandas), compared with `find -type f`;
+- a whole `build folder` of 20 files a class, compared with `cp` of the same files;
+- 5 images of each class from the archive: bytes read and peak memory of the process and its
+  workers by the kernel's counters, compared with the bytes of the headers and the picks.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def small(folder: Path, files: int, n: int, rounds: int) -> None:
 
 
 def copy(dest: Path, source: Path, copies: Path) -> float:
-    """Seconds that `cp` takes for the files that a build has copied."""
+    """Seconds that `cp` takes for the files of a build."""
     lists = (dest / "train.csv").read_text(encoding="utf-8").splitlines()
     paths = [line.split(" ")[0].removeprefix("train/") for line in lists]
     shutil.rmtree(copies, ignore_errors=True)
@@ -111,7 +111,7 @@ def archived(folder: Path, gigabytes: float) -> None:
 
 
 def pack(archive: Path, gigabytes: float) -> int:
-    """An archive of archives, as ImageNet's; the number of images in it."""
+    """Write an archive of archives, as ImageNet's, and return the number of its images."""
     pictures = [picture(6, seed) for seed in range(50)]
     each = int(gigabytes * 1e9 / CLASSES / statistics.mean(map(len, pictures)))
     with tarfile.open(archive, "w") as outer:
@@ -132,7 +132,7 @@ def add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
 
 
 def picture(scale: int, seed: int = 0) -> bytes:
-    """A JPEG of noise: some 2 kB at scale 1, some 100 kB at 6."""
+    """A JPEG of noise: about 2 kB at scale 1, about 100 kB at scale 6."""
     draw = random.Random(seed)
     size = (64 * scale, 48 * scale)
     noise = Image.frombytes("RGB", size, draw.randbytes(size[0] * size[1] * 3))
@@ -164,14 +164,17 @@ def take(folder: Path) -> dict[str, float]:
     )
     return {
         "seconds": time.perf_counter() - began,
-        # Those of the workers are added to the process's own when they have ended.
+        # Ended workers are included in the process's own count.
         "read": bytes_read() - before,
         "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
 
 
 def bytes_read() -> int:
-    """All bytes that read calls have given to this process and to the children that ended."""
+    """Bytes that this process and its ended children have read.
+
+    Raises OSError if the kernel does not count them.
+    """
     for line in Path("/proc/self/io").read_text(encoding="ascii").splitlines():
         if line.startswith("rchar:"):
             return int(line.split()[1])

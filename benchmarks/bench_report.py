@@ -1,9 +1,9 @@
-"""How long a report of a large dataset takes, and how much memory.
+"""Measure the time and the memory of a report of a large dataset.
 
     python benchmarks/bench_report.py
 
-Makes the tables of 100,000 made-up clips (400 classes, one failure to every ten clips, pauses in
-between; no files), and measures the commands in fresh processes.
+Makes the tables of 100,000 synthetic clips: 400 classes, one failure for every ten clips, pauses,
+no files. Measures the commands in fresh processes.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ def main() -> None:
 
 
 def used() -> float:
-    """Processor seconds of all commands so far."""
+    """Seconds of processor time of all commands so far."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return children.ru_utime + children.ru_stime
 
 
 def invent(dest: Path, rows: int, classes: int) -> None:
-    """The tables of a build that took weeks, written by the ledger itself."""
+    """Write the tables of a build that took weeks, by the ledger itself."""
     dest.mkdir(parents=True)
     chance, home, now = random.Random(0), Folder(dest), BEGIN
     media = Media(480, 360, 300, 10.0, 1 / 30, has_audio=True)

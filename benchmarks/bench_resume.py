@@ -1,11 +1,11 @@
-"""How soon a build goes on when its tables are long: the run that a cron job starts every hour.
+"""Measure how fast a build resumes with long tables, as a cron job starts it every hour.
 
     python benchmarks/bench_resume.py
 
-Makes a dataset of 100,000 finished clips (400 classes x 250, out of annotations of Kinetics-400's
-size; the files hold a byte each), and measures, in fresh processes: a run that finds everything
-met, and one that lacks a clip, up to its first word to the network. A plain
-`pandas.read_csv` of the annotations and both tables, with one look at each file, is the yardstick.
+Makes a dataset of 100,000 finished clips: 400 classes x 250, from annotations of Kinetics-400's
+size, with files of one byte. Measures two runs in fresh processes: a run with nothing to do, and a
+run that lacks one clip, up to its first network request. The baseline is a plain `pandas.read_csv`
+of the annotations and both tables, with one `stat` of each file.
 """
 
 from __future__ import annotations
@@ -68,14 +68,14 @@ def main() -> None:
 
 
 class Bench:
-    """A dataset as a finished run leaves it, and a proxy that hears the first request."""
+    """A dataset after a finished run, and a proxy that gets the first request."""
 
     def __init__(self, folder: Path, n: int, proxy: socket.socket) -> None:
         self.annotations, self.dest = folder / "train.csv", folder / "dest"
         self._n, self._proxy = n, proxy
 
     def finish(self) -> int:
-        """Make the selection, the tables, and a file for each row; the number of clips."""
+        """Make the selection, the tables and the files. Returns the number of clips."""
         config = BuildConfig(
             dataset="kinetics", annotations=(self.annotations,), n=self._n, dest=self.dest
         )
@@ -107,7 +107,7 @@ class Bench:
         return timed(self._command())
 
     def asks(self) -> float:
-        """Seconds until a run that lacks one clip has a worker ask for it."""
+        """Seconds until a worker asks for the one missing clip."""
         stats = self.dest / "stats.csv"
         self._last.unlink()
         stats.write_bytes(self._table[: self._table.rindex(b"\n", 0, -1) + 1])
@@ -119,7 +119,7 @@ class Bench:
             connection.close()
         self._last.write_bytes(b"0")
         stats.write_bytes(self._table)
-        self.met()  # which writes the lists again
+        self.met()  # writes the lists again
         return seconds
 
     def _command(self) -> list[str]:

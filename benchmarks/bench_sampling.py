@@ -1,11 +1,11 @@
-"""How long it takes to read, check and rank annotations of Kinetics-700's size.
+"""Measure the time to read, check and rank annotations of Kinetics-700's size.
 
     python benchmarks/bench_sampling.py
 
-Writes a synthetic file of 545,000 rows and 700 classes into a temporary folder, and compares, in
-fresh processes and alternating rounds, a plain `pandas.read_csv` of it with everything that comes
-before the first fetch. The time of importing is not counted; the memory is the peak of the whole
-process, pandas included. Medians over the rounds.
+Writes a synthetic file of 545,000 rows and 700 classes into a temporary folder. Compares a plain
+`pandas.read_csv` of it with all the work before the first fetch, in fresh processes and alternating
+rounds. The time does not include imports. The memory is the peak of the whole process, with pandas.
+The figures are medians over the rounds.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def write_annotations(file: Path, rows: int, classes: int) -> None:
-    """Random ids and windows of ten seconds; labels of two words, as Kinetics has them."""
+    """Write random ids and windows of ten seconds, with labels of two words as in Kinetics."""
     draw = random.Random(0)
     labels = [
         f"{name} something{' slowly' * (i % 3)}" for i, name in enumerate(map(str, range(classes)))
@@ -70,7 +70,7 @@ def write_annotations(file: Path, rows: int, classes: int) -> None:
 
 
 def measure(what: str, file: Path) -> dict[str, tuple[float, float]]:
-    """Seconds and peak memory in MB of the step, and of the one that follows it."""
+    """Seconds and peak memory in MB of this step and of the next one."""
     import pandas as pd
 
     from nanokinetics.annotations import read
@@ -89,7 +89,7 @@ def measure(what: str, file: Path) -> dict[str, tuple[float, float]]:
 
 
 def peak_megabytes() -> float:
-    """Of this process so far; Linux counts in KiB."""
+    """Peak memory of this process in MB. Linux counts in KiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 
 

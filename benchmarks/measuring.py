@@ -1,6 +1,6 @@
-"""What the benches share: running a program and seeing what it took, and a site to run it against.
+"""Helpers of the benchmarks: run a program, measure its cost, and serve a site for it.
 
-Ratios from one run on one machine mean something; seconds from two machines do not.
+Compare only ratios from one run on one machine, not seconds from two machines.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ import psutil
 from nanokinetics.demo.scenario import Scenario
 
 LOOK: float = 0.25
-"""Seconds between two looks at the memory of a program and its children."""
+"""Seconds between two measurements of the memory of a program and its children."""
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What a program took, its children included: seconds, seconds of processor time, bytes.
+    """The cost of a program with its children.
 
-    `memory` is the largest sum over all of its processes of the pages in use, those that several
-    share counted once (PSS); `parent` is the largest that its first process was.
+    seconds: wall time. cpu: seconds of processor time. memory: the peak of all its processes in
+    bytes, with shared pages counted once (PSS). parent: the peak of its first process in bytes.
     """
 
     seconds: float
@@ -43,14 +43,14 @@ class Usage:
 
 
 def timed(command: Sequence[str], **options: Any) -> float:
-    """Seconds that a command takes. Raises CalledProcessError when it fails."""
+    """Seconds that a command takes. Raises CalledProcessError if it fails."""
     began = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, **options)
     return time.perf_counter() - began
 
 
 def in_fresh_process(script: str, what: str, place: Path) -> dict[str, Any]:
-    """The JSON that `script --measure WHAT PLACE` prints last."""
+    """Run `script --measure WHAT PLACE`, and return the JSON on its last line."""
     command = [sys.executable, script, "--measure", what, str(place)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     report: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -58,15 +58,16 @@ def in_fresh_process(script: str, what: str, place: Path) -> dict[str, Any]:
 
 
 def cpu_of_children() -> float:
-    """Seconds of processor time of all children that have ended, and of theirs."""
+    """Seconds of processor time of all ended children, and of their children."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 def run(command: Sequence[str], log: Path, text: str = "") -> tuple[int, Usage]:
-    """Run a program in a session of its own, `text` on its standard input, its output into `log`.
+    """Run a program in its own session. Returns its exit code and its cost.
 
-    Its exit code, and what it took. No other child of this process may end meanwhile.
+    log: the file for its output. text: its standard input. No other child of this process may end
+    meanwhile.
     """
     environment = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
     before, began = cpu_of_children(), time.monotonic()
@@ -94,7 +95,7 @@ def run(command: Sequence[str], log: Path, text: str = "") -> tuple[int, Usage]:
 
 @contextlib.contextmanager
 def _watched(pid: int) -> Iterator[dict[str, int]]:
-    """Keep the largest memory of a process, and of it with all that descend from it, in bytes."""
+    """Record peaks in bytes: `parent` of a process, `memory` of it with all its descendants."""
     peaks, over = {"memory": 0, "parent": 0}, threading.Event()
 
     def look() -> None:
@@ -123,7 +124,7 @@ def _pages(process: psutil.Process) -> int:
 
 
 class Site:
-    """The demo site in a process of its own, so that its work is not counted."""
+    """The demo site in its own process, so that its work is not counted."""
 
     def __init__(self, scenario: Scenario, folder: Path) -> None:
         file = folder / "scenario.json"
@@ -146,12 +147,12 @@ class Site:
         self._process.communicate()
 
     def cpu(self) -> float:
-        """Seconds of processor time that it has taken so far."""
+        """Seconds of processor time of the site so far."""
         times = psutil.Process(self._process.pid).cpu_times()
         return float(times.user + times.system)
 
     def requests(self) -> list[dict[str, Any]]:
-        """Those since the last call; counters of throttle and faults start anew."""
+        """The requests since the last call. This also resets the throttle and the faults."""
         log: list[dict[str, Any]] = json.loads(self._ask("log"))["log"]
         self._ask("scenario", self._scenario)
         new, self._seen = log[self._seen :], len(log)

@@ -1,15 +1,15 @@
-"""One clip from its row of the annotations to its file, and how often the way changes folders.
+"""Follow one clip from its annotation to its file, and count the changes of folders.
 
     python benchmarks/trace_clip.py
 
 Builds a dataset of one clip from the demo site, with one worker, and follows the parent process by
 `sys.setprofile`. An *entry* is a call from another folder of the package. Each module at the root
-counts as a folder of its own. A call through another package counts for the folder that began it.
-What an import runs does not count. A generator counts each time that it is asked for more.
+counts as a folder. A call through another package counts for the folder that began it. Calls during
+an import do not count. A generator counts each time that it resumes.
 
-The table has the folders in the order in which a reader opens them: the stages of the flow, then
-the words and tools that all of them use. `first` is the place of a folder among all first entries.
-The worker process, and the thread that looks for ffmpeg, are not followed.
+The table lists the folders in the order of the flow: first the stages, then the modules that all
+stages use. `first` is the rank of a folder's first entry. The worker process, and the thread that
+looks for ffmpeg, are not followed.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ STAGES: Final = (
     *("__main__", "cli", "api", "selection", "annotations", "engine", "workers"),
     *("sources", "clips", "dataset"),
 )
-"""In the order in which one clip passes them; a stage comes before one that it calls first."""
+"""The order in which one clip passes them. A stage comes before the stages that it calls."""
 
 COMMON: Final = ("config", "clip", "errors", "layout", "progress", "common")
-"""What all stages use."""
+"""Modules that all stages use."""
 
 MOST: Final = 200
-"""Entries by folder that one clip should take at most."""
+"""The most entries that one clip should take, over all folders."""
 
 PACKAGE: Final = "nanokinetics"
 CLIENT: Final = "--no-check-certificates --extractor-args youtube:player_client=visionos"
@@ -49,12 +49,12 @@ ID: Final = "trace000001"
 
 
 class Trace:
-    """Counts entries in this thread. by_module: each module is a folder of its own."""
+    """Counts entries in this thread. by_module: count each module as a folder."""
 
     def __init__(self, *, by_module: bool = False) -> None:
         self._by_module = by_module
         self.entries: Counter[str] = Counter()
-        """By folder, in the order of the first entries."""
+        """Entries by folder, in the order of the first entries."""
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
@@ -81,7 +81,7 @@ class Trace:
             self.entries[place] += 1
 
     def _place(self, frame: FrameType) -> str:
-        """The folder of a frame's module; nothing for other packages."""
+        """The folder of a frame's module; an empty text for other packages."""
         package, _, rest = str(frame.f_globals.get("__name__", "")).partition(".")
         if package != PACKAGE:
             return ""
@@ -89,7 +89,7 @@ class Trace:
 
 
 def build(folder: Path, trace: Trace) -> int:
-    """Make one clip of one row, as the command line does; the exit code."""
+    """Make one clip from one row, as the command line does. Returns the exit code."""
     rows = "label,youtube_id,time_start,time_end,split"
     annotations = folder / "annotations.csv"
     annotations.write_text(f"{rows}\nabseiling,{ID},1,3,train\n", encoding="utf-8")
@@ -106,7 +106,7 @@ def build(folder: Path, trace: Trace) -> int:
 
 
 def table(entries: Counter[str], order: Sequence[str]) -> Iterator[str]:
-    """A line a folder, then the sums."""
+    """One line for each folder, then the sum."""
     first = {place: number for number, place in enumerate(entries, 1)}
     yield f"{'folder':24}{'entries':>8}{'first':>7}"
     for place in order:
@@ -115,7 +115,7 @@ def table(entries: Counter[str], order: Sequence[str]) -> Iterator[str]:
 
 
 def early(entries: Counter[str]) -> list[str]:
-    """The stages that are entered before another one whose turn comes first."""
+    """The stages that are entered before an earlier stage of STAGES."""
     order = [place for place in entries if place in STAGES]
     return [
         place
