@@ -1,6 +1,6 @@
-"""Datasets as training loaders read them, derived from the ledger; can be made again at any time.
+"""Write a dataset in the formats of training loaders. An export can be made again at any time.
 
-A format is a module here and a line in FORMATS.
+To add a format, add a module here and a line in FORMATS.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["FORMATS", "Exported", "Format", "export"]
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """What a format is for, what writes it, and which fields of `Options` it takes."""
+    """A format: its purpose, its writer, and the fields of `Options` that it takes."""
 
     about: str
     write: Callable[[Dataset, Output, Options], None]
@@ -65,7 +65,7 @@ FORMATS: Final = {
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export came to: where it is, and the samples of each split."""
+    """The result of an export: its folder, and the number of samples of each split."""
 
     folder: Path
     samples: dict[str, int]
@@ -73,7 +73,7 @@ class Exported:
 
 def export(
     dest: str | Path,
-    format: str,  # noqa: A002 - as the option is called
+    format: str,  # noqa: A002 - the name of the option
     *,
     output: str | Path | None = None,
     tick: Callable[[], object] = lambda: None,
@@ -81,11 +81,11 @@ def export(
 ) -> Exported:
     """Write the finished clips of a dataset in a format, into `output` or beside the dataset.
 
-    The options are the fields of `Options` that the format takes. `tick` is called for each sample
-    that is done. What an earlier export wrote there and this one does not is removed.
+    options: fields of `Options` that the format takes. tick: called after each sample. Files of an
+    earlier export that this export does not write are removed.
 
-    Raises InputError for anything that cannot be used, and EnvironmentFault when a package is
-    missing or the folder cannot be written to.
+    Raises InputError for bad input, and EnvironmentFault if a package is missing or the folder
+    cannot be written.
     """
     if format not in FORMATS:
         raise InputError(f"'{format}' is no format; there are {', '.join(FORMATS)}")

@@ -1,4 +1,4 @@
-"""Trees of class folders, for loaders that number the classes themselves."""
+"""Write trees of class folders, for loaders that number the classes themselves."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from nanokinetics.export.output import Output
 
 
 def torchvision(dataset: Dataset, out: Output, options: Options) -> None:
-    """`<split>/<class folder>/<file>`, as `ImageFolder`, `DatasetFolder` and `Kinetics` read it.
+    """Write `<split>/<class folder>/<file>` for `ImageFolder`, `DatasetFolder` and `Kinetics`.
 
-    They number the folders of each split by themselves, so all splits must have the same ones; one
-    without any clip, as Something-Something's test, gets no folder. Raises InputError where a split
-    has clips of some classes only.
+    These loaders number the folders of each split, so all splits must have the same folders. A
+    split without clips gets no folder, such as Something-Something's test. Raises InputError if a
+    split has clips of only some classes.
     """
     lacking = [
         f"{split} has no clip of {', '.join(map(repr, classes))}"
@@ -31,7 +31,7 @@ def torchvision(dataset: Dataset, out: Output, options: Options) -> None:
 
 
 def fiftyone(dataset: Dataset, out: Output, options: Options) -> None:
-    """`<split>/<label>/<file>`: the folder's name is the label, blanks and all."""
+    """Write `<split>/<label>/<file>`. The folder's name is the label, with its spaces."""
     for sample in dataset.samples:
         name = f"{sample.split}/{sample.label}/{sample.file_name}"
         out.place(name, dataset.file(sample), options.files)

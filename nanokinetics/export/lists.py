@@ -1,4 +1,4 @@
-"""`path label_id` lists: a line a clip, one blank between, no header, no quotes."""
+"""Write lists of `path label_id`: a clip on each line, one space, no header, no quotes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from nanokinetics.export.output import Output
 
 
 def vjepa(dataset: Dataset, out: Output, options: Options) -> None:
-    """Absolute paths: V-JEPA, V-JEPA 2, nano-jepa and VideoMAE open them as they stand."""
+    """Write absolute paths: V-JEPA, V-JEPA 2, nano-jepa and VideoMAE open them unchanged.
+
+    Raises InputError for a prefix that is relative or has a space.
+    """
     prefix = str(dataset.root) if options.prefix is None else options.prefix
     if not prefix.startswith("/"):
         raise InputError(f"--prefix {prefix}: these loaders need absolute paths; begin it with /")
@@ -22,7 +25,7 @@ def vjepa(dataset: Dataset, out: Output, options: Options) -> None:
 
 
 def slowfast(dataset: Dataset, out: Output, options: Options) -> None:
-    """Paths relative to the dataset, or below a prefix: SlowFast and PyTorchVideo join them."""
+    """Write relative paths, or paths with a prefix: SlowFast and PyTorchVideo add the folder."""
     _write(dataset, out, options.prefix or "")
 
 
@@ -37,7 +40,7 @@ def _write(dataset: Dataset, out: Output, prefix: str) -> None:
 
 
 def line(path: str, label_id: int) -> str:
-    """Raises InputError for a path with a blank, which a build never makes."""
+    """One line of a list. Raises InputError for a path with a space, which no build makes."""
     if path.split() != [path]:
         raise InputError(
             f"the path '{path}' in stats.csv holds a blank, and these lists cannot quote; "

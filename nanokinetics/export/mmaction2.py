@@ -1,4 +1,4 @@
-"""The folder that MMAction2's stock configs expect as `data/<name>`."""
+"""Write the folder that MMAction2's stock configs expect as `data/<name>`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from nanokinetics.export.options import Options
 from nanokinetics.export.output import Output
 
 
-def write(dataset: Dataset, out: Output, options: Options) -> None:  # noqa: ARG001 - of all writers
-    """Clips already have the folders and names it knows, so folders of videos are links.
+def write(dataset: Dataset, out: Output, options: Options) -> None:  # noqa: ARG001 - all writers get them
+    """Write lists and annotations, and link the folders of videos.
 
-    For Kinetics it is one of each split, `videos_<split>`, with the annotations beside them; for
-    Something-Something v2, and for datasets without a stock config, one of all splits, `videos`.
+    The clips already have the folders and names that MMAction2 expects. Kinetics gets a link for
+    each split, `videos_<split>`, and the annotations. Something-Something v2, and datasets without
+    a stock config, get one link for all splits, `videos`.
     """
     name = name_of(dataset.record)
     own = dialect(dataset.record["dataset"])
@@ -38,9 +39,9 @@ def write(dataset: Dataset, out: Output, options: Options) -> None:  # noqa: ARG
 
 
 def name_of(record: Mapping[str, Any]) -> str:
-    """`kinetics400`, `kinetics600`, `kinetics700`, `sthv2`: how MMAction2 calls the dataset.
+    """MMAction2's name of the dataset: `kinetics400`, `kinetics600`, `kinetics700`, `sthv2`.
 
-    Annotations of some of the classes of Kinetics count as Kinetics-400.
+    Kinetics annotations with another number of classes count as Kinetics-400.
     """
     own = dialect(record["dataset"])
     classes = len(record["labels"])

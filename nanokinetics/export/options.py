@@ -1,4 +1,4 @@
-"""What may be asked of an export."""
+"""The options of an export."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ _UNITS: Final = {"": 1, "K": 1000, "M": 1000**2, "G": 1000**3}
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options of the command line under the same names; each format takes some of them.
+    """The options, with the names of the command line. Each format takes some of them.
 
-    label_ids: `local` counts the chosen classes, `source` all of the annotations. prefix: stands
-    before each path of a list. files: how files get into a tree. metadata: the kind of table.
-    shard_samples, shard_bytes: the most that a shard may hold.
+    label_ids: `local` numbers the chosen classes, `source` all classes of the annotations. prefix:
+    the text before each path of a list. files: how to put files into a tree. metadata: the kind of
+    table. shard_samples, shard_bytes: the most samples and bytes of a shard. Raises InputError for
+    a bad value.
     """
 
     label_ids: str = LOCAL
@@ -51,7 +52,7 @@ class Options:
 
 
 def parse_bytes(text: str) -> int:
-    """Bytes of `500000`, `256M` or `1.5G` (powers of 1000). Raises InputError."""
+    """Parse `500000`, `256M` or `1.5G` to bytes (powers of 1000). Raises InputError."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMG]?)B?", text.strip(), re.IGNORECASE)
     if not match:
         raise InputError(f"'{text}' is no size; write 500000, 256M or 1G")

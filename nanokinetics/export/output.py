@@ -1,4 +1,4 @@
-"""The folder that an export writes: whole files only, and none of an earlier export left over."""
+"""The folder of an export. It has only complete files, and none of an earlier export."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from nanokinetics.errors import InputError
 from nanokinetics.layout import LOCK
 
 JOURNAL: Final = ".nanokinetics-export"
-"""The names of all files that exports have begun to write here, one a line; it marks the folder as
-ours, so that nothing else is ever removed."""
+"""The file that lists all files that exports began to write here, one on each line. Only a folder
+with this file is an export, and only listed files are ever removed."""
 
 SYMLINK: Final = "symlink"
 HARDLINK: Final = "hardlink"
@@ -30,7 +30,7 @@ CHUNK: Final = 1 << 20
 
 
 class Output:
-    """Writes below one folder. `tick` is called for each sample that is done."""
+    """Writes files in one folder. `tick` is called after each sample."""
 
     def __init__(self, folder: Path, tick: Callable[[], object]) -> None:
         self.folder = folder
@@ -42,9 +42,9 @@ class Output:
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[Output]:
-        """Hold the folder; what earlier exports left goes when the block has ended well.
+        """Hold the folder. If the block succeeds, the other files of earlier exports are removed.
 
-        Raises InputError for a folder that holds something else, or is held.
+        Raises InputError if the folder has foreign files, or if another export holds it.
         """
         from filelock import FileLock, Timeout
 
@@ -53,7 +53,7 @@ class Output:
         self._home = Folder(self.folder)
         self._home.refuse_links((LOCK, JOURNAL))
         try:
-            # The lock's name also tells `build --src` that there is nothing to take here.
+            # `build --src` skips folders with a lock of this name.
             with FileLock(self.folder / LOCK, timeout=0):
                 journal = self.folder / JOURNAL
                 if journal.exists():
@@ -72,21 +72,22 @@ class Output:
 
     @contextlib.contextmanager
     def file(self, name: str) -> Iterator[IO[bytes]]:
-        """A file to write into. It gets its name when the block has ended well."""
+        """Open a file for writing. It gets its name if the block succeeds."""
         self._note(name)
         with self._home.begun(name) as file:
             yield file
 
     def text(self, name: str, text: str) -> None:
+        """Write a text file, in UTF-8."""
         with self.file(name) as file:
             file.write(text.encode())
 
     def table(self, name: str, rows: Iterable[Iterable[object]]) -> None:
-        """An RFC 4180 table with LF line ends."""
+        """Write a CSV table by RFC 4180, but with LF line ends."""
         self.text(name, rendered(rows))
 
     def place(self, name: str, target: Path, how: str = SYMLINK) -> None:
-        """Give a file, or by a link a folder, of the dataset a name here."""
+        """Link or copy a file of the dataset to `name`. A folder can only be linked by SYMLINK."""
         self._note(name)
         with self._home.instead(name) as (folder, temporary):
             if how == COPY:
@@ -96,15 +97,15 @@ class Output:
                 os.symlink(target, temporary, dir_fd=folder)
             else:
                 self._hardlink(target, folder, temporary)
-                # Renaming one link to a file over another does nothing: it would stay.
+                # A rename between two links to one file does nothing: the old one must go.
                 self._home.remove(name)
 
     def withdraw(self, name: str) -> None:
-        """Remove a file that says of others what is about to become untrue."""
+        """Remove an index file of an earlier export, before it becomes wrong."""
         self._remove({name} & self._earlier)
 
     def _note(self, name: str) -> None:
-        """Write down what is about to be begun."""
+        """Write a name to the journal before its file. Raises InputError for a name outside."""
         if not is_inside(name):  # a table may have been edited
             raise InputError(f"'{name}' would lie outside {self.folder}; fix the dataset's tables")
         self._names.add(name)
@@ -112,7 +113,7 @@ class Output:
         self._journal.flush()
 
     def _clear_leftovers(self) -> None:
-        """Of an export that was killed: what it had begun stands in the journal."""
+        """Remove temporary files of a killed export. The journal lists the files that it began."""
         begun: defaultdict[str, set[str]] = defaultdict(set)
         for path in filter(is_inside, (JOURNAL, *self._earlier)):
             folder, _, name = path.rpartition("/")
