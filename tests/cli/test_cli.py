@@ -403,10 +403,12 @@ def test_the_result_as_an_object_has_all_of_it(
     monkeypatch.setattr("nanokinetics.api.build", lambda *_, **__: short)
     assert main([*BUILD, "--json", "--quiet"]) == 3
     (line,) = capsys.readouterr().out.splitlines()
-    told = json.loads(line)
-    assert (told["event"], told["exit_code"], told["made"]) == ("result", 3, 1)
-    assert told["short"] == [{"split": "train", "label": "hurling (sport)", "has": 1, "wanted": 2}]
-    assert told["reasons"] == {"private": 2}
+    result = json.loads(line)
+    assert (result["event"], result["exit_code"], result["made"]) == ("result", 3, 1)
+    assert result["short"] == [
+        {"split": "train", "label": "hurling (sport)", "has": 1, "wanted": 2}
+    ]
+    assert result["reasons"] == {"private": 2}
 
 
 def test_quiet_says_nothing(received: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:

@@ -174,8 +174,8 @@ def test_a_block_is_seen_on_a_terminal_of_any_width(
     block = replace(FAR, blocked_since=began, blocked_until=ends, blocked_by=by)
     before = replace(FAR, made=1100)
     shown = drawn(block, columns, before, FAR)
-    told = f"blocked since {clock(began)}, until" if since else "blocked until"
-    assert f"1203/4000{' [00:00' if with_bar else ''}, {told} {clock(ends)} ({by})" in shown
+    state = f"blocked since {clock(began)}, until" if since else "blocked until"
+    assert f"1203/4000{' [00:00' if with_bar else ''}, {state} {clock(ends)} ({by})" in shown
     assert "clips/min" not in shown
     assert bool(re.search(r"\|.{10,}\|", shown)) is with_bar
 

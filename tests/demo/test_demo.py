@@ -77,8 +77,8 @@ def test_the_demo_does_what_it_says(tmp_path):
     found = re.search(r"^([\d.]+) MB were fetched for ([\d.]+) MB of clips", said, re.MULTILINE)
     assert found
     assert abs(float(found[2]) - sum(int(row["bytes"]) for row in stats) / 1e6) < 0.06
-    told = sum(int(row["downloaded_bytes"]) for row in stats) / 1e6
-    assert told <= float(found[1]) + 0.06 < 2 * told
+    megabytes = sum(int(row["downloaded_bytes"]) for row in stats) / 1e6
+    assert megabytes <= float(found[1]) + 0.06 < 2 * megabytes
     assert re.search(r"^done in \d+ s$", said, re.MULTILINE)
     assert left_over(dest) == []
 

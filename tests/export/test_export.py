@@ -253,17 +253,17 @@ def test_every_sample_of_the_ledger_is_in_exactly_one_shard(dataset, form) -> No
 
 def test_shards_json_tells_what_the_shards_hold(dataset) -> None:
     made = export(dataset, "webdataset", shard_samples=4)
-    told = json.loads((made.folder / "shards.json").read_text("utf-8"))
-    assert told["classes"] == ids(dataset)
-    files = [each for split in told["splits"].values() for each in split["files"]]
+    index = json.loads((made.folder / "shards.json").read_text("utf-8"))
+    assert index["classes"] == ids(dataset)
+    files = [each for split in index["splits"].values() for each in split["files"]]
     assert {each["file"] for each in files} | {"shards.json"} == names(made.folder)
     for each in files:
         data = (made.folder / each["file"]).read_bytes()
         assert (each["bytes"], each["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
         assert each["samples"] == len(samples(made.folder / each["file"])) <= 4
         assert each["classes"] == 4
-    assert told["splits"]["train"]["shards"] == "train-{000000..000002}.tar"
-    assert (told["splits"]["train"]["samples"], told["splits"]["val"]["samples"]) == (12, 8)
+    assert index["splits"]["train"]["shards"] == "train-{000000..000002}.tar"
+    assert (index["splits"]["train"]["samples"], index["splits"]["val"]["samples"]) == (12, 8)
 
 
 def test_video2dataset_finds_its_files_keys_and_statistics(dataset) -> None:
@@ -279,9 +279,9 @@ def test_video2dataset_finds_its_files_keys_and_statistics(dataset) -> None:
         table = parquet.read_table(tar.with_suffix(".parquet")).to_pylist()
         assert [row["key"] for row in table] == keys
         assert {row["status"] for row in table} == {"success"}
-        told = json.loads(tar.with_name(f"{tar.stem}_stats.json").read_text("utf-8"))
-        assert (told["count"], told["successes"]) == (len(keys), len(keys))
-        assert told["end_time"] >= told["start_time"] > 0
+        stats = json.loads(tar.with_name(f"{tar.stem}_stats.json").read_text("utf-8"))
+        assert (stats["count"], stats["successes"]) == (len(keys), len(keys))
+        assert stats["end_time"] >= stats["start_time"] > 0
 
 
 @pytest.mark.parametrize("form", ["webdataset", "video2dataset"])
@@ -572,9 +572,9 @@ def test_the_command_offers_what_there_is() -> None:
     [("vjepa", "label_ids"), ("torchvision", "files"), ("hf", "metadata"), ("hf", "colour")],
 )
 def test_a_value_that_there_is_not_is_refused_from_python_too(dataset, form, option) -> None:
-    told: dict[str, Any] = {option: "none"}
+    options: dict[str, Any] = {option: "none"}
     with pytest.raises(InputError, match=option.replace("_", "-")):
-        export(dataset, form, **told)
+        export(dataset, form, **options)
 
 
 @pytest.mark.parametrize(

@@ -62,10 +62,10 @@ def watched(films) -> tuple[Path, list[int]]:
     folder = films.parent / "reported"  # once for all workers of pytest-xdist, like the films
     folder.mkdir(exist_ok=True)
     with FileLock(folder / "lock"):
-        told = folder / "counts.json"
-        if not told.exists():
-            told.write_text(json.dumps(build_and_watch(films, folder)))
-        return folder / "dest", json.loads(told.read_text())
+        counts = folder / "counts.json"
+        if not counts.exists():
+            counts.write_text(json.dumps(build_and_watch(films, folder)))
+        return folder / "dest", json.loads(counts.read_text())
 
 
 def build_and_watch(films: Path, folder: Path) -> list[int]:
