@@ -142,7 +142,7 @@ def typed(parse: Any) -> Any:
 
 def as_json(value: Estimate | BuildResult, **more: Any) -> str:
     """A result of the library as a JSON object on one line. `more` comes before its fields."""
-    # JSON allows only texts as keys, so the groups become lists.
+    # JSON allows only texts as keys, so these mappings become lists.
     lists: dict[str, Any] = {
         "short": [
             {**group._asdict(), "has": has, "wanted": wanted}

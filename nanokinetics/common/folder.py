@@ -55,7 +55,7 @@ class Folder:
         return self.path / path
 
     def within(self, path: str) -> Path | None:
-        """The full path for a path of a table. None if it leaves the folder: tables are edited."""
+        """A table's path as a full path. None if it leaves the folder: a table may be edited."""
         return self.path / path if is_inside(path) else None
 
     def size(self, path: str) -> int | None:

@@ -14,7 +14,7 @@ class Counts:
     """Numbers of clips.
 
     made: clips with a row in `stats.csv`. gone: candidates that cannot be had; the next candidate
-    of the class replaces each. later: candidates that failed for now; a later run tries them again.
+    of the class, if any, replaces each. later: candidates that failed for now and keep their rank.
     wanted, missing: by `run.json`; None without one.
     """
 
