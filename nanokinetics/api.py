@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Unpack
 
-from nanokinetics.clip import ClipId, Group
+from nanokinetics.clip import ClipId, Group, Patience
 from nanokinetics.clips.ffmpeg import Ffmpeg, find_ffmpeg
 from nanokinetics.clips.maker import patience_from
 from nanokinetics.common.system import without_collector
@@ -112,9 +112,11 @@ def build(
             decision = decide(config, origin, source, home, tools.begin_check, reporter)
             work = tools.work(decision)
             with closing(Books(home, decision.layout, config.failed_logs, clock)) as books:
-                decision.plan.save(home, _versions(work.ffmpeg))
                 with without_collector():
                     quotas = quotas_of(decision.plan.selection, books, config)
+                if quotas.waiting:
+                    tools.check_source()
+                decision.plan.save(home, _versions(work.ffmpeg))
                 try:
                     result = run(work, quotas, books, config, clock, reporter)
                 finally:
@@ -172,7 +174,9 @@ class _Tools:
     source: Source
     children: Processes
     looking_for_ffmpeg: Future[Ffmpeg]
+    patience: Patience
     checking: Pending | None = None
+    is_checked: bool = False
 
     def begin_check(self) -> Callable[[], None]:
         """Start to check the source in a child; returns a function that waits for the end."""
@@ -191,8 +195,6 @@ class _Tools:
             self.checking.result()
             self.is_checked = True
 
-    is_checked: bool = False
-
     def work(self, decision: Decision) -> Work:
         """Everything that the run needs."""
         return Work(
@@ -201,17 +203,17 @@ class _Tools:
             decision.found,
             self.looking_for_ffmpeg.result(),
             self.children,
-            self.check_source,
-            patience_from(os.environ),
+            self.patience,
         )
 
 
 @contextmanager
 def _tools(config: BuildConfig, source: Source) -> Iterator[_Tools]:
     """Find ffmpeg in a thread, and prepare child processes that import the workers' modules."""
+    patience = patience_from(os.environ)
     modules = ["nanokinetics.clips.maker", *source.modules]
     with ThreadPoolExecutor(1) as aside, closing(processes(modules)) as children:
-        yield _Tools(source, children, aside.submit(find_ffmpeg, config.ffmpeg))
+        yield _Tools(source, children, aside.submit(find_ffmpeg, config.ffmpeg), patience)
 
 
 def _versions(ffmpeg: Ffmpeg) -> dict[str, str]:

@@ -208,7 +208,6 @@ class Job:
     Jobs are compared by identity: the same clips may be in a second job before the first has ended.
     """
 
-    source: str
     clips: tuple[Clip, ...]
     anew: bool = False
     """Make the clips even if they exist, only to see whether that works now."""

@@ -52,6 +52,7 @@ class Dialect:
     mmaction2: str = ""
     versions: tuple[int, ...] = ()
     split_folders: bool = False
+    module: str = ""
 
     def read(self, options: ReadOptions) -> Annotations:
         """The candidates in annotation files or in a source.
@@ -71,7 +72,7 @@ class Dialect:
 
     @property
     def _module(self) -> Any:
-        return importlib.import_module(f"{__name__}.{self.name}")
+        return importlib.import_module(f"{__name__}.{self.module or self.name}")
 
 
 DATASETS: Final[Mapping[str, Dialect]] = {

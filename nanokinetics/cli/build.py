@@ -11,7 +11,7 @@ from nanokinetics import config
 from nanokinetics.cli.options import Parser, add_choice, add_command, as_json, typed
 from nanokinetics.cli.saying import say
 from nanokinetics.common.logs import logger, logging_to
-from nanokinetics.errors import ExitCode
+from nanokinetics.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
     from nanokinetics.api import BuildResult
@@ -154,7 +154,10 @@ def run(options: dict[str, Any]) -> ExitCode:
     from nanokinetics.cli.display import reporter
 
     quiet, json = options.pop("quiet"), options.pop("json")
-    with logging_to(options.pop("log")):
+    log = options.pop("log")
+    if log and Path(options["dest"]).resolve() in log.resolve().parents:
+        raise InputError(f"--log {log} lies within --dest; name a file outside of the dataset")
+    with logging_to(log):
         result = _build(options, reporter(quiet=quiet, objects=json))
     if json:
         say(as_json(result, event="result", exit_code=int(result.exit_code)))

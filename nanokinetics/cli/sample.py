@@ -92,9 +92,8 @@ def run(options: dict[str, Any]) -> ExitCode:
         per_hour = source.policy(pace).per_hour
         coming = estimate.of_youtube(selection, costs, per_hour=per_hour, table_bytes=len(table))
     else:
-        coming = estimate.of_files(
-            selection, Path(options["src"]).expanduser(), table_bytes=len(table)
-        )
+        src = options["src"] and Path(options["src"]).expanduser()
+        coming = estimate.of_files(selection, src, table_bytes=len(table))
     if json:
         say(as_json(coming))
     else:

@@ -22,7 +22,7 @@ from nanokinetics.clips.measure import measure
 from nanokinetics.common.files import flush
 from nanokinetics.common.folder import Folder
 from nanokinetics.config import VideoConfig
-from nanokinetics.errors import Failure
+from nanokinetics.errors import Failure, InputError
 from nanokinetics.layout import TEMPORARY, Layout
 from nanokinetics.sources import diagnosis
 
@@ -121,11 +121,17 @@ def open_maker(config: MakerConfig, on_found: Callable[[], None]) -> Maker:
 def patience_from(environment: Mapping[str, str]) -> Patience:
     """The patience in NANOKINETICS_PATIENCE, such as `first_wait=0.01,start_up=5`; for tests.
 
-    Raises ValueError or TypeError for any other text.
+    Raises InputError for any other text.
     """
     text = environment.get("NANOKINETICS_PATIENCE", "")
     pairs = [each.split("=") for each in text.split(",") if each]
-    values: dict[str, Any] = {
-        name: int(value) if name == "attempts" else float(value) for name, value in pairs
-    }
-    return Patience(**values)
+    try:
+        values: dict[str, Any] = {
+            name: int(value) if name == "attempts" else float(value) for name, value in pairs
+        }
+        return Patience(**values)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"NANOKINETICS_PATIENCE is '{text}'; write it like first_wait=0.01,start_up=5, or "
+            "leave it unset"
+        ) from None

@@ -89,20 +89,18 @@ class Folder:
                 raise OSError(errno.ELOOP, LINK, f"{self._root}/{path}")
 
     def commit(self, temporary: str, path: str) -> None:
-        """Rename a file of this folder to its final path; replace the old file, make folders.
-
-        `temporary` may begin with the folder's own path.
-        """
-        old = temporary.removeprefix(f"{self._root}/")
-        with self._beside(old) as (source, name), self._beside(path, make=True) as (target, final):
+        """Rename a file of this folder to its final path; replace the old file, make folders."""
+        with (
+            self._beside(temporary) as (source, name),
+            self._beside(path, make=True) as (target, final),
+        ):
             try:
                 os.replace(name, final, src_dir_fd=source, dst_dir_fd=target)
             except OSError as error:
                 raise self._explained(error, path) from None
 
     def remove(self, path: str) -> None:
-        """Remove a file, or a link itself, if it exists. `path` may begin with the folder's own."""
-        path = path.removeprefix(f"{self._root}/")
+        """Remove a file, or a link itself, if it exists."""
         with contextlib.suppress(FileNotFoundError), self._beside(path) as (folder, name):
             try:
                 os.unlink(name, dir_fd=folder)

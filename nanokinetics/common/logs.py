@@ -6,9 +6,10 @@ Worker processes do not log. Their output goes to the logs of failures.
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from nanokinetics.common.secrets import mask
@@ -35,6 +36,16 @@ def logger(name: str) -> logging.Logger:
     return found
 
 
+class _LogFile(logging.FileHandler):
+    """A log that ends with one line on standard error if it cannot be written any more."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - logging's name
+        error = sys.exc_info()[1]
+        self.setLevel(logging.CRITICAL + 1)
+        why = getattr(error, "strerror", None) or error
+        sys.stderr.write(f"nanokinetics: --log {plain(self.baseFilename)} ends here: {why}\n")
+
+
 @contextmanager
 def logging_to(path: Path | None) -> Iterator[None]:
     """Append the package's log to a file, with the time in UTC on each line. None: no log.
@@ -46,7 +57,7 @@ def logging_to(path: Path | None) -> Iterator[None]:
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handler = logging.FileHandler(path, encoding="utf-8", errors="replace")
+        handler = _LogFile(path, encoding="utf-8", errors="replace")
     except OSError as error:
         raise InputError(f"--log {path}: {error.strerror}") from None
     form = logging.Formatter("{asctime}Z {levelname:<7} {name}: {message}", style="{")
@@ -62,4 +73,5 @@ def logging_to(path: Path | None) -> Iterator[None]:
     finally:
         whole.removeHandler(handler)
         whole.setLevel(before)
-        handler.close()
+        with suppress(OSError):  # of a full disk, which the log has reported
+            handler.close()

@@ -71,7 +71,11 @@ class Ledger:
         self._layout = layout
         self._home = home
         self._stats = Table(home, STATS, STATS_COLUMNS)
-        self._failed = Table(home, FAILED, FAILED_COLUMNS)
+        try:
+            self._failed = Table(home, FAILED, FAILED_COLUMNS)
+        except BaseException:
+            self._stats.close()
+            raise
 
     def made(self, made: Iterable[Made], at: float) -> None:
         """Append the rows of finished clips in one piece. Their files have final names by now."""

@@ -187,8 +187,8 @@ class Table:
 
     def rewrite(self, rows: Iterable[Sequence[str]]) -> None:
         self._home.write(self._name, _encoded([self._columns, *rows]))
-        os.close(self._file)
-        self._file = self._home.open(self._name, _APPEND)
+        before, self._file = self._file, self._home.open(self._name, _APPEND)
+        os.close(before)
 
     def close(self) -> None:
         os.fsync(self._file)

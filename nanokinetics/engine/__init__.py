@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import signal
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -22,7 +23,7 @@ from nanokinetics.progress import Reporter
 from nanokinetics.sources import Source
 from nanokinetics.sources.scan import Scan
 from nanokinetics.workers.pool import Pool
-from nanokinetics.workers.processes import Processes
+from nanokinetics.workers.processes import Processes, deferred
 
 __all__ = ["Books", "Clock", "Run", "Work", "quotas_of", "run"]
 
@@ -32,7 +33,6 @@ class Work:
     """The things that a run works with.
 
     found: the contents of the source, if they are known. children: starts the worker processes.
-    check_source: checks that the source can be used; it runs before the first request.
     """
 
     layout: Layout
@@ -40,7 +40,6 @@ class Work:
     found: Scan | None
     ffmpeg: Ffmpeg
     children: Processes
-    check_source: Callable[[], None]
     patience: Patience = field(default_factory=Patience)
 
 
@@ -73,8 +72,6 @@ def run(
     """
     grouping = work.source.grouping(work.found)
     size = grouping.processes or config.processes
-    if quotas.waiting:
-        work.check_source()
     _drop_stale(books, config, reporter)
     before = quotas.made
     books.make_room()
@@ -91,8 +88,9 @@ def run(
     try:
         engine.run()
     finally:
-        engine.close()
-        reporter.close()
+        with deferred(signal.SIGINT, signal.SIGTERM):
+            engine.close()
+            reporter.close()
     return Run(quotas.made - before, engine.refusals, engine.reasons, engine.fixable)
 
 

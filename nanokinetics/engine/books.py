@@ -5,6 +5,7 @@ Only the parent process does this. Secrets in tables, logs and messages are mask
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,11 +15,13 @@ from pathlib import Path
 from nanokinetics.clip import HOUR, Clip, ClipId, Failed, Made
 from nanokinetics.common.names import is_inside
 from nanokinetics.common.secrets import mask
+from nanokinetics.common.system import without_collector
 from nanokinetics.dataset.home import Home
 from nanokinetics.dataset.ledger import Ledger, utc
 from nanokinetics.engine.failed_logs import FailedLogs
 from nanokinetics.errors import EnvironmentFault, Failure, Reason
 from nanokinetics.layout import INDEX_FOLDERS, MP4, TEMPORARY, Layout
+from nanokinetics.workers.processes import deferred
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,12 @@ class Books:
         home.clear(TEMPORARY)
         home.sweep(*INDEX_FOLDERS)
         self._ledger = Ledger(home, layout)
-        self.state = self._ledger.state(since=clock.wall() - HOUR)
+        try:
+            with without_collector():
+                self.state = self._ledger.state(since=clock.wall() - HOUR)
+        except BaseException:
+            self._ledger.close()
+            raise
         """The state of every clip at the start of this run."""
         self.paths: dict[ClipId, str] = {}
         """The paths of the clips that this run made."""
@@ -72,9 +80,10 @@ class Books:
         self._home.make(TEMPORARY)
 
     def close(self) -> None:
-        if self.are_there:  # or another folder has taken its place
-            self._home.clear(TEMPORARY)
-        self._ledger.close()
+        with deferred(signal.SIGINT, signal.SIGTERM):
+            if self.are_there:  # or another folder has taken its place
+                self._home.clear(TEMPORARY)
+            self._ledger.close()
 
     @property
     def are_there(self) -> bool:
@@ -97,7 +106,7 @@ class Books:
                 for made in batch:
                     path = self._layout.clip_path(made.clip, made.suffix)
                     if made.temporary is not None:
-                        self._home.commit(made.temporary, path)
+                        self._home.commit(self._inside(made.temporary), path)
                     named[path] = made
             finally:
                 self._ledger.made(named.values(), self._clock.wall())
@@ -120,7 +129,11 @@ class Books:
         """Remove finished files that are not needed."""
         for made in batch:
             if made.temporary is not None:
-                self._home.remove(made.temporary)
+                self._home.remove(self._inside(made.temporary))
+
+    def _inside(self, temporary: str) -> str:
+        """The path of a maker's file, relative to the dataset's folder."""
+        return temporary.removeprefix(f"{self._home.path}/")
 
     def waited(self, since: float, until: float, why: str) -> None:
         """Append the row of a time without requests; both times are seconds since the epoch."""

@@ -135,7 +135,7 @@ class Engine:
                     if self._quotas.waiting:
                         continue
                     return
-                job = Job(self._source.name, clips)
+                job = Job(clips)
             _log.debug("asking for %s%s", job.clips[0].key, " as the canary" * job.anew)
             self._tickets[job] = self._pacer.start(now)
             self._jobs.update((clip.id, job) for clip in job.clips)
@@ -197,8 +197,11 @@ class Engine:
         """A worker died. It was working on the first clip of its job that has no outcome."""
         ticket = self._end(job)
         self._pacer.unanswered(ticket)
-        first, *others = [clip for clip in job.clips if self._jobs.get(clip.id) is job]
-        for clip in (first, *others):
+        left = [clip for clip in job.clips if self._jobs.get(clip.id) is job]
+        if not left:  # it died after its last outcome
+            return
+        first, *others = left
+        for clip in left:
             del self._jobs[clip.id]
         failed = Failed(first, Failure(Reason.WORKER_DIED, why), log=log)
         now = self._clock.steady()
@@ -246,9 +249,9 @@ class Engine:
                 case PutBack(clip=clip):
                     self._quotas.put_back(clip)
                 case TryAlone(clip=clip):
-                    self._suspects.append(Job(self._source.name, (clip,)))
+                    self._suspects.append(Job((clip,)))
                 case AskCanary(clip=clip):
-                    self._canaries.append(Job(self._source.name, (clip,), anew=True))
+                    self._canaries.append(Job((clip,), anew=True))
                 case LetIn() if ticket:
                     self._pacer.answered(ticket, self._clock.steady())
                 case CloseGate(failure=failure) if ticket:

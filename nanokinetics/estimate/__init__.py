@@ -98,19 +98,19 @@ def paced(videos: int, busy: float, per_hour: int) -> float:
     return max(busy, full * HOUR + busy * (rest + 1) / videos)
 
 
-def of_files(selection: Selection, source: Path, *, table_bytes: int = 0) -> Estimate:
+def of_files(selection: Selection, source: Path | None, *, table_bytes: int = 0) -> Estimate:
     """Estimate the cost of copying a selection of local files: only the bytes on the disk.
 
     The size is unknown for members of compressed archives, and for windows cut from whole videos.
-    source: the folder or the archive that was scanned.
+    source: the folder or the archive that was scanned; None if nothing was.
     """
-    root = source if source.is_dir() else source.parent
+    root = source if source is None or source.is_dir() else source.parent
     total: int | None = 0
     clips = 0
     for group, wanted in selection.quotas.items():
         picks = selection.candidates(group).head(wanted)
         clips += len(picks)
-        for size in _sizes(picks, root):
+        for size in _sizes(picks, root) if root else [None]:
             total = None if total is None or size is None else total + size
     known = total is not None
     return _counted(

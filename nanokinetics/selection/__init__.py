@@ -36,14 +36,12 @@ Config = TypeVar("Config", bound=SampleConfig)
 class Decision:
     """The plan of a folder, its layout, and the scan of the source.
 
-    layout: the names of its clips. found: what lies in the source, if that is known. is_checked:
-    whether the source was looked at.
+    layout: the names of its clips. found: what lies in the source, if that is known.
     """
 
     plan: Plan
     layout: Layout
     found: Scan | None
-    is_checked: bool
 
 
 def settle(config: Config) -> Config:
@@ -128,12 +126,12 @@ def decide(
         home.hold()
     with without_collector():
         found = source.scan(home.place(SOURCE_INDEX))
-        request = request_of(config, version("nanokinetics"))
+        request = None if found else request_of(config, version("nanokinetics"))
         plan = same_again(request, home)
         if plan is not None:
             _warn(plan.selection, reporter)
             home.hold()
-            return Decision(plan, Layout(), found, is_checked=False)
+            return Decision(plan, Layout(), found)
         # Side by side: a child looks at the source, and this process imports pandas.
         wait_for_check = begin_check()
         from nanokinetics.selection import choose
@@ -153,7 +151,7 @@ def decide(
         save(found, home.place(SOURCE_INDEX))
     else:
         plan = plan.compact()
-    return Decision(plan, layout, found, is_checked=True)
+    return Decision(plan, layout, found)
 
 
 def _report(chosen: Choice, reporter: Reporter) -> None:

@@ -61,10 +61,10 @@ class Plan:
 def request_of(config: BuildConfig, version: str) -> str | None:
     """A digest of everything that decides which clips are made, and how.
 
-    version: the version of this program. None if too many files decide: a local source, or another
-    subset. None too if each run must report the rows that it leaves out.
+    version: the version of this program. None if another subset decides, or if each run must report
+    the rows that it leaves out. Do not ask for a source that was scanned: its files decide too.
     """
-    if config.src or config.skip_bad_rows or config.from_:
+    if config.skip_bad_rows or config.from_:
         return None
     try:
         files = [hashlib.sha256(path.read_bytes()).hexdigest() for path in config.annotations]

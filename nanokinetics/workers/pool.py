@@ -101,15 +101,6 @@ class Pool:
         self._processes = processes
         self._workers: list[_Worker] = []
 
-    @property
-    def busy(self) -> int:
-        """The number of jobs in progress."""
-        return sum(worker.job is not None for worker in self._workers)
-
-    @property
-    def has_room(self) -> bool:
-        return self.busy < self.size
-
     def warm_up(self, jobs: int) -> None:
         """Start the workers that this number of jobs needs, so that they are ready in time."""
         while len(self._workers) < min(jobs, self.size):

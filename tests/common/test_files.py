@@ -179,9 +179,23 @@ def test_the_folder_itself_may_be_a_link(tmp_path: Path, folder: Path) -> None:
     home = Folder(plant(tmp_path, "link", folder))
     home.make(".tmp")
     (folder / ".tmp" / "1.mp4").write_bytes(b"x")
-    home.commit(f"{tmp_path}/link/.tmp/1.mp4", "train/yoga/1.mp4")
+    home.commit(".tmp/1.mp4", "train/yoga/1.mp4")
     assert (folder / "train/yoga/1.mp4").read_bytes() == b"x"
     home.remove("train/yoga/1.mp4")
     home.prune("train/yoga/1.mp4")
     home.clear(".tmp")
     assert list(folder.iterdir()) == []
+
+
+def test_a_folder_may_be_called_like_one_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for path in ("train/train/c/x", "train/c/x", "train/new"):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text(path)
+    Folder(Path("train")).remove("train/c/x")
+    assert not Path("train/train/c/x").exists()
+    assert Path("train/c/x").read_text() == "train/c/x"
+    Folder(Path("train")).commit("new", "train/c/y")
+    assert Path("train/train/c/y").read_text() == "train/new"

@@ -46,3 +46,13 @@ def test_a_log_that_cannot_be_written_is_refused_by_its_option(tmp_path: Path) -
         logging_to(tmp_path / "file" / "build.log"),
     ):
         pass
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_log_on_a_full_disk_ends_with_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with logging_to(Path("/dev/full")):
+        for number in range(3):
+            logger("nanokinetics.engine").info("line %d", number)
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "--log /dev/full ends here: No space left on device" in said

@@ -365,3 +365,13 @@ def test_tables_are_plain_text_with_unix_line_ends(ledger: Ledger, home: Folder)
     assert data.endswith(b"\n")
     assert not data.startswith(b"\xef\xbb\xbf")
     assert len(list(csv.reader(io.StringIO(data.decode(), newline=""), strict=True))) == 9
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux shows descriptors")
+def test_a_damaged_table_leaves_no_file_open(tmp_path: Path) -> None:
+    (tmp_path / "failed.csv").write_text("not a table of ours\n")
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(3):
+        with pytest.raises(InputError):
+            Ledger(Folder(tmp_path), Layout())
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -319,3 +319,21 @@ def test_a_dataset_without_its_ledger_is_not_taken_apart(run, nano):
     before = set(snapshot(nano))
     assert run("verify", "--repair").code == 2
     assert set(snapshot(nano)) - {".nanokinetics.lock"} == before - {".nanokinetics.lock"}
+
+
+def test_a_dataset_called_like_a_split_is_repaired_in_its_own_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    trees.lay(tmp_path / "source", {f"cat/{n}.jpg": trees.picture(n) for n in range(3)})
+    command = ["build", "folder", "--src", "source", "--n", "2", "--dest", "train", "--quiet"]
+    assert main(command) == 0
+    damaged, whole = sorted(Path("train/train/cat").iterdir())
+    damaged.write_bytes(damaged.read_bytes() + b"more")
+    Path("train/cat").mkdir()
+    (Path("train/cat") / damaged.name).write_bytes(b"mine")
+    assert main(["verify", "train", "--repair", "--quiet"]) == 3
+    assert not damaged.exists()
+    assert whole.exists()
+    assert main(command) == 0
+    assert damaged.exists()

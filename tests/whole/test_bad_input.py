@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import trees
 from helpers import FAST, SMALL, Done, Row, ended_at_last, kept, nanokinetics, snapshot, wait_until
 
 from nanokinetics.cli import main
-from nanokinetics.demo.scenario import Scenario, Throttle, Video
+from nanokinetics.demo.scenario import Fault, Scenario, Throttle, Video
 
 pytestmark = pytest.mark.slow
 
@@ -256,3 +257,35 @@ def test_a_full_disk_ends_the_run_and_costs_no_clip(bench, tmp_path, full):
         done = made.run()
         assert (done.code, done.stderr) == (0, "")
         made.holds(kept(rows, 8))
+
+
+def test_a_log_within_the_dataset_is_refused_and_nothing_is_made(tmp_path, capfd):
+    (tmp_path / "a.csv").write_text("")
+    command = ["build", "kinetics", "--annotations", str(tmp_path / "a.csv"), "--n", "1"]
+    assert main([*command, "--dest", str(tmp_path / "nano"), "--log", str(tmp_path / "nano/l"),
+                 "--quiet"]) == 2  # fmt: skip
+    assert "lies within --dest" in capfd.readouterr().err
+    assert not (tmp_path / "nano").exists()
+
+
+def test_a_patience_that_cannot_be_read_is_refused(tmp_path, capfd, monkeypatch):
+    monkeypatch.setenv("NANOKINETICS_PATIENCE", "much")
+    trees.lay(tmp_path / "source", {"cat/1.jpg": trees.picture(1)})
+    command = ["build", "folder", "--src", str(tmp_path / "source"), "--n", "1", "--quiet"]
+    assert main([*command, "--dest", str(tmp_path / "nano")]) == 2
+    assert "NANOKINETICS_PATIENCE is 'much'" in capfd.readouterr().err
+    assert not (tmp_path / "nano").exists()
+
+
+@pytest.mark.slow
+def test_bad_options_for_yt_dlp_change_nothing_of_an_unfinished_folder(bench):
+    broken = Video(SMALL, faults=(Fault("media", "status", 503),))
+    b = bench(Scenario({"aaaaaaaaaaa": broken}), [Row("yoga", "aaaaaaaaaaa", 1, 3)], 1, *FAST)
+    assert b.run().code == 3
+    for name in ("classes.csv", "annotations/train.csv"):
+        (b.dest / name).unlink()
+    before = {path: path.read_bytes() for path in b.dest.rglob("*") if path.is_file()}
+    b.yt_dlp = "--no-such-option"
+    done = b.run()
+    assert (done.code, done.stderr.count("\n")) == (2, 1)
+    assert {path: path.read_bytes() for path in b.dest.rglob("*") if path.is_file()} == before

@@ -438,7 +438,7 @@ def _placed(tmp_path: Path, wanted: Sequence[Clip]) -> tuple[list[Outcome], int]
     config = MakerConfig(dest, Layout(), VideoConfig(), find_ffmpeg(WHEEL), 1, spec)
     maker = WholeMaker(config, spec.open())
     before = _bytes_read()
-    outcomes = [each for batch in maker.work(Job("local", tuple(wanted))) for each in batch]
+    outcomes = [each for batch in maker.work(Job(tuple(wanted))) for each in batch]
     return outcomes, _bytes_read() - before
 
 

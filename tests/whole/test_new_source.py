@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import trees
 from helpers import FAST, Row, kept, ranked, read_table, write_csv
@@ -61,3 +63,10 @@ def test_a_source_that_only_a_test_knows_makes_a_whole_dataset(toy):
 def test_a_dataset_of_files_takes_no_source_of_ids(toy, capsys):
     assert main(["sample", "imagenet", "--source", "toy", "--n", "1"]) == 2
     assert "imagenet is read from files, not from toy" in capsys.readouterr().err
+
+
+def test_its_estimate_says_what_is_not_known(toy, capsys):
+    asked = ["--annotations", "train.csv", "--source", "toy", "--n", "1", "--json"]
+    assert main(["sample", "kinetics", *asked]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["clips"], found["disk_bytes"], found["seconds"]) == (2, None, None)
