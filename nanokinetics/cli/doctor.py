@@ -47,16 +47,15 @@ def run(options: dict[str, Any]) -> ExitCode:
     from dataclasses import asdict
     from datetime import UTC, datetime
 
-    from nanokinetics.config import VideoConfig
     from nanokinetics.doctor import Level, examine
-    from nanokinetics.sources.youtube import YouTube
+    from nanokinetics.sources import remote_source
 
     json_wanted = options.pop("json")
     network = NetworkConfig(
         **{name: options.pop(name) for name in ("cookies", "proxy", "yt_dlp_args")}
     )
     with suppress(ImportError):  # the checks below report a missing yt-dlp
-        YouTube(network, VideoConfig()).check()
+        remote_source(network).check()
     findings = []
     today = datetime.now(UTC).date()
     for finding in examine(today=today, environment=os.environ, network=network, **options):

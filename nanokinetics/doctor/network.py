@@ -15,8 +15,7 @@ from nanokinetics.common.text import size
 from nanokinetics.config import NetworkConfig, VideoConfig
 from nanokinetics.doctor.findings import UPDATE, CheckResult, Level
 from nanokinetics.errors import EnvironmentFault, Failure, Kind, Reason
-from nanokinetics.sources import diagnosis
-from nanokinetics.sources.youtube import YouTube
+from nanokinetics.sources import diagnosis, remote_source
 
 
 def of_certificates(network: NetworkConfig, environment: Mapping[str, str]) -> CheckResult:
@@ -58,7 +57,7 @@ def of_proxy(network: NetworkConfig) -> CheckResult:
 
 def of_canary(canary: str, network: NetworkConfig, ffmpeg: str | None) -> CheckResult:
     """Find one video and read its first second, as a build does."""
-    fetcher = YouTube(network, VideoConfig()).fetcher()
+    fetcher = remote_source(network).maker(None).open()
     source = fetcher.open(canary)
     if isinstance(source, Failure):
         return _of_failure(canary, source)

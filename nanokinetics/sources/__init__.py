@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self
 
 from nanokinetics.clip import ADOPTED, Grouping, MakerSpec, PacingPolicy
-from nanokinetics.config import PaceOptions, SampleConfig
+from nanokinetics.config import NetworkConfig, PaceOptions, SampleConfig
 from nanokinetics.errors import Failure, InputError
 from nanokinetics.sources.stream import OpenedVideo
 
@@ -47,6 +47,11 @@ class Source(Protocol):
     @classmethod
     def of(cls, config: SampleConfig) -> Self:
         """The source for these options. Raises InputError for options that it cannot use."""
+
+    @classmethod
+    def over(cls, network: NetworkConfig) -> Self:
+        """The source for network options alone, to check the way to it. Only if it is remote."""
+        raise TypeError(f"{cls.name} needs no network")
 
     def check(self) -> None:
         """Check that the source can be used, before anything is changed. Called in a child process.
@@ -104,6 +109,12 @@ class Fetcher(Protocol):
 def is_remote(name: str) -> bool:
     """Whether a clip with this value in the column `source` came over the network."""
     return name != ADOPTED and (name not in SOURCES or source_type(name).remote)
+
+
+def remote_source(network: NetworkConfig) -> Source:
+    """The first remote source of the registry, with these network options."""
+    kinds = map(source_type, SOURCES)
+    return next(kind for kind in kinds if kind.remote).over(network)
 
 
 def source_type(name: str) -> type[Source]:

@@ -54,7 +54,11 @@ class YouTube(Source):
             raise InputError("--src is for local files; add --source local")
         if isinstance(config, BuildConfig):
             return cls(config.network, config.video)
-        return cls(NetworkConfig(), VideoConfig())
+        return cls.over(NetworkConfig())
+
+    @classmethod
+    def over(cls, network: NetworkConfig) -> Self:
+        return cls(network, VideoConfig())
 
     def check(self) -> None:
         """Raises InputError for options that yt-dlp does not know. Slow: it imports yt-dlp."""
