@@ -131,7 +131,9 @@ def decide(
         if plan is not None:
             _warn(plan.selection, reporter)
             home.hold()
-            return Decision(plan, Layout(), found)
+            layout = Layout()
+            _refuse_linked_classes(plan, layout, home)
+            return Decision(plan, layout, found)
         # Side by side: a child looks at the source, and this process imports pandas.
         wait_for_check = begin_check()
         from nanokinetics.selection import choose
@@ -146,12 +148,18 @@ def decide(
         home.hold()
         plan = chosen.plan(config, source, home, request)
         del chosen
-    home.refuse_links(f"{g.split}/{layout.class_dir(g.label)}" for g in plan.selection.quotas)
+    _refuse_linked_classes(plan, layout, home)
     if found:
         save(found, home.place(SOURCE_INDEX))
     else:
         plan = plan.compact()
     return Decision(plan, layout, found)
+
+
+def _refuse_linked_classes(plan: Plan, layout: Layout, home: Home) -> None:
+    """Raises OSError if a class folder is a link: nothing may follow it out of the dataset."""
+    groups = plan.selection.quotas
+    home.refuse_links(f"{group.split}/{layout.class_dir(group.label)}" for group in groups)
 
 
 def _report(chosen: Choice, reporter: Reporter) -> None:

@@ -289,3 +289,16 @@ def test_bad_options_for_yt_dlp_change_nothing_of_an_unfinished_folder(bench):
     done = b.run()
     assert (done.code, done.stderr.count("\n")) == (2, 1)
     assert {path: path.read_bytes() for path in b.dest.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.slow
+def test_a_class_folder_that_became_a_link_is_refused_by_the_same_command(bench, tmp_path):
+    b = bench(Scenario({"aaaaaaaaaaa": Video(SMALL)}), [Row("yoga", "aaaaaaaaaaa", 1, 3)], 1, *FAST)
+    assert b.run().code == 0
+    (b.dest / "train" / "yoga").rename(tmp_path / "elsewhere")
+    (b.dest / "train" / "yoga").symlink_to(tmp_path / "elsewhere")
+    before = snapshot(tmp_path / "elsewhere")
+    done = b.run()
+    assert done.code == 1
+    assert "train/yoga: a link stands here" in done.stderr
+    assert snapshot(tmp_path / "elsewhere") == before
