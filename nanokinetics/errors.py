@@ -53,13 +53,16 @@ class Kind(StrEnum):
 class Reason(StrEnum):
     """Why a clip was not made: the values of the column `reason`."""
 
-    UNAVAILABLE = "unavailable"
     PRIVATE = "private"
     REMOVED_BY_UPLOADER = "removed_by_uploader"
     ACCOUNT_TERMINATED = "account_terminated"
     COPYRIGHT = "copyright"
     TERMS_OF_SERVICE = "terms_of_service"
     NOT_FOUND = "not_found"
+    UNAVAILABLE = "unavailable"
+    """The source gives no further reason. The video may come back."""
+    UNEXPLAINED = "unexplained"
+    """The same unknown answer again, while other videos are answered."""
     AGE_RESTRICTED = "age_restricted"
     GEO_BLOCKED = "geo_blocked"
     MEMBERS_ONLY = "members_only"
@@ -67,11 +70,17 @@ class Reason(StrEnum):
     NOT_YET_AVAILABLE = "not_yet_available"
     RATE_LIMITED = "rate_limited"
     BOT_CHECK = "bot_check"
+    OUTAGE = "outage"
+    """Many videos failed in a row, and so did the canary."""
     SERVER_ERROR = "server_error"
     NETWORK = "network"
     TIMEOUT = "timeout"
     TRUNCATED = "truncated"
     FORBIDDEN_MEDIA = "forbidden_media"
+    SOURCE_AWAY = "source_away"
+    """The folder or the mount of a local source cannot be read for now."""
+    ARCHIVE_DAMAGED = "archive_damaged"
+    """An archive, or a part of it, is damaged, incomplete or missing."""
     OUTSIDE_VIDEO = "outside_video"
     TOO_SHORT = "too_short"
     UNDECODABLE = "undecodable"
@@ -135,13 +144,14 @@ class _Rule:
 
 
 _RULES: Final = {
-    Reason.UNAVAILABLE: _Rule(Kind.PERMANENT),
     Reason.PRIVATE: _Rule(Kind.PERMANENT),
     Reason.REMOVED_BY_UPLOADER: _Rule(Kind.PERMANENT),
     Reason.ACCOUNT_TERMINATED: _Rule(Kind.PERMANENT),
     Reason.COPYRIGHT: _Rule(Kind.PERMANENT),
     Reason.TERMS_OF_SERVICE: _Rule(Kind.PERMANENT),
     Reason.NOT_FOUND: _Rule(Kind.PERMANENT),
+    Reason.UNAVAILABLE: _Rule(Kind.CONDITIONAL),
+    Reason.UNEXPLAINED: _Rule(Kind.CONDITIONAL),
     Reason.AGE_RESTRICTED: _Rule(Kind.CONDITIONAL),
     Reason.GEO_BLOCKED: _Rule(Kind.CONDITIONAL),
     Reason.MEMBERS_ONLY: _Rule(Kind.CONDITIONAL),
@@ -149,6 +159,7 @@ _RULES: Final = {
     Reason.NOT_YET_AVAILABLE: _Rule(Kind.CONDITIONAL),
     Reason.RATE_LIMITED: _Rule(Kind.BLOCKED),
     Reason.BOT_CHECK: _Rule(Kind.BLOCKED),
+    Reason.OUTAGE: _Rule(Kind.BLOCKED),
     Reason.SERVER_ERROR: _Rule(
         Kind.TRANSIENT,
         "YouTube answers nothing but errors; update yt-dlp "
@@ -158,6 +169,16 @@ _RULES: Final = {
     Reason.TIMEOUT: _Rule(Kind.TRANSIENT),
     Reason.TRUNCATED: _Rule(Kind.TRANSIENT),
     Reason.FORBIDDEN_MEDIA: _Rule(Kind.TRANSIENT),
+    Reason.SOURCE_AWAY: _Rule(
+        Kind.TRANSIENT,
+        "the source cannot be read; see that its folder or mount is there, and run the same "
+        "command again",
+    ),
+    Reason.ARCHIVE_DAMAGED: _Rule(
+        Kind.TRANSIENT,
+        "an archive of the source is damaged or incomplete; put a whole one in its place, and run "
+        "the same command again",
+    ),
     Reason.OUTSIDE_VIDEO: _Rule(Kind.MEDIA),
     Reason.TOO_SHORT: _Rule(Kind.MEDIA),
     Reason.UNDECODABLE: _Rule(Kind.MEDIA),
@@ -200,13 +221,15 @@ class Failure:
     """Why one clip was not made.
 
     message: one line for people. http_status: the HTTP status that caused the failure, if one did.
-    retry_after: seconds that the server asked to wait.
+    retry_after: seconds that the server asked to wait. outdated: whether the text says that the
+    client is too old.
     """
 
     reason: Reason
     message: str
     http_status: int | None = None
     retry_after: float | None = None
+    outdated: bool = False
 
     def __post_init__(self) -> None:
         line = " ".join(self.message[: 4 * LONGEST_MESSAGE].split())

@@ -21,11 +21,13 @@ from nanokinetics.errors import (
 )
 
 TAXONOMY = {
-    "permanent": "unavailable private removed_by_uploader account_terminated copyright "
-    "terms_of_service not_found",
-    "conditional": "age_restricted geo_blocked members_only login_required not_yet_available",
-    "blocked": "rate_limited bot_check",
-    "transient": "server_error network timeout truncated forbidden_media",
+    "permanent": "private removed_by_uploader account_terminated copyright terms_of_service "
+    "not_found",
+    "conditional": "unavailable unexplained age_restricted geo_blocked members_only login_required "
+    "not_yet_available",
+    "blocked": "rate_limited bot_check outage",
+    "transient": "server_error network timeout truncated forbidden_media source_away "
+    "archive_damaged",
     "media": "outside_video too_short undecodable no_video_stream",
     "environment": "disk_full no_ffmpeg no_formats not_writable",
     "crashed": "worker_died",

@@ -23,7 +23,10 @@ from nanokinetics.engine.verdicts import (
 from nanokinetics.errors import EnvironmentFault, ExitCode, Failure, Kind, Reason
 
 ALWAYS = {Reason.NO_FORMATS, Reason.WORKER_DIED}
-UNLESS_FOUND = {Reason.NETWORK, Reason.SERVER_ERROR, Reason.TIMEOUT, Reason.TRUNCATED}
+UNLESS_FOUND = {
+    *(Reason.NETWORK, Reason.SERVER_ERROR, Reason.TIMEOUT, Reason.TRUNCATED),
+    *(Reason.SOURCE_AWAY, Reason.ARCHIVE_DAMAGED),
+}
 UNLESS_SOME_CAME = {Reason.FORBIDDEN_MEDIA}
 
 

@@ -133,13 +133,14 @@ def test_the_files_of_a_dataset(nano):
 EXIT_CODES = {"OK": 0, "ERROR": 1, "USAGE": 2, "SHORT": 3, "BLOCKED": 75, "INTERRUPTED": 130}
 
 REASONS = """
-unavailable         permanent   replaced
 private             permanent   replaced
 removed_by_uploader permanent   replaced
 account_terminated  permanent   replaced
 copyright           permanent   replaced
 terms_of_service    permanent   replaced
 not_found           permanent   replaced
+unavailable         conditional replaced asked-again
+unexplained         conditional replaced asked-again
 age_restricted      conditional replaced asked-again
 geo_blocked         conditional replaced asked-again
 members_only        conditional replaced asked-again
@@ -147,11 +148,14 @@ login_required      conditional replaced asked-again
 not_yet_available   conditional replaced asked-again
 rate_limited        blocked
 bot_check           blocked
+outage              blocked
 server_error        transient
 network             transient
 timeout             transient
 truncated           transient
 forbidden_media     transient
+source_away         transient
+archive_damaged     transient
 outside_video       media       replaced asked-again
 too_short           media       replaced asked-again
 undecodable         media       replaced asked-again
