@@ -59,6 +59,8 @@ class BuildResult:
     reasons: the failures of this run, counted by reason.
     fixable: faults of a local source, and how many clips each affects.
     lost: the clips named by `from_` that are no longer available, and why.
+    retryable: failed clips of short classes that `retry_failed` asks for again.
+    gone: failed clips of short classes that only `retry_failed="all"` asks for again.
     """
 
     made: int
@@ -72,6 +74,8 @@ class BuildResult:
     reasons: Mapping[Reason, int] = field(default_factory=dict)
     fixable: Mapping[str, int] = field(default_factory=dict)
     lost: Mapping[ClipId, Reason] = field(default_factory=dict)
+    retryable: int = 0
+    gone: int = 0
 
     @property
     def exit_code(self) -> ExitCode:
@@ -122,6 +126,7 @@ def build(
                 finally:
                     with deferred(signal.SIGINT, signal.SIGTERM):
                         superseded = index(decision, home, quotas, books) if books.are_there else 0
+                retryable, gone = _to_retry(quotas, books)
                 lost = _lost(decision.plan, books) if "from" in decision.plan.record else {}
     except OSError as error:
         raise EnvironmentFault(
@@ -138,6 +143,8 @@ def build(
         short=quotas.short(),
         reasons=dict(result.reasons),
         fixable=dict(result.fixable),
+        retryable=retryable,
+        gone=gone,
         lost=lost,
     )
 
@@ -154,6 +161,17 @@ def index(decision: Decision, home: Home, quotas: Quotas, books: Books) -> int:
         names = plan.record.get("names")
         indexes.write_all(contents(plan.selection, kept, decision.layout, names), home)
     return len(surplus)
+
+
+def _to_retry(quotas: Quotas, books: Books) -> tuple[int, int]:
+    """How many failed clips of short classes each form of `retry_failed` asks for again."""
+    short, done = quotas.short(), books.done
+    if not short:
+        return 0, 0
+    failed = [r for id_, r in books.failures().items() if id_.group in short and id_ not in done]
+    out = [reason for reason in failed if reason.replaced]
+    again = sum(reason.asked_again for reason in out)
+    return again, len(out) - again
 
 
 def _lost(plan: Plan, books: Books) -> dict[ClipId, Reason]:

@@ -10,11 +10,17 @@ import math
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 from nanokinetics.errors import InputError
+
+ALL_FAILED: Final = "all"
+RetryFailed = bool | Literal["all"]
+"""Which failed clips are tried again: none, those whose failure may have passed, or all."""
+
+NO_CANARY: Final = "none"
 
 HARDLINK: Final = "hardlink"
 SYMLINK: Final = "symlink"
@@ -196,17 +202,28 @@ class NetworkConfig:
     cookies: a Netscape cookie file. It is read once, never written and never logged.
     proxy: the URL of an HTTP or SOCKS proxy.
     yt_dlp_args: options as typed on yt-dlp's command line; yt-dlp itself parses them.
+    canary: the id of a video that is known to be there; NO_CANARY for none, None for the default.
     """
 
     cookies: Path | None = None
     proxy: str | None = None
     yt_dlp_args: str = ""
+    canary: str | None = None
 
     def __post_init__(self) -> None:
         if self.proxy and not re.match(r"(https?|socks(4a?|5h?))://[^/]*[^/@]", self.proxy):
             raise InputError("--proxy is like http://HOST:PORT or socks5://USER:PASSWORD@HOST:PORT")
         if self.cookies is not None and not self.cookies.is_file():
             raise InputError(f"--cookies: there is no file {self.cookies}")
+        if self.canary not in (None, NO_CANARY) and not is_youtube_id(self.canary):
+            raise InputError(
+                f"--canary is the id of a video, eleven letters, digits, - and _, or none; not "
+                f"'{self.canary}'"
+            )
+
+
+def is_youtube_id(text: str | None) -> bool:
+    return re.fullmatch(r"[\w-]{11}", text or "", re.ASCII) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,9 +260,9 @@ class BuildConfig(SampleConfig):
     max_wait: total seconds to wait while YouTube refuses, before the run gives up.
     wait_forever: never give up while YouTube refuses; `max_wait` is then ignored.
     block_wait: seconds of the first wait after a refusal that names no time; doubled each time.
-    retry_failed: try again clips whose failure may have passed.
+    retry_failed: try again clips whose failure may have passed; `all` tries every failed clip.
     replace_transient: let reserves replace clips with a transient failure, to have n clips now.
-    cookies, proxy, yt_dlp_args: see `NetworkConfig`.
+    cookies, proxy, yt_dlp_args, canary: see `NetworkConfig`.
     ffmpeg: the ffmpeg program; None finds one.
     failed_logs: the folder for the complete output of failed attempts.
     """
@@ -262,7 +279,8 @@ class BuildConfig(SampleConfig):
     max_wait: float = 6 * 3600.0
     wait_forever: bool = False
     block_wait: float = 60.0
-    retry_failed: bool = False
+    retry_failed: RetryFailed = False
+    canary: str | None = None
     replace_transient: bool = False
     cookies: Path | None = None
     proxy: str | None = None
@@ -277,6 +295,8 @@ class BuildConfig(SampleConfig):
                 self._set(name, parse_duration(getattr(self, name)))
             except InputError as error:
                 raise InputError(f"--{name.replace('_', '-')}: {error}") from None
+        if self.retry_failed not in (False, True, ALL_FAILED):
+            raise InputError(f"--retry-failed takes no value but all, not '{self.retry_failed}'")
         for name in ("dest", "failed_logs", "cookies"):
             value = getattr(self, name)
             self._set(name, None if value is None else Path(value).expanduser())
@@ -299,7 +319,8 @@ class BuildConfig(SampleConfig):
 
     @property
     def network(self) -> NetworkConfig:
-        return NetworkConfig(cookies=self.cookies, proxy=self.proxy, yt_dlp_args=self.yt_dlp_args)
+        names = (f.name for f in fields(NetworkConfig))
+        return NetworkConfig(**{name: getattr(self, name) for name in names})
 
     @property
     def pace(self) -> PaceOptions:

@@ -123,6 +123,11 @@ _UNREACHABLE: Final = (
     "same command again"
 )
 
+_OUTDATED: Final = (
+    "YouTube does not serve this version of yt-dlp any more; update yt-dlp (pip install -U "
+    "'yt-dlp[default,deno]') and run the same command again"
+)
+
 _CERTIFICATE: Final = (
     "YouTube's certificate is not trusted here; see to this machine's clock, and to what stands "
     "between it and YouTube, and run the same command again"
@@ -243,6 +248,8 @@ class Failure:
     @property
     def remedy(self) -> str:
         """The fault, and what to do about it, if every video fails in this way."""
+        if self.outdated:
+            return _OUTDATED
         if self.reason not in _OF_THE_MACHINE and "certificate" in self.message.lower():
             return _CERTIFICATE
         return _RULES[self.reason].remedy

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 AnyPath = str | os.PathLike[str]
 Texts = str | Sequence[str]
@@ -50,7 +50,8 @@ class BuildOptions(SampleOptions, total=False):
     max_wait: float | str
     wait_forever: bool
     block_wait: float | str
-    retry_failed: bool
+    retry_failed: bool | Literal["all"]
+    canary: str | None
     replace_transient: bool
     cookies: AnyPath | None
     proxy: str | None

@@ -52,7 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    options = vars(parser().parse_args(argv))
+    given = sys.argv[1:] if argv is None else argv
+    options = vars(parser().parse_args(build.with_values(given)))
     return int(options.pop("run")(options))
 
 

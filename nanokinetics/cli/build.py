@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from nanokinetics.api import BuildResult
     from nanokinetics.progress import Reporter
 
+
+RETRY_FAILED: Final = "--retry-failed"
+SOME_FAILED: Final = "some"
 
 _log = logger(__name__)
 
@@ -119,15 +123,24 @@ def _add_making(parser: Parser) -> None:
         help="first wait after a refusal; doubled each time (default: %(default)s)",
     )
     add(
-        "--retry-failed",
-        action="store_true",
-        help="ask again for clips whose failure may have passed: age, country, members only",
+        RETRY_FAILED,
+        metavar="all",
+        type=typed(_retry_failed),
+        default=False,
+        help="ask again for clips whose failure may have passed: unavailable, age, country, media; "
+        f"{RETRY_FAILED}=all asks again for every failed clip",
     )
     add(
         "--replace-transient",
         action="store_true",
         help="let others stand in for clips that fail for now, to have N today; a later run "
         "without it makes those after all",
+    )
+    add(
+        "--canary",
+        metavar="ID|none",
+        help="the video that is asked for when many fail in a row and none was made yet (default: "
+        "the first video of YouTube)",
     )
     add("--cookies", metavar="FILE", help="a Netscape cookie file for YouTube; never written to")
     add("--proxy", metavar="URL", help="a proxy, for yt-dlp and ffmpeg alike")
@@ -148,6 +161,26 @@ def _add_making(parser: Parser) -> None:
         default="failed_logs",
         help="where the full output of failed attempts goes (default: %(default)s)",
     )
+
+
+def with_values(argv: Sequence[str]) -> list[str]:
+    """Give `--retry-failed` a value if it has none, so that it never takes the next word for one.
+
+    The next word is its value only if it is `all`.
+    """
+    done: list[str] = []
+    for word in argv:
+        if done[-1:] == [f"{RETRY_FAILED}={SOME_FAILED}"] and word == config.ALL_FAILED:
+            done[-1] = f"{RETRY_FAILED}={word}"
+        else:
+            done.append(f"{RETRY_FAILED}={SOME_FAILED}" if word == RETRY_FAILED else word)
+    return done
+
+
+def _retry_failed(text: str) -> config.RetryFailed:
+    if text not in (SOME_FAILED, config.ALL_FAILED):
+        raise InputError(f"'{text}' is not all; leave it out, or write {RETRY_FAILED}=all")
+    return True if text == SOME_FAILED else "all"
 
 
 def run(options: dict[str, Any]) -> ExitCode:
@@ -196,7 +229,7 @@ NAMED: Final = 20
 
 
 def summary(result: BuildResult, dest: str) -> list[str]:
-    """The result of a build, in five lines. dest: the folder to name."""
+    """The result of a build, in five or six lines. dest: the folder to name."""
     reasons = ", ".join(f"{n} {reason}" for reason, n in sorted(result.reasons.items()))
     superseded = (
         f"; {result.superseded} stand-ins went, since better-ranked clips are there now"
@@ -213,10 +246,19 @@ def summary(result: BuildResult, dest: str) -> list[str]:
     if result.held:
         again = "the same command" if result.short else "a run without --replace-transient"
         later = f"; {again} asks for them again"
+    again = [
+        f"{option} for {count} failed clips of short classes"
+        for option, count in (
+            (RETRY_FAILED, result.retryable),
+            (f"{RETRY_FAILED}={config.ALL_FAILED}", result.gone and result.retryable + result.gone),
+        )
+        if count
+    ]
     return [
         f"{result.made} of {result.wanted} clips are in {dest}, {result.new} of them new",
         f"  replaced:  {result.replaced}{superseded}",
         f"  failed:    {reasons or 'none'}{' (failed.csv, with their logs)' * bool(reasons)}",
         f"  for later: {result.held}{later}; YouTube refused {result.refusals} times",
         f"  short:     {', '.join(short) or 'no class'}",
+        *([f"  ask again: the same command with {', or '.join(again)}"] if again else []),
     ]

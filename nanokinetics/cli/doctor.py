@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import Any
 
 from nanokinetics.cli.options import add_command, typed
 from nanokinetics.cli.saying import say
-from nanokinetics.config import NetworkConfig
+from nanokinetics.config import NetworkConfig, is_youtube_id
 from nanokinetics.errors import ExitCode, InputError
+from nanokinetics.sources.youtube import CANARY
 
 
 def add(commands: Any) -> None:
@@ -19,7 +19,7 @@ def add(commands: Any) -> None:
         "doctor",
         run,
         "look whether a build would work on this machine",
-        "nanokinetics doctor --dest nano-k400 --canary jNQXAC9IVRw",
+        "nanokinetics doctor --dest nano-k400 --canary",
     )
     add = parser.add_argument
     add(
@@ -31,8 +31,11 @@ def add(commands: Any) -> None:
     add(
         "--canary",
         metavar="ID",
+        nargs="?",
+        const=CANARY,
         type=typed(_youtube_id),
-        help="the id of a video to ask YouTube for; without it nothing is asked of the network",
+        help="ask YouTube for a video: this id, or by default its first video; without this option "
+        "nothing is asked of the network",
     )
     add("--ffmpeg", metavar="FILE", help="the ffmpeg to look at, as for build")
     add("--cookies", metavar="FILE", type=Path, help="as for build")
@@ -69,6 +72,6 @@ def run(options: dict[str, Any]) -> ExitCode:
 
 
 def _youtube_id(text: str) -> str:
-    if not re.fullmatch(r"[\w-]{11}", text, re.ASCII):
+    if not is_youtube_id(text):
         raise InputError(f"'{text}' is no id of a video: eleven letters, digits, - and _")
     return text

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
@@ -42,13 +42,15 @@ class LedgerState:
 
     done: the path of each clip whose file exists with the recorded size. stale: the path of each
     clip with a row but without such a file. failed: the last reason why a clip failed; it may have
-    been made since. asked: the last request for each video, in seconds since the epoch.
+    been made since. asked: the last request for each video, in seconds since the epoch. said: the
+    message of each clip whose last failure was a `server_error`.
     """
 
     done: Mapping[ClipId, str]
     stale: Mapping[ClipId, str]
     failed: Mapping[ClipId, Reason]
     asked: tuple[float, ...]
+    said: Mapping[ClipId, str] = field(default_factory=dict)
 
 
 def utc(at: float) -> str:
@@ -147,14 +149,20 @@ class Ledger:
             if (size := self._home.size(paths[row])) is None or str(size) != sizes[row]
         }
         done = {clip_id: paths[row] for clip_id, row in last.items() if clip_id not in stale}
-        keys, splits, labels, videos, reasons, ats = self._failed.columns(
-            *ABOUT[:4], "reason", "failed_at"
+        keys, splits, labels, videos, reasons, messages, ats = self._failed.columns(
+            *ABOUT[:4], "reason", "message", "failed_at"
         )
         asked += [(at, video) for at, video in zip(ats, videos, strict=True) if at >= after]
         self._check_reasons(reasons)
-        failed = zip(_ids(splits, labels, keys), map(_REASONS.__getitem__, reasons), strict=True)
+        ids = list(_ids(splits, labels, keys))
+        failed = dict(zip(ids, map(_REASONS.__getitem__, reasons), strict=True))
+        said = {
+            id_: message
+            for id_, message in zip(ids, messages, strict=True)
+            if failed[id_] is Reason.SERVER_ERROR
+        }
         latest = {video: epoch(at) for at, video in sorted(asked)}
-        return LedgerState(done, stale, dict(failed), tuple(latest.values()))
+        return LedgerState(done, stale, failed, tuple(latest.values()), said)
 
     def _check_reasons(self, reasons: Collection[str]) -> None:
         if unknown := set(reasons) - _REASONS.keys():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nanokinetics.demo import least, pages
-from nanokinetics.demo.failures import FAILURES, ScriptedFailure, named
+from nanokinetics.demo.failures import ScriptedFailure, named
 from nanokinetics.demo.log import Entry, Log
 from nanokinetics.demo.scenario import Fault, Scenario, Video
 from nanokinetics.demo.script import Hit, Kind, Refused, Script
@@ -116,7 +116,7 @@ class Stage:
             return Answer(429, wait, b"Too Many Requests\n")
         if refused.kind == "media_403" or turn.kind not in ("watch", "player"):
             return Answer(403, wait, b"Forbidden\n")
-        why = FAILURES[refused.kind]
+        why = named(refused.kind)
         if turn.kind == "watch":
             return _html(pages.watch_page(turn.youtube_id, turn.video, why))
         return as_json(pages.player_response(turn.youtube_id, turn.video, why, ()))

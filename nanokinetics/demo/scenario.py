@@ -19,8 +19,10 @@ from nanokinetics.demo.failures import FAILURES
 
 Form = Literal["progressive", "fragmented", "webm", "video_only", "audio_only", "hls"]
 Where = Literal["watch", "player", "media"]
-Refusal = Literal["429", "bot_check", "session_rate_limit", "media_403"]
 Scope = Literal["pages", "media", "all"]
+
+CANARY = "jNQXAC9IVRw"
+"""The id of a video that is on the site whatever happens to others, as it is on YouTube."""
 
 FAULTS = ("status", "reset", "empty", "stall", "truncate", "wrong_length")
 """The values of `Fault.what`, apart from the names in `failures.FAILURES`."""
@@ -137,7 +139,8 @@ class Throttle:
 
     after: int
     seconds: float | None = None
-    kind: Refusal = "429"
+    kind: str = "429"
+    """429, media_403, or the failure of every video: a name in FAILURES or another text."""
     repeat: bool = True
     retry_after: bool | int | str | None = None
     """True: the seconds left. "date": their end as an HTTP date. Else: the value itself."""
@@ -165,7 +168,15 @@ class Scenario:
     """Bytes per second of each connection."""
 
     def video(self, youtube_id: str) -> Video | None:
-        return self.videos.get(youtube_id, self.default)
+        """The video of an id. That of CANARY is always there, unless the script says otherwise."""
+        found = self.videos.get(youtube_id, self.default)
+        return self._canary() if found is None and youtube_id == CANARY else found
+
+    def _canary(self) -> Video:
+        """A video like the first healthy one, so that no other film has to be made."""
+        healthy = (v for v in self.videos.values() if v.failure is None)
+        like = next(healthy, Video(Film(duration=10, width=128, height=72, fps=10)))
+        return Video(like.film, like.forms)
 
     def films(self) -> dict[tuple[Film, Form], None]:
         """All pairs of a film and a form that the videos offer, in order, without repeats."""

@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
-from nanokinetics.demo.scenario import FAULTS, Fault, Refusal, Scenario, Throttle, Where
+from nanokinetics.demo.scenario import FAULTS, Fault, Scenario, Throttle, Where
 
 Kind = Literal["watch", "player", "media", "other"]
 
@@ -18,7 +18,7 @@ Kind = Literal["watch", "player", "media", "other"]
 class Refused:
     """A refusal by the throttle. retry_after: the value of the header."""
 
-    kind: Refusal
+    kind: str
     retry_after: str | None
 
 

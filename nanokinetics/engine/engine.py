@@ -14,11 +14,13 @@ from nanokinetics.clip import ADOPTED, Clip, ClipId, Failed, Job, Made
 from nanokinetics.common.logs import logger
 from nanokinetics.engine.blame import Blame
 from nanokinetics.engine.books import Books, Clock, masked_failure
+from nanokinetics.engine.canary import Canary
 from nanokinetics.engine.pacing import Pacer, Ticket
 from nanokinetics.engine.quotas import Quotas
 from nanokinetics.engine.verdicts import (
     AskCanary,
     CloseGate,
+    Doubt,
     EndRun,
     LetIn,
     PutBack,
@@ -62,7 +64,11 @@ class Engine:
         self._pacer = pacer
         self._reporter = reporter
         self._clock = clock
-        self._blame = Blame(quotas.made_before(), quotas.untried(), shared=source.remote)
+        self._blame = Blame(
+            Canary(quotas.made_before(), source.canary()),
+            said_before=books.state.said,
+            shared=source.remote,
+        )
         self._waiting = Waiting(books, clock)
         self.reasons: Counter[Reason] = Counter()
         """The number of failures in this run, by reason."""
@@ -70,6 +76,8 @@ class Engine:
         """Faults of a local source, such as a damaged archive, and how many clips each affects."""
         self._tickets: dict[Job, Ticket] = {}
         """The jobs in hand, and the permission of each."""
+        self._requests: dict[Job, Request] = {}
+        """The jobs in hand, as blame knows them."""
         self._jobs: dict[ClipId, Job] = {}
         self._gone: dict[str, Failure] = {}
         """Videos that are gone: every clip of them fails in the same way."""
@@ -81,7 +89,7 @@ class Engine:
         self._shown_at = float("-inf")
         self._false_starts = 0
         self._given_up = False
-        self._blocked_by: Reason | None = None
+        self._blocked_by: Failure | None = None
 
     def run(self) -> None:
         """Make clips until every quota is met or no candidate is left.
@@ -138,6 +146,7 @@ class Engine:
                 job = Job(clips)
             _log.debug("asking for %s%s", job.clips[0].key, " as the canary" * job.anew)
             self._tickets[job] = self._pacer.start(now)
+            self._requests[job] = Request(now, job.anew)
             self._jobs.update((clip.id, job) for clip in job.clips)
             self._pool.give(job)
 
@@ -160,7 +169,7 @@ class Engine:
     def _waiting_for(self) -> str | None:
         """Why no request may start, as written to `waits.csv`; None if requests may start."""
         if self._pacer.closed_since is not None:
-            return str(self._blocked_by or Reason.RATE_LIMITED)
+            return str(self._blocked_by.reason if self._blocked_by else Reason.RATE_LIMITED)
         rest = self._pacer.delay(self._clock.steady()) if self._quotas.waiting else 0.0
         return Waiting.BUDGET if rest and rest > max(TICK, self._pacer.spacing) else None
 
@@ -178,6 +187,7 @@ class Engine:
                 self._made(made)
             case Word(job=job):
                 self._pacer.found(self._tickets[job])
+                self._blame.found(self._requests[job], self._clock.steady())
             case Idle(job=job):
                 self._pacer.unanswered(self._end(job))
             case Died(job=job, why=why, log=log):
@@ -191,10 +201,13 @@ class Engine:
     def _end(self, job: Job) -> Ticket:
         if self._alone is job:
             self._alone = None
-        return self._tickets.pop(job)
+        ticket = self._tickets.pop(job)
+        self._carry_out(self._blame.ended(self._requests.pop(job)))
+        return ticket
 
     def _died(self, job: Job, why: str, log: str) -> None:
         """A worker died. It was working on the first clip of its job that has no outcome."""
+        request = self._requests[job]
         ticket = self._end(job)
         self._pacer.unanswered(ticket)
         left = [clip for clip in job.clips if self._jobs.get(clip.id) is job]
@@ -205,7 +218,7 @@ class Engine:
             del self._jobs[clip.id]
         failed = Failed(first, Failure(Reason.WORKER_DIED, why), log=log)
         now = self._clock.steady()
-        self._carry_out(self._blame.died(failed, Request(ticket.at, job.anew), now), ticket)
+        self._carry_out(self._blame.died(failed, request, now), ticket)
         for clip in others:
             self._quotas.put_back(clip)
 
@@ -231,14 +244,14 @@ class Engine:
                     if made.clip.id in self._books.paths:
                         self._quotas.finished(made.clip)
         clips = [made.clip for made in asked]
-        self._carry_out(self._blame.made(clips, Request(ticket.at, job.anew)), ticket)
+        self._carry_out(self._blame.made(clips, self._requests[job]), ticket)
 
     def _failed(self, failed: Failed) -> None:
         job = self._jobs.pop(failed.clip.id)
         ticket = self._tickets[job]
         self._false_starts = 0
         now = self._clock.steady()
-        self._carry_out(self._blame.failed(failed, Request(ticket.at, job.anew), now), ticket)
+        self._carry_out(self._blame.failed(failed, self._requests[job], now), ticket)
 
     def _carry_out(self, verdicts: Iterable[Verdict], ticket: Ticket | None = None) -> None:
         """Carry out the verdicts of blame. ticket: the request whose outcome was judged."""
@@ -246,6 +259,9 @@ class Engine:
             match verdict:
                 case WriteDown(failed=failed):
                     self._record(failed)
+                case Doubt(failed=failed):
+                    _log.debug("not judged yet: %s (%s)", failed.clip.key, failed.failure.reason)
+                    self._quotas.doubt(failed.clip)
                 case PutBack(clip=clip):
                     self._quotas.put_back(clip)
                 case TryAlone(clip=clip):
@@ -256,6 +272,8 @@ class Engine:
                     self._pacer.answered(ticket, self._clock.steady())
                 case CloseGate(failure=failure) if ticket:
                     self._refused(ticket, failure)
+                case EndRun(failure=failure) if failure.kind is Kind.BLOCKED:
+                    raise blocked_error(failure, self._quotas, self._opens_at())
                 case EndRun(failure=failure, shown=shown):
                     self._books.check()  # a destination that is gone explains more than the failure
                     fault = EnvironmentFault.of(masked_failure(failure))
@@ -280,7 +298,7 @@ class Engine:
 
     def _refused(self, ticket: Ticket, failure: Failure) -> None:
         _log.info("refused: %s", failure.reason)
-        self._blocked_by = failure.reason
+        self._blocked_by = failure
         if self._pacer.refused(ticket, self._clock.steady(), failure.retry_after):
             self._given_up = True
 

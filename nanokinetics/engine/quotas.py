@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 
 from nanokinetics.clip import Clip, ClipId, Group
+from nanokinetics.config import ALL_FAILED, RetryFailed
 from nanokinetics.dataset.ledger import LedgerState
 from nanokinetics.dataset.ranking import Ranking
 from nanokinetics.errors import Kind, Reason
@@ -28,7 +29,10 @@ class _Class:
     wanted: int
     later: deque[int] = field(default_factory=deque)
     """Candidates with a transient failure. They are drawn again only if no other is left."""
-    in_play: int = 0
+    returned: list[int] = field(default_factory=list)
+    """A heap of candidates that were drawn for clips which have come back."""
+    in_play: set[int] = field(default_factory=set)
+    """The ranks of the clips that are finished, waiting, requested or held."""
     kept: int = 0
     """Finished clips among the first n available ones."""
     there: int = 0
@@ -38,12 +42,17 @@ class _Class:
     def made(self) -> int:
         return min(self.there, self.wanted)
 
+    def has_better(self, rank: int) -> bool:
+        """Whether enough better-ranked clips are in play, so that this one is not needed."""
+        return sum(better < rank for better in self.in_play) >= self.wanted
+
 
 class Quotas:
     """The state of every class. It starts from the tables and follows the events of the run.
 
-    retry_failed: draw failed clips again if their failure may have passed. replace_transient: let
-    reserves replace clips with a transient failure, until a run without this option makes those.
+    retry_failed: draw failed clips again if their failure may have passed, or all of them.
+    replace_transient: let reserves replace clips with a transient failure, until a run without this
+    option makes those.
     """
 
     def __init__(
@@ -51,7 +60,7 @@ class Quotas:
         selection: Ranking,
         state: LedgerState,
         *,
-        retry_failed: bool = False,
+        retry_failed: RetryFailed = False,
         replace_transient: bool = False,
     ) -> None:
         self._selection = selection
@@ -69,6 +78,7 @@ class Quotas:
         self._ranks: dict[ClipId, int] = {}
         self._kept: set[ClipId] = set()
         self._held: set[ClipId] = set()
+        self._doubted: set[ClipId] = set()
         self.replaced = 0
         """Number of candidates that failed for good and were passed over."""
         for group, there in Counter(map(itemgetter(0, 1), state.done)).items():
@@ -108,10 +118,21 @@ class Quotas:
             return tuple(sorted(together, key=lambda c: (c.time_start or 0, c.id)))
         return ()
 
+    def doubt(self, clip: Clip) -> None:
+        """The clip failed, and perhaps for good: the next candidate stands in for it until then."""
+        self._doubted.add(clip.id)
+        self._leave(clip)
+
     def put_back(self, clip: Clip) -> None:
         """Let a clip wait again: it was not made, but it did not cause that."""
+        each = self._classes[clip.group]
+        if clip.id in self._doubted:
+            self._doubted.discard(clip.id)
+            each.in_play.add(self._ranks[clip.id])
         if clip.id not in self._waiting:
             self._wait(clip)
+        while (worst := self._worst_waiting(each)) and each.has_better(self._ranks[worst.id]):
+            self._withdraw(each, worst)
 
     def finished(self, clip: Clip) -> None:
         each = self._classes[clip.group]
@@ -122,18 +143,17 @@ class Quotas:
 
     def out(self, clip: Clip) -> None:
         """The clip failed for good: draw the next candidate of its class."""
-        each = self._classes[clip.group]
-        each.in_play -= 1
         self.replaced += 1
-        self._fill(each)
+        if clip.id in self._doubted:  # a candidate stands in for it already
+            self._doubted.discard(clip.id)
+        else:
+            self._leave(clip)
 
     def hold(self, clip: Clip) -> None:
         """The clip has a transient failure: it keeps its place, and a later run tries again."""
         self._held.add(clip.id)
         if self._replace_transient:
-            each = self._classes[clip.group]
-            each.in_play -= 1
-            self._fill(each)
+            self._leave(clip)
 
     def made_before(self) -> Iterator[Clip]:
         """The clips that earlier runs made, class by class."""
@@ -142,35 +162,40 @@ class Quotas:
                 if id_ in self._state.done:
                     yield self._selection.clip(row)
 
-    def untried(self) -> Iterator[Clip]:
-        """The reserves that were not drawn yet, class by class."""
-        for group in self._classes:
-            for row, id_ in self._selection.ids(group):
-                failed = self._state.failed.get(id_)
-                known = id_ in self._ranks or id_ in self._state.done
-                if not known and not (failed is not None and self._stays_out(failed)):
-                    yield self._selection.clip(row)
-
     def surplus(self) -> frozenset[ClipId]:
         """The replacements in full classes: better-ranked clips have superseded them."""
-        full = {g for g, each in self._classes.items() if each.kept == each.wanted}
+        full = {g for g, each in self._classes.items() if each.kept >= each.wanted}
         done = self._state.done
-        return frozenset(id_ for id_ in done if id_ not in self._kept and id_.group in full)
+        older = {id_ for id_ in done if id_ not in self._kept and id_.group in full}
+        return frozenset(older.union(*map(self._beyond, full)))
+
+    def _beyond(self, group: Group) -> list[ClipId]:
+        """Kept clips beyond the quota: a stand-in was under way when its clip came back."""
+        each = self._classes[group]
+        if each.kept == each.wanted:
+            return []
+        kept = sorted(
+            (id_ for id_ in self._kept if id_.group == group), key=self._ranks.__getitem__
+        )
+        return kept[each.wanted :]
 
     def short(self) -> dict[Group, tuple[int, int]]:
         """The classes with fewer clips than wanted, as (made, wanted)."""
         return {g: (c.made, c.wanted) for g, c in self._classes.items() if c.made < c.wanted}
 
     def _fill(self, each: _Class) -> None:
-        while each.in_play < each.wanted:
+        while each.returned and not each.has_better(self._rank_of(each, each.returned[0])):
+            self._draw(each, heapq.heappop(each.returned))
+        while len(each.in_play) < each.wanted:
             row, id_ = next(each.candidates, (None, None))
             if row is None or id_ is None:
                 if not each.later:
                     return
                 self._draw(each, each.later.popleft())
                 continue
+            rank = self._ranks[id_] = self._rank_of(each, row)
             if id_ in self._state.done:
-                each.in_play += 1
+                each.in_play.add(rank)
                 each.kept += 1
                 self._kept.add(id_)
                 continue
@@ -183,13 +208,35 @@ class Quotas:
                 self._draw(each, row)
 
     def _draw(self, each: _Class, row: int) -> None:
-        each.in_play += 1
         clip = self._selection.clip(row)
-        self._ranks[clip.id] = row - self._selection.rows(each.group).start
+        each.in_play.add(self._ranks[clip.id])
         self._wait(clip)
 
+    def _leave(self, clip: Clip) -> None:
+        """The clip gives its place to the next candidate of its class."""
+        each = self._classes[clip.group]
+        each.in_play.discard(self._ranks[clip.id])
+        self._fill(each)
+
+    def _worst_waiting(self, each: _Class) -> Clip | None:
+        waiting = [clip for clip in self._waiting.values() if clip.group == each.group]
+        return max(waiting, key=lambda clip: self._ranks[clip.id], default=None)
+
+    def _rank_of(self, each: _Class, row: int) -> int:
+        return row - self._selection.rows(each.group).start
+
+    def _withdraw(self, each: _Class, clip: Clip) -> None:
+        """Take back a clip that was drawn but not requested; it is the next one to be drawn."""
+        del self._waiting[clip.id]
+        self._by_video[_video(clip)].remove(clip)
+        rank = self._ranks[clip.id]
+        each.in_play.discard(rank)
+        row = self._selection.rows(each.group).start + rank
+        heapq.heappush(each.returned, row)
+
     def _stays_out(self, failed: Reason) -> bool:
-        return failed.replaced and not (self._retry_failed and failed.asked_again)
+        again = self._retry_failed == ALL_FAILED or (self._retry_failed and failed.asked_again)
+        return failed.replaced and not again
 
     def _wait(self, clip: Clip) -> None:
         id_ = clip.id

@@ -16,6 +16,13 @@ class WriteDown:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """The failure is not judged yet: another candidate stands in for the clip until then."""
+
+    failed: Failed
+
+
+@dataclass(frozen=True, slots=True)
 class PutBack:
     """The clip was not judged: put it back into the queue."""
 
@@ -56,13 +63,16 @@ class EndRun:
     shown: tuple[Failed, ...] = ()
 
 
-Verdict = WriteDown | PutBack | TryAlone | AskCanary | LetIn | CloseGate | EndRun
+Verdict = WriteDown | Doubt | PutBack | TryAlone | AskCanary | LetIn | CloseGate | EndRun
 Verdicts = list[Verdict]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Request:
-    """The request of a clip: its time in seconds, and whether the clip is the canary."""
+    """The request of a job: its time in seconds, and whether its clip is the canary.
+
+    Requests are compared by identity.
+    """
 
     at: float
     as_canary: bool = False

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
+from nanokinetics.common.secrets import mask
 from nanokinetics.dataset.ledger import HOURLY_BUDGET, utc
 from nanokinetics.engine.books import Books, Clock
 from nanokinetics.engine.pacing import Pacer
 from nanokinetics.engine.quotas import Quotas
-from nanokinetics.errors import Blocked, EnvironmentFault, Reason
+from nanokinetics.errors import Blocked, EnvironmentFault, Failure, Reason
 from nanokinetics.progress import Progress
 
 TICK: Final = 0.5
@@ -45,7 +46,7 @@ class Waiting:
 
 
 def progress_of(
-    quotas: Quotas, pacer: Pacer, clock: Clock, in_hand: int, blocked_by: Reason | None
+    quotas: Quotas, pacer: Pacer, clock: Clock, in_hand: int, blocked_by: Failure | None
 ) -> Progress:
     """The progress of a run, and why it waits."""
     now, wall = clock.steady(), clock.wall()
@@ -61,32 +62,33 @@ def progress_of(
         in_hand=in_hand,
         blocked_since=None if since is None else wall + since - now,
         blocked_until=wall + delay if since is not None and delay else None,
-        blocked_by=blocked_by.words if blocked_by else "",
+        blocked_by=blocked_by.reason.words if blocked_by else "",
         resting_until=wall + rest if rest and rest > pacer.spacing else None,
         waiting=quotas.waiting,
         paced_seconds=pacer.soonest(to_ask, now),
     )
 
 
-def blocked_error(reason: Reason | None, quotas: Quotas, until: float) -> Blocked:
+def blocked_error(refusal: Failure | None, quotas: Quotas, until: float) -> Blocked:
     """The error that ends a run after too long a wait: what is made, what is left, when to go on.
 
     until: when the next request may start, in seconds since the epoch.
     """
-    reason, made, wanted = reason or Reason.RATE_LIMITED, quotas.made, quotas.wanted
+    reason, made, wanted = Reason.RATE_LIMITED, quotas.made, quotas.wanted
+    said = ""
+    if refusal:
+        reason = refusal.reason
+        said = f"; it says: {mask(refusal.message)}" if reason is Reason.OUTAGE else ""
     return Blocked(
-        f"{_WHY_WAITING.get(reason, _LOST)} ({reason.words}): {made} of {wanted} clips are "
-        f"made, {wanted - made} are left and nothing is lost; run the same command again after "
-        f"{utc(until)}"
+        f"{_WHY_WAITING.get(reason, _REFUSED)} ({reason.words}{said}): {made} of {wanted} clips "
+        f"are made, {wanted - made} are left and nothing is lost; run the same command again "
+        f"after {utc(until)}"
     )
 
 
-_LOST: Final = "YouTube cannot be reached any more"
+_REFUSED: Final = "YouTube refuses this address"
 
 _WHY_WAITING: Final = {
-    Reason.RATE_LIMITED: "YouTube refuses this address",
-    Reason.BOT_CHECK: "YouTube refuses this address",
-    Reason.FORBIDDEN_MEDIA: "YouTube hands no media to this address",
-    Reason.NO_FORMATS: "YouTube offers this address no formats any more",
+    Reason.OUTAGE: "YouTube gives nothing to this address, not even a video that is known to work",
 }
-"""Why a run waited, for the final message. All other reasons mean a lost connection."""
+"""Why a run waited, for the final message. All other reasons are refusals that say so."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self
 
-from nanokinetics.clip import ADOPTED, Grouping, MakerSpec, PacingPolicy
+from nanokinetics.clip import ADOPTED, Clip, Grouping, MakerSpec, PacingPolicy
 from nanokinetics.config import NetworkConfig, PaceOptions, SampleConfig
 from nanokinetics.errors import Failure, InputError
 from nanokinetics.sources.stream import OpenedVideo
@@ -86,6 +86,10 @@ class Source(Protocol):
     def policy(self, options: PaceOptions) -> PacingPolicy:
         """How requests to the source are paced."""
         return PacingPolicy(abreast=0)
+
+    def canary(self) -> Clip | None:
+        """A clip that can be made if any clip can, and that is no part of a selection."""
+        return None
 
     def maker(self, found: Scan | None) -> MakerSpec:
         """How workers make the clips of the source."""

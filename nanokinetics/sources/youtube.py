@@ -5,9 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Final, Self
 
-from nanokinetics.clip import WINDOWS, Grouping, MakerSpec, PacingPolicy
+from nanokinetics.clip import WINDOWS, Clip, Grouping, MakerSpec, PacingPolicy
 from nanokinetics.common.logs import logger
-from nanokinetics.config import BuildConfig, NetworkConfig, PaceOptions, SampleConfig, VideoConfig
+from nanokinetics.config import (
+    NO_CANARY,
+    BuildConfig,
+    NetworkConfig,
+    PaceOptions,
+    SampleConfig,
+    VideoConfig,
+)
 from nanokinetics.errors import InputError
 from nanokinetics.sources import Fetcher, Source
 
@@ -24,6 +31,9 @@ bounds the cost of the first refusal, because all requests on the way are then r
 SPACING: Final = 1 / 10
 """The time between two starts after a block, as a fraction of the first wait. By default that is
 6 s; yt-dlp's wiki recommends 5 to 10 s between two videos."""
+
+CANARY: Final = "jNQXAC9IVRw"
+"""The first video of YouTube, `Me at the zoo` of 2005, 19 s long."""
 
 _EXTRACTORS: Final = (r"youtube(\+.*)?",)  # plugins add a `+` and their name
 
@@ -77,6 +87,10 @@ class YouTube(Source):
             spacing=options.first_wait * SPACING,
             abreast=ABREAST,
         )
+
+    def canary(self) -> Clip | None:
+        video = self.network.canary or CANARY
+        return None if video == NO_CANARY else Clip("canary", "canary", "canary", video, 0, 1)
 
     def maker(self, found: object) -> MakerSpec:
         return MakerSpec(WINDOWS, self.fetcher)

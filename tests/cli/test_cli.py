@@ -65,6 +65,7 @@ MAKING: dict[str, Any] = {
     "block_wait": 60,
     "retry_failed": False,
     "replace_transient": False,
+    "canary": None,
     "cookies": None,
     "proxy": None,
     "yt_dlp_args": "",
@@ -105,6 +106,10 @@ MAKING_OPTIONS: list[tuple[list[str], dict[str, Any]]] = [
     (["--wait-forever", "--max-wait", "90"], {"wait_forever": True, "max_wait": 90}),
     (["--block-wait", "15m"], {"block_wait": 900}),
     (["--retry-failed"], {"retry_failed": True}),
+    (["--retry-failed=all"], {"retry_failed": "all"}),
+    (["--retry-failed", "all"], {"retry_failed": "all"}),
+    (["--canary", "none"], {"canary": "none"}),
+    (["--canary=-abcdefghij"], {"canary": "-abcdefghij"}),
     (["--replace-transient"], {"replace_transient": True}),
     (["--cookies", "c.txt"], {"cookies": "c.txt"}),
     (["--proxy", "http://u:p@h:1"], {"proxy": "http://u:p@h:1"}),
@@ -381,6 +386,8 @@ def test_a_short_class_is_exit_code_3_and_named(
         refusals=3,
         short={Group("train", "hurling (sport)"): (1, 3)},
         reasons={Reason.PRIVATE: 2, Reason.TIMEOUT: 1},
+        retryable=4,
+        gone=2,
     )
     monkeypatch.setattr("nanokinetics.api.build", lambda *_, **__: short)
     assert main(BUILD) == 3
@@ -388,7 +395,11 @@ def test_a_short_class_is_exit_code_3_and_named(
     assert "1 of 3 clips are in nano" in out
     assert "hurling (sport) (train) has 1 of 3" in out
     assert "2 private, 1 timeout" in out
-    assert len(out.splitlines()) == 5
+    assert (
+        "ask again: the same command with --retry-failed for 4 failed clips of short classes, or "
+        "--retry-failed=all for 6" in out
+    )
+    assert len(out.splitlines()) == 6
 
 
 def test_the_result_as_an_object_has_all_of_it(

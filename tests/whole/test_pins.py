@@ -223,7 +223,7 @@ KEYS: dict[str, list[str]] = {
     ],
     "build: result": [
         *("event", "exit_code", "made", "wanted", "new", "replaced", "held", "superseded"),
-        *("refusals", "short", "reasons", "fixable", "lost"),
+        *("refusals", "short", "reasons", "fixable", "lost", "retryable", "gone"),
     ],
     "build: result, short": GROUP,
     "build: result, lost": CLIP,

@@ -28,7 +28,7 @@ from helpers import (
     youtube_id,
 )
 
-from nanokinetics.demo.scenario import Fault, Film, Form, Refusal, Scenario, Throttle, Video
+from nanokinetics.demo.scenario import Fault, Film, Form, Scenario, Throttle, Video
 
 pytestmark = pytest.mark.slow
 
@@ -210,7 +210,7 @@ def test_a_long_night_ends_as_computed_on_paper(bench, tmp_path):
     wanted = kept(rows, n, dead)
     assert len(wanted) == n * CLASSES
 
-    def scenario(kind: Refusal) -> Scenario:
+    def scenario(kind: str) -> Scenario:
         throttle = Throttle(after=CLIPS // 8, seconds=BLOCK, kind=kind)
         return Scenario(videos, throttle=throttle)
 
