@@ -72,7 +72,7 @@ def player_response(
     hls: str | None = None,
 ) -> dict[str, Any]:
     """The JSON of /youtubei/v1/player. hls: the URL of the master playlist, if any."""
-    if why and why.status != "OK":
+    if why and (why.status != "OK" or why.reason):
         return {"playabilityStatus": _unplayable(why)}
     seconds = str(math.floor(video.film.duration))
     title = video.title or f"Film of {youtube_id}"

@@ -81,7 +81,7 @@ def of_yt_dlp(
     if refused:
         return Failure(Reason.RATE_LIMITED, message, 429, refused.retry_after)
     reason = playability.meaning(message, expected=expected, said=said)
-    texts = [text for answer in said if answer.status != playability.OK for text in answer.texts]
+    texts = [text for answer in said for text in answer.texts]
     own = playability.match([message])
     whole = _joined(message if own is not Reason.NO_FORMATS or not texts else "", texts)
     if reason is None and texts:

@@ -20,16 +20,17 @@ from nanokinetics.errors import Kind, Reason
 OK: Final = "OK"
 
 OUTDATED: Final = (
-    r"on this app\b|latest version of YouTube|reload|\b(please|need to|must) (update|upgrade)"
-    r"|no longer supported|not supported (on|in|by) (this|your)|(on|for) (this|your) device"
-    r"|newer versions? of|precondition check failed|(this|your) browser"
+    r"(on|in) this app\b|latest version of YouTube|reload|refresh the page|out of date"
+    r"|\b(please|need to|must) (update|upgrade)|no longer supported|precondition check failed"
+    r"|not supported (on|in|by) (this|your)|(on|for) (this|your) device|newer versions? of"
+    r"|(this|your) browser"
 )
 """The client is too old: a newer yt-dlp asks as a newer client."""
 
 TEXTS: Final[tuple[tuple[str, Reason], ...]] = (
     # Refusals of the session, the address or the account. Some begin with "Video unavailable".
     (r"rate.limited|HTTP Error 429|too many requests", Reason.RATE_LIMITED),
-    (r"content (isn't|is not) available\W+(please )?try again later", Reason.RATE_LIMITED),
+    (r"content (isn't|is not) available.{0,30}try again", Reason.RATE_LIMITED),
     (r"unusual traffic|automated (queries|requests)|\bIP (address )?(is|has been|was)\b.*\bblocked",
      Reason.RATE_LIMITED),
     (r"not a (ro)?bot\b|captcha|helps protect our community", Reason.BOT_CHECK),
@@ -50,10 +51,10 @@ TEXTS: Final[tuple[tuple[str, Reason], ...]] = (
     (r"(in|from) your (country|region|location|area)|geo.?restrict|country domain"
      r"|legal complaint|court order|\bVPN\b|network administrator|restricted mode"
      r"|video is restricted", Reason.GEO_BLOCKED),
-    (r"join this channel|members.only|channel's members|premium|payment|purchase|\brent(al|ed)?\b"
-     r"|in place of the video", Reason.MEMBERS_ONLY),
-    (r"\bpremiere|will begin|coming soon|check back later|\bprocess(ing|ed)\b"
-     r"|(event|stream) has ended|(^|\. )offline\b|stream is offline|LIVE_STREAM_OFFLINE",
+    (r"join this channel|members.only|channel('s)? members|premium|payment|purchase"
+     r"|subscri(bers|ption)|\brent(al|ed)?\b|in place of the video", Reason.MEMBERS_ONLY),
+    (r"\bpremier(e|ing)|will begin|coming soon|check back later|\bprocess(ing|ed)\b"
+     r"|(event|stream) has ended|(^|\. )offline\b|stream.{0,15} offline|LIVE_STREAM_OFFLINE",
      Reason.NOT_YET_AVAILABLE),
     # Gone for good.
     (r"(privacy|defamation) (claim|complaint)|Terms of Service|Community Guidelines",
@@ -67,7 +68,7 @@ TEXTS: Final[tuple[tuple[str, Reason], ...]] = (
      Reason.NO_FORMATS),
     (r"\bsign(ing)? in\b|\blog(ging|ged)? ?in\b|registered users", Reason.LOGIN_REQUIRED),
     # Words without a reason.
-    (r"unavailable|(isn't|not|no longer) available|been (removed|deleted)"
+    (r"unavailable|(isn't|not|no longer) available|\b(removed|deleted)\b"
      r"|playback on other websites|blocked it from display", Reason.UNAVAILABLE),
 )  # fmt: skip
 """Patterns and their meaning; the first match counts, upper or lower case. The most specific text
@@ -195,7 +196,7 @@ def meaning(message: str, *, expected: bool, said: Sequence[Playability]) -> Rea
         own = None
     # If there are no formats, yt-dlp found no reason in the answers.
     words = [] if own in (None, Reason.NO_FORMATS) else [message]
-    texts = [text for answer in said if answer.status != OK for text in answer.texts]
+    texts = [text for answer in said for text in answer.texts]
     statuses = [answer.status for answer in said]
     reason = match([*words, *texts])
     if reason in (None, Reason.UNAVAILABLE):
