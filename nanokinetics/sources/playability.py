@@ -116,6 +116,9 @@ _DEEPEST: Final = 12
 _LONGEST: Final = 1000
 """Characters of one text that are read."""
 
+_MOST: Final = 20
+"""Texts of one answer that are read."""
+
 _INITIAL: Final = re.compile(r"ytInitialPlayerResponse\s*=\s*(?=\{)")
 
 
@@ -144,7 +147,7 @@ def read(body: bytes) -> Playability | None:
     texts = [text for text in map(_text, said) if text]
     for part in ("errorScreen", "liveStreamability"):
         texts += _walk(found.get(part), _DEEPEST)
-    return Playability(str(status or ""), tuple(dict.fromkeys(texts)))
+    return Playability(str(status or ""), tuple(dict.fromkeys(texts))[:_MOST])
 
 
 def _walk(value: Any, depth: int) -> Iterator[str]:
@@ -212,5 +215,6 @@ def is_outdated(texts: Iterable[str]) -> bool:
 
 
 def _plain(text: str) -> str:
-    """The text with straight apostrophes and single spaces."""
-    return " ".join(text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").split())
+    """The text with straight apostrophes and single spaces; yt-dlp's message joins two texts."""
+    short = text[: 2 * _LONGEST]
+    return " ".join(short.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").split())

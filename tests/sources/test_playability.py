@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
+import time
 import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,7 +23,7 @@ from nanokinetics.config import NetworkConfig, VideoConfig
 from nanokinetics.demo.failures import Screen, ScriptedFailure
 from nanokinetics.demo.scenario import Fault, Scenario, Video
 from nanokinetics.demo.site import DemoSite
-from nanokinetics.errors import Failure, Kind, Reason
+from nanokinetics.errors import LONGEST_MESSAGE, Failure, Kind, Reason
 from nanokinetics.sources import Fetcher, playability
 from nanokinetics.sources.diagnosis import HttpProblem, of_yt_dlp
 from nanokinetics.sources.playability import TEXTS, Playability, read
@@ -286,6 +287,17 @@ def test_an_answer_that_nests_too_deep_keeps_its_status() -> None:
     status = f'{{"status": "ERROR", "reason": "Video unavailable", "errorScreen": {screen}}}'
     answer = read(f'{{"playabilityStatus": {status}}}'.encode())
     assert answer == Playability("ERROR", ("Video unavailable",))
+
+
+def test_a_text_without_end_costs_no_time() -> None:
+    flood = "content from claim by on level: " * 100_000
+    status = {"status": "ERROR", "reason": flood, "messages": [f"{i} {flood}" for i in range(30)]}
+    answer = read(json.dumps({"playabilityStatus": status}).encode())
+    assert answer is not None
+    began = time.process_time()
+    failure = of_yt_dlp(flood, expected=True, said=[answer])
+    assert time.process_time() - began < 1
+    assert len(failure.message) <= LONGEST_MESSAGE
 
 
 anything = st.recursive(
