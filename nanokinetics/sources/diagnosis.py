@@ -77,6 +77,7 @@ def of_yt_dlp(
     """
     message = re.sub(r"^(ERROR: )?(\[[\w:+]+\] )?([\w-]{11}: )?", "", message.strip())
     message = re.split(_ADVICE, message)[0].strip()
+    message = re.sub(r"(?<!\.)\.\. ", ". ", message)  # yt-dlp joins sentences by a second full stop
     refused = next((p for p in problems if p.status == 429), None)
     if refused:
         return Failure(Reason.RATE_LIMITED, message, 429, refused.retry_after)

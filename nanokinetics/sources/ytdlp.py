@@ -210,6 +210,8 @@ class _Observer(yt_dlp.YoutubeDL):  # type: ignore[misc]
     def failure(self, message: str, *, expected: bool) -> Failure:
         """What an exception with this text means, in view of all that was recorded."""
         said = [answer for answer in map(read, self._answers) if answer]
+        for answer in said:
+            self.params["logger"].debug(" | ".join(("YouTube:", answer.status, *answer.texts)))
         return diagnosis.of_yt_dlp(message, expected=expected, problems=self.problems, said=said)
 
     def urlopen(self, req: Request | str) -> Response:

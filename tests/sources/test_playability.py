@@ -229,6 +229,17 @@ def test_an_unknown_text_is_told_once_and_completely(site: DemoSite) -> None:
     assert of_yt_dlp("The hamster is tired", expected=False).message == "The hamster is tired"
 
 
+def test_the_log_has_every_answer_of_the_player(site: DemoSite) -> None:
+    told(site, ScriptedFailure("UNPLAYABLE", "The hamster is tired", "It wants a carrot."))
+    lines = fetcher(site).log().splitlines()
+    assert lines.count("YouTube: | UNPLAYABLE | The hamster is tired | It wants a carrot.") == 2
+
+
+def test_sentences_end_with_one_full_stop() -> None:
+    said = "The following content is not available on this app.. Watch on the latest version."
+    assert of_yt_dlp(said, expected=True).message == said.replace("..", ".")
+
+
 def test_an_unknown_text_is_no_verdict_whatever_request_failed() -> None:
     said = [Playability("UNPLAYABLE", ("Video nicht verfügbar",))]
     missing = [HttpProblem("watch", 404, None, "HTTP Error 404: Not Found")]
