@@ -246,7 +246,7 @@ def summary(result: BuildResult, dest: str) -> list[str]:
     if result.held:
         again = "the same command" if result.short else "a run without --replace-transient"
         later = f"; {again} asks for them again"
-    again = [
+    retries = [
         f"{option} for {count} failed clips of short classes"
         for option, count in (
             (RETRY_FAILED, result.retryable),
@@ -260,5 +260,5 @@ def summary(result: BuildResult, dest: str) -> list[str]:
         f"  failed:    {reasons or 'none'}{' (failed.csv, with their logs)' * bool(reasons)}",
         f"  for later: {result.held}{later}; YouTube refused {result.refusals} times",
         f"  short:     {', '.join(short) or 'no class'}",
-        *([f"  ask again: the same command with {', or '.join(again)}"] if again else []),
+        *([f"  ask again: the same command with {', or '.join(retries)}"] if retries else []),
     ]

@@ -187,7 +187,7 @@ def _other_way_may_do(result: Made | Failure) -> bool:
 def _may_pass(result: Made | Failure) -> bool:
     """Whether to try again. yt-dlp takes a truncated answer for one without formats."""
     return isinstance(result, Failure) and (
-        result.kind is Kind.TRANSIENT or result.reason is Reason.NO_FORMATS
+        result.kind is Kind.TRANSIENT or result.reason in (Reason.NO_FORMATS, Reason.UNEXPLAINED)
     )
 
 

@@ -76,8 +76,13 @@ class Stage:
         script = self.script  # one scenario for the whole request, also while it is replaced
         kind, youtube_id, params = _identify(asked)
         itag = _whole(params["itag"]) if "itag" in params else None
-        client = _client(asked) if kind == "player" else asked.headers.get("User-Agent", "")
+        client = (
+            _client(asked, "clientName")
+            if kind == "player"
+            else asked.headers.get("User-Agent", "")
+        )
         entry = Entry(self._clock(), kind, youtube_id, itag, client, asked.headers.get("Range"))
+        entry.language = _client(asked, "hl")
         self._log.append(entry)
         video = (script.scenario.video(youtube_id) if youtube_id else None) or Video()
         refused = script.refusal(kind, self._clock())
@@ -246,9 +251,10 @@ def _payload(asked: Asked) -> dict[str, Any]:
     return payload if isinstance(payload, dict) else {}
 
 
-def _client(asked: Asked) -> str:
+def _client(asked: Asked, field: str) -> str:
+    """What a player request says of its client in this field."""
     client = _payload(asked).get("context", {}).get("client", {})
-    return str(client.get("clientName", ""))
+    return str(client.get(field, ""))
 
 
 def _range(header: str | None, size: int) -> tuple[int, int] | None:

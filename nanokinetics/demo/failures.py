@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+Screen = Literal["message", "interstitial", "slate", "captcha", "none"]
 
 
 @dataclass(frozen=True)
@@ -10,10 +13,20 @@ class ScriptedFailure:
     """The player's answer for a video that does not play."""
 
     status: str
-    reason: str
+    reason: str = ""
     subreason: str = ""
     text: str = ""
     """The start of yt-dlp's message, after the id. Empty: reason and subreason."""
+    screen: Screen = "message"
+    """Where reason and subreason lie: `message` is the usual error screen, `interstitial` the one
+    of the new desktop, `slate` that of a live stream. `captcha` asks for one, and `none` has
+    none."""
+    messages: tuple[str, ...] = ()
+    """Further texts, as apps get them."""
+    trailer: str = ""
+    """The youtube id of the video that is offered instead."""
+    plays_in_browser: bool = False
+    """Whether the watch page says that the video plays."""
 
     @property
     def message(self) -> str:
@@ -94,6 +107,8 @@ FAILURES: dict[str, ScriptedFailure] = {
 """All failures by name."""
 
 
-def named(name: str) -> ScriptedFailure:
+def named(name: str | ScriptedFailure) -> ScriptedFailure:
     """The failure of that name. For an unknown name, a failure with the name as its reason."""
+    if isinstance(name, ScriptedFailure):
+        return name
     return FAILURES.get(name) or ScriptedFailure("UNPLAYABLE", name)

@@ -30,6 +30,8 @@ class Request:
     """The Range header."""
     refused: bool
     """Whether the throttle refused it."""
+    language: str
+    """The language that a player request asks for (`hl`); otherwise empty."""
 
 
 @dataclass
@@ -45,6 +47,7 @@ class Entry:
     status: int = 0
     bytes: int = 0
     refused: bool = False
+    language: str = ""
 
     def add(self, count: int) -> None:
         self.bytes += count

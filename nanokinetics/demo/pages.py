@@ -30,8 +30,9 @@ EXPIRES = 4_102_444_800
 
 def watch_page(youtube_id: str, video: Video, why: ScriptedFailure | None) -> str:
     """HTML with the player's answer, but without formats: YouTube's page has none with a URL."""
+    shown = None if why and why.plays_in_browser else why
     data = {
-        "ytInitialPlayerResponse": player_response(youtube_id, video, why, ()),
+        "ytInitialPlayerResponse": player_response(youtube_id, video, shown, ()),
         "ytInitialData": {"contents": {"twoColumnWatchNextResults": {"results": {}}}},
     }
     scripts = "".join(
@@ -71,7 +72,7 @@ def player_response(
     hls: str | None = None,
 ) -> dict[str, Any]:
     """The JSON of /youtubei/v1/player. hls: the URL of the master playlist, if any."""
-    if why and why.status != "OK":
+    if why and (why.status != "OK" or why.reason):
         return {"playabilityStatus": _unplayable(why)}
     seconds = str(math.floor(video.film.duration))
     title = video.title or f"Film of {youtube_id}"
@@ -117,12 +118,36 @@ def player_response(
 
 
 def _unplayable(why: ScriptedFailure) -> dict[str, Any]:
-    status: dict[str, Any] = {"status": why.status, "reason": why.reason}
-    renderer: dict[str, Any] = {"reason": {"simpleText": why.reason}}
-    if why.subreason:
-        renderer["subreason"] = {"simpleText": why.subreason}
-    status["errorScreen"] = {"playerErrorMessageRenderer": renderer}
-    return status
+    status: dict[str, Any] = {"status": why.status}
+    if why.messages:
+        status["messages"] = list(why.messages)
+    main, more = {"simpleText": why.reason}, {"runs": [{"text": why.subreason}]}
+    if why.trailer:
+        trailer = {"trailerVideoId": why.trailer}
+        return status | {"errorScreen": {"playerLegacyDesktopYpcTrailerRenderer": trailer}}
+    match why.screen:
+        case "message":
+            renderer = {"reason": main} | ({"subreason": more} if why.subreason else {})
+            screen: dict[str, Any] = {"playerErrorMessageRenderer": renderer | _BUTTON}
+        case "interstitial":
+            model = {"title": {"content": why.reason}, "description": {"content": why.subreason}}
+            view = {"content": {"interstitialViewModel": model | _BUTTON}}
+            return status | {"errorScreen": {"playerInterstitialRenderer": view}}
+        case "slate":
+            slate = {"mainText": main, "subtitleText": more, **_BUTTON}
+            place = {"offlineSlate": {"liveStreamOfflineSlateRenderer": slate}}
+            return status | {"liveStreamability": {"liveStreamabilityRenderer": place}}
+        case "captcha":
+            screen = {"playerCaptchaViewModel": {"siteKey": "demo"}}
+        case "none":
+            screen = {}
+    if why.reason:
+        status["reason"] = why.reason
+    return status | ({"errorScreen": screen} if screen else {})
+
+
+_BUTTON: dict[str, Any] = {"proceedButton": {"buttonRenderer": {"text": {"simpleText": "Sign in"}}}}
+"""Every error screen has one, whatever the error is."""
 
 
 def _storyboard(youtube_id: str) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal, TypeVar
 
-from nanokinetics.demo.failures import FAILURES
+from nanokinetics.demo.failures import FAILURES, ScriptedFailure
 
 Form = Literal["progressive", "fragmented", "webm", "video_only", "audio_only", "hls"]
 Where = Literal["watch", "player", "media"]
@@ -119,8 +119,8 @@ class Video:
 
     film: Film = field(default_factory=Film)
     forms: tuple[Form, ...] = ("progressive", "fragmented", "webm")
-    failure: str | None = None
-    """A name in `failures.FAILURES`, or another text as the reason of the failure."""
+    failure: str | ScriptedFailure | None = None
+    """A name in `failures.FAILURES`, another text as the reason, or the player's whole answer."""
     faults: tuple[Fault, ...] = ()
     latency: float = 0.0
     """Seconds before each answer."""
@@ -229,6 +229,8 @@ def _value(hint: Any, data: Any, where: str) -> Any:
         if data is None:
             return None
         kinds = [kind for kind in arguments if kind is not type(None)]
+        if isinstance(data, dict) and ScriptedFailure in kinds:
+            return _unpack(ScriptedFailure, data, where)
         return _value(kinds[0], data, where) if len(kinds) == 1 else data
     if origin is tuple:
         return tuple(_value(arguments[0], item, where) for item in data)

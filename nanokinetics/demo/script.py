@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
+from nanokinetics.demo.failures import ScriptedFailure
 from nanokinetics.demo.scenario import FAULTS, Fault, Scenario, Throttle, Where
 
 Kind = Literal["watch", "player", "media", "other"]
@@ -39,7 +40,7 @@ class Script:
         self._lock = threading.Lock()
         self._seen: Counter[tuple[str, int]] = Counter()
         self._fired: Counter[tuple[str, int]] = Counter()
-        self._verdicts: dict[str, str | None] = {}
+        self._verdicts: dict[str, str | ScriptedFailure | None] = {}
         self._accepted = 0
         self._refusing_since: float | None = None
         self._spent = False
@@ -77,8 +78,8 @@ class Script:
             with self._lock:
                 self._fired[hit.key] -= 1
 
-    def failure(self, youtube_id: str, *, new: bool) -> str | None:
-        """The name or text of the current failure. Each watch page (`new`) chooses it again."""
+    def failure(self, youtube_id: str, *, new: bool) -> str | ScriptedFailure | None:
+        """The current failure, or its name or text. Each watch page (`new`) chooses it again."""
         video = self.scenario.video(youtube_id)
         if video is None or video.failure is not None:
             return "unavailable" if video is None else video.failure

@@ -1,8 +1,6 @@
-"""Interprets the messages of yt-dlp and ffmpeg. Their texts are matched only here.
+"""Interprets the messages of yt-dlp and ffmpeg. YouTube's own words are those of `playability`.
 
-Each table is searched from the top, and the first match counts. To support a new text, add a line.
-The texts are those of yt-dlp and YouTube in 2026. Curly apostrophes become straight ones before the
-search.
+The table is searched from the top, and the first match counts. To support a new text, add a line.
 """
 
 from __future__ import annotations
@@ -16,37 +14,8 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 
 from nanokinetics.errors import Failure, Reason
-
-YT_DLP_TEXTS: Final[tuple[tuple[str, Reason], ...]] = (
-    # Blocks come first: some of them begin with "Video unavailable".
-    (r"rate-limited by YouTube", Reason.RATE_LIMITED),
-    (r"content isn't available, try again later", Reason.RATE_LIMITED),
-    (r"HTTP Error 429|Too Many Requests", Reason.RATE_LIMITED),
-    (r"not a bot", Reason.BOT_CHECK),
-    (r"captcha challenge", Reason.BOT_CHECK),
-    # The machine's fault.
-    (r"No space left on device|Disk quota exceeded", Reason.DISK_FULL),
-    # The video exists, but there is no usable format.
-    (r"Requested format is not available|No video formats found|Only images are available",
-     Reason.NO_FORMATS),
-    (r"try again later", Reason.SERVER_ERROR),
-    # It depends on the country or the account.
-    (r"in your country|from your location|in your region|geo.?restrict", Reason.GEO_BLOCKED),
-    (r"confirm your age|age.restricted|inappropriate for some users", Reason.AGE_RESTRICTED),
-    (r"Join this channel|members.only|channel's members|requires payment", Reason.MEMBERS_ONLY),
-    (r"Premieres? (in|will begin)|live event will begin|[Cc]oming soon", Reason.NOT_YET_AVAILABLE),
-    # Gone for good; the most specific text comes first.
-    (r"Private video|[Vv]ideo is private|private video", Reason.PRIVATE),
-    (r"removed by the (uploader|user)", Reason.REMOVED_BY_UPLOADER),
-    (r"account associated with this video|uploader has closed|account.{0,20}terminated",
-     Reason.ACCOUNT_TERMINATED),
-    (r"copyright|trademark|who has blocked it", Reason.COPYRIGHT),
-    (r"Terms of Service|Community Guidelines|policy on|violating YouTube", Reason.TERMS_OF_SERVICE),
-    (r"does not exist|Incomplete YouTube ID|looks truncated", Reason.NOT_FOUND),
-    (r"[Vv]ideo unavailable|(isn't|is not|no longer) available|video is unavailable|been removed"
-     r"|recording is not available|DRM", Reason.UNAVAILABLE),
-    (r"[Ss]ign in|[Ll]og ?in|registered users", Reason.LOGIN_REQUIRED),
-)  # fmt: skip
+from nanokinetics.sources import playability
+from nanokinetics.sources.playability import Playability
 
 FFMPEG_TEXTS: Final[tuple[tuple[str, Reason], ...]] = (
     (r"HTTP error 429|returned 429", Reason.RATE_LIMITED),
@@ -65,7 +34,9 @@ FFMPEG_TEXTS: Final[tuple[tuple[str, Reason], ...]] = (
      r"|No route to host|[Cc]ertificate|HTTP error 3\d\d", Reason.NETWORK),
 )  # fmt: skip
 
-_ADVICE: Final = re.compile(r"[.;,]?\s+(Use --|See +https?://|You might want to|please report)")
+_ADVICE: Final = re.compile(
+    r"[.;,]?\s+(Use --|See +https?://|You might want to|It is recommended to|please report)"
+)
 """The beginning of yt-dlp's advice. Tables need only the fact before it; the log has all."""
 
 LONGEST_RETRY_AFTER: Final = 7 * 86400.0
@@ -88,35 +59,54 @@ class HttpProblem:
     text: str
 
 
-def match(text: str, table: Sequence[tuple[str, Reason]]) -> Reason | None:
-    """The reason of the first line in the table that matches the text; None without a match."""
-    plain = text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
-    return next((reason for pattern, reason in table if re.search(pattern, plain)), None)
-
-
-def of_yt_dlp(message: str, *, expected: bool, problems: Sequence[HttpProblem] = ()) -> Failure:
+def of_yt_dlp(
+    message: str,
+    *,
+    expected: bool,
+    problems: Sequence[HttpProblem] = (),
+    said: Sequence[Playability] = (),
+) -> Failure:
     """The failure that an exception of yt-dlp means.
 
     message: the text of the exception. expected: yt-dlp's flag for "the video is the cause".
-    problems: the failed requests, oldest first.
+    problems: the failed requests, oldest first. said: what the player told each client.
 
     A status 429 overrides every text, because a refused client gets wrong texts. An unexpected
-    exception hides its cause; then the problems show it. An unknown text counts as transient: a new
-    kind of refusal must not remove clips that still exist.
+    exception hides its cause; then the problems show it. An unknown text of the site, or one that
+    calls the client too old, is UNEXPLAINED: `blame` decides whether it is about the video.
     """
     message = re.sub(r"^(ERROR: )?(\[[\w:+]+\] )?([\w-]{11}: )?", "", message.strip())
     message = re.split(_ADVICE, message)[0].strip()
+    message = re.sub(r"(?<!\.)\.\. ", ". ", message)  # yt-dlp joins sentences by a second full stop
     refused = next((p for p in problems if p.status == 429), None)
     if refused:
         return Failure(Reason.RATE_LIMITED, message, 429, refused.retry_after)
-    reason = match(message, YT_DLP_TEXTS)
-    hidden = reason is None or (reason is Reason.NO_FORMATS and not expected)
+    reason = playability.meaning(message, expected=expected, said=said)
+    texts = [text for answer in said for text in answer.texts]
+    own = playability.match([message])
+    whole = _joined(message if own is not Reason.NO_FORMATS or not texts else "", texts)
+    if reason is None and texts:
+        return Failure(Reason.UNEXPLAINED, whole)
+    hidden = reason is None or (reason is Reason.NO_FORMATS and not (expected and reason is own))
     if problems and hidden:
         return _of_problem(problems[-1], message)
-    if reason is not None:
-        status = _STATUS.search(message)
-        return Failure(reason, message, int(status[status.lastindex or 0]) if status else None)
-    return _of_problem(HttpProblem("other", None, None, message), message)
+    if reason is None:
+        return Failure(Reason.UNEXPLAINED if expected else _of_silence(message), message)
+    message = message if reason is own else whole
+    status = _STATUS.search(message)
+    return Failure(
+        reason,
+        message,
+        int(status[status.lastindex or 0]) if status else None,
+        outdated=reason is Reason.UNEXPLAINED and playability.is_outdated([message, *texts]),
+    )
+
+
+def _joined(message: str, texts: Sequence[str]) -> str:
+    """yt-dlp's message, with what the player said beyond it."""
+    more = [text for text in dict.fromkeys(texts) if text.rstrip(".") not in message]
+    parts = (part.rstrip(".") for part in (message, *more) if part)
+    return ". ".join(parts) if more else message
 
 
 def retry_after(header: str | None, now: float) -> float | None:
@@ -139,13 +129,18 @@ def retry_after(header: str | None, now: float) -> float | None:
 
 def _of_problem(problem: HttpProblem, message: str) -> Failure:
     if problem.status is None:
-        return Failure(_of_silence(problem.text), f"{message} ({problem.text})")
+        known = problem.text in message
+        return Failure(
+            _of_silence(problem.text), message if known else f"{message} ({problem.text})"
+        )
     text = f"{message} (HTTP {problem.status} from the {problem.page} page)"
     gone = problem.status in (404, 410) and problem.page == "watch"
     reason = Reason.NOT_FOUND if gone else Reason.SERVER_ERROR
     if problem.page == "media" and problem.status in (401, 403):
         reason = Reason.FORBIDDEN_MEDIA
-    return Failure(reason, text, problem.status, problem.retry_after)
+    # The player calls a request bad whose client it no longer knows.
+    outdated = problem.page == "player" and problem.status == 400
+    return Failure(reason, text, problem.status, problem.retry_after, outdated)
 
 
 def _of_silence(text: str) -> Reason:

@@ -7,6 +7,7 @@ failures; this module only records the failed requests that yt-dlp hides.
 from __future__ import annotations
 
 import copy
+import io
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +23,20 @@ from nanokinetics.config import NetworkConfig
 from nanokinetics.errors import Failure, Reason
 from nanokinetics.sources import diagnosis
 from nanokinetics.sources.diagnosis import HttpProblem
+from nanokinetics.sources.playability import read
 from nanokinetics.sources.stream import OpenedVideo, Stream
-from nanokinetics.sources.ytdlp_options import ca_file, cookies_of, fixed_params, parse_yt_dlp_args
+from nanokinetics.sources.ytdlp_options import (
+    ca_file,
+    cookies_of,
+    fixed_params,
+    in_english,
+    parse_yt_dlp_args,
+)
 
 SOCKET_TIMEOUT: Final = 15.0
 """Seconds of silence after which a connection is given up, unless yt-dlp's options set others."""
+
+_ANOTHER: Final = "YouTube offers another video, like a trailer, in place of the video"
 
 
 class PlayerRefused(Exception):
@@ -60,6 +70,7 @@ class YtDlpFetcher:
             "logger": self._lines,
         }
         self._params.setdefault("socket_timeout", SOCKET_TIMEOUT)
+        self._params["extractor_args"] = in_english(self._params.get("extractor_args", {}))
         if network.proxy is not None:
             self._params["proxy"] = network.proxy
         if network.cookies is not None:
@@ -70,7 +81,7 @@ class YtDlpFetcher:
     def open(self, name: str) -> OpenedVideo | Failure:
         """Find a video. A guest needs two requests, or four with a JavaScript runtime."""
         self._lines.clear()
-        self._ydl.problems.clear()
+        self._ydl.forget()
         found = self._ask(
             lambda: self._ydl.extract_info(
                 self._site.url.format(name), download=False, process=False
@@ -78,6 +89,8 @@ class YtDlpFetcher:
         )
         if isinstance(found, Failure):
             return found
+        if found.get("_type", "video") != "video":
+            return self._ydl.failure(_ANOTHER, expected=True)
         kinds = [_kinds(part) for part in found.get("formats") or ()]
         if any(k["has_audio"] for k in kinds) and not any(k["has_video"] for k in kinds):
             return Failure(Reason.NO_VIDEO_STREAM, "the video has sound but no picture")
@@ -168,31 +181,44 @@ class YtDlpFetcher:
         try:
             return question()
         except PlayerRefused as refused:
-            return diagnosis.of_yt_dlp(str(refused), expected=False, problems=observer.problems)
+            return observer.failure(str(refused), expected=False)
         except DownloadError as error:
             cause = error.exc_info[1] if error.exc_info else None
-            expected = bool(getattr(cause, "expected", False))
-            return diagnosis.of_yt_dlp(str(error), expected=expected, problems=observer.problems)
+            return observer.failure(str(error), expected=bool(getattr(cause, "expected", False)))
         except (YoutubeDLError, RequestError, OSError) as error:
-            return diagnosis.of_yt_dlp(str(error), expected=False, problems=observer.problems)
+            return observer.failure(str(error), expected=False)
 
 
 class _Observer(yt_dlp.YoutubeDL):  # type: ignore[misc]
-    """A YoutubeDL that records failed requests, because its exceptions do not report them.
+    """A YoutubeDL that records failed requests and YouTube's answers: its exceptions hide both.
 
     like: another one whose cookies it shares.
     """
 
     def __init__(self, params: dict[str, Any], *, like: _Observer | None = None) -> None:
         self.problems: list[HttpProblem] = []
+        self._answers: list[bytes] = []
         super().__init__({**params, "cookiefile": None} if like else params)
         if like:
             self.cookiejar: Any = like.cookiejar
 
+    def forget(self) -> None:
+        """Forget what was recorded about the last video."""
+        self.problems.clear()
+        self._answers.clear()
+
+    def failure(self, message: str, *, expected: bool) -> Failure:
+        """What an exception with this text means, in view of all that was recorded."""
+        said = [answer for answer in map(read, self._answers) if answer]
+        for answer in said:
+            self.params["logger"].debug(" | ".join(("YouTube:", answer.status, *answer.texts)))
+        return diagnosis.of_yt_dlp(message, expected=expected, problems=self.problems, said=said)
+
     def urlopen(self, req: Request | str) -> Response:
         url = req if isinstance(req, str) else req.url
         try:
-            return super().urlopen(req)
+            response = super().urlopen(req)
+            return self._heard(response) if _page(url) in ("watch", "player") else response
         except HTTPError as error:
             page = _page(url)
             wait = diagnosis.retry_after(error.response.headers.get("Retry-After"), time.time())
@@ -203,6 +229,19 @@ class _Observer(yt_dlp.YoutubeDL):  # type: ignore[misc]
         except RequestError as error:
             self.problems.append(HttpProblem(_page(url), None, None, str(error)))
             raise
+
+    def _heard(self, response: Response) -> Response:
+        """Keep the body of an answer, and give it back to be read again."""
+        body = response.read()
+        self._answers.append(body)
+        return Response(
+            io.BytesIO(body),
+            response.url,
+            response.headers,
+            response.status,
+            response.reason,
+            response.extensions,
+        )
 
 
 class _Lines:

@@ -75,6 +75,12 @@ def fixed_params(resolution: int, *, audio: bool) -> dict[str, Any]:
     }
 
 
+def in_english(extractor_args: dict[str, Any]) -> dict[str, Any]:
+    """Extractor arguments that ask YouTube for English, in which `playability` knows its texts."""
+    of_youtube = {**extractor_args.get("youtube", {}), "lang": ["en"]}
+    return {**extractor_args, "youtube": of_youtube}
+
+
 def cookies_of(path: Path) -> io.StringIO:
     """The text of a cookie file, in memory, because yt-dlp would write to the user's file.
 

@@ -131,9 +131,9 @@ def test_the_message_keeps_the_fact_and_leaves_the_advice_to_the_log() -> None:
     assert of_yt_dlp(said, expected=True).message == "Sign in to confirm your age"
 
 
-def test_a_text_that_nobody_has_described_may_pass() -> None:
+def test_a_text_that_nobody_has_described_is_unexplained() -> None:
     failure = of_yt_dlp("The hamster is tired", expected=True)
-    assert failure.kind is Kind.TRANSIENT
+    assert failure.reason is Reason.UNEXPLAINED
     assert "The hamster is tired" in failure.message
 
 

@@ -18,6 +18,7 @@ from helpers import (
     youtube_id,
 )
 
+from nanokinetics.demo.failures import ScriptedFailure
 from nanokinetics.demo.scenario import Fault, Film, Form, Scenario, Video
 
 pytestmark = pytest.mark.slow
@@ -55,9 +56,34 @@ def test_every_name_of_a_failure_becomes_its_reason(bench):
     kinds = {row["reason"]: row["kind"] for row in made.failed()}
     conditional = {"age_restricted", "geo_blocked", "members_only", "login_required"}
     assert {r for r, k in kinds.items() if k == "conditional"} == conditional | {
-        "not_yet_available"
+        *("not_yet_available", "unavailable")
     }
     assert {r for r, k in kinds.items() if k == "environment"} == {"no_formats"}
+
+
+def test_what_the_player_says_decides_and_no_other_video_stands_in(bench):
+    """The texts of each answer end in the tables; a trailer is never cut."""
+    trailer, gone = youtube_id(9, "t"), "Video unavailable"
+    complaint = "This content is not available on this country domain due to a legal complaint"
+    policy = "This video has been removed for violating YouTube's policy on hate speech."
+    answers = {
+        "members_only": ScriptedFailure("UNPLAYABLE", trailer=trailer),
+        "geo_blocked": ScriptedFailure("UNPLAYABLE", gone, complaint),
+        "terms_of_service": ScriptedFailure("ERROR", policy, "Learn more in your country."),
+        "private": ScriptedFailure("ERROR", gone, "This video is private", screen="slate"),
+        "server_error": ScriptedFailure("UNPLAYABLE", "Video nicht verfügbar"),
+    }
+    rows = {name: Row(name, youtube_id(i, "x"), 3, 4) for i, name in enumerate(answers)}
+    healthy = Row("yoga", youtube_id(0), 3, 4)
+    videos = {rows[name].youtube_id: Video(SMALL, failure=said) for name, said in answers.items()}
+    made = bench(Scenario(videos, default=VIDEO), [*rows.values(), healthy], 1, *FAST)
+    assert made.run().code == 3
+    made.holds([healthy])
+    failed = {row["label"]: row for row in made.failed()}
+    assert {name: row["reason"] for name, row in failed.items()} == {n: n for n in answers}
+    assert failed["private"]["message"] == f"{gone}. This video is private"
+    assert failed["server_error"]["message"] == "Video nicht verfügbar"
+    assert made.site.media_bytes(trailer) == 0
 
 
 @pytest.mark.parametrize("name", ["no_formats", "no_formats_2"])
