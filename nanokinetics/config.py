@@ -212,7 +212,10 @@ class NetworkConfig:
 
     def __post_init__(self) -> None:
         if self.proxy and not re.match(r"(https?|socks(4a?|5h?))://[^/]*[^/@]", self.proxy):
-            raise InputError("--proxy is like http://HOST:PORT or socks5://USER:PASSWORD@HOST:PORT")
+            raise InputError(
+                "--proxy is like http://HOST:PORT or socks5://HOST:PORT, with USER:PASSWORD@ "
+                "before HOST if it asks for them"
+            )
         if self.cookies is not None and not self.cookies.is_file():
             raise InputError(f"--cookies: there is no file {self.cookies}")
         if self.canary not in (None, NO_CANARY) and not is_youtube_id(self.canary):
@@ -264,7 +267,8 @@ class BuildConfig(SampleConfig):
     replace_transient: let reserves replace clips with a transient failure, to have n clips now.
     cookies, proxy, yt_dlp_args, canary: see `NetworkConfig`.
     ffmpeg: the ffmpeg program; None finds one.
-    failed_logs: the folder for the complete output of failed attempts.
+    failed_logs: the folder for the complete output of failed attempts; None is `DEST-failed_logs`,
+        beside the dataset.
     """
 
     dest: Path
@@ -286,7 +290,7 @@ class BuildConfig(SampleConfig):
     proxy: str | None = None
     yt_dlp_args: str = ""
     ffmpeg: str | None = None
-    failed_logs: Path = Path("failed_logs")
+    failed_logs: Path | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -30,6 +30,12 @@ _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY
 LINK: Final = "a link stands here, and none is followed; put what it points to in its place"
 
 
+def beside(folder: Path, what: str) -> Path:
+    """`DEST-what`, the folder beside a dataset for what belongs to it. The root `/` has none."""
+    named = folder if folder.name not in ("", "..") else Path(os.path.abspath(folder))  # noqa: PTH100
+    return named.with_name(f"{named.name}-{what}")
+
+
 class Folder:
     """A folder whose methods change nothing outside it.
 

@@ -62,11 +62,12 @@ def examine(
         checks["canary"] = lambda: of_canary(canary, network, ffmpeg)
     for name, check in checks.items():
         try:
-            yield Finding(name, *check())
+            level, found, remedy = check()
         except NanokineticsError as error:
-            yield Finding(name, Level.FAULT, str(error))
+            level, found, remedy = Level.FAULT, str(error), ""
         except ImportError as error:
-            yield Finding(name, Level.FAULT, f"cannot be imported: {error}", UPDATE)
+            level, found, remedy = Level.FAULT, f"cannot be imported: {error}", UPDATE
         except Exception as error:  # noqa: BLE001 - `examine` raises nothing
-            why = mask(f"{type(error).__name__}: {error}")
-            yield Finding(name, Level.WARNING, f"could not be looked at ({why})")
+            why = f"{type(error).__name__}: {error}"
+            level, found, remedy = Level.WARNING, f"could not be looked at ({why})", ""
+        yield Finding(name, level, mask(found), remedy)

@@ -81,7 +81,7 @@ def of_canary(canary: str, network: NetworkConfig, ffmpeg: str | None) -> CheckR
 
 
 def _of_failure(canary: str, failure: Failure) -> CheckResult:
-    about = mask(f"{canary}: {failure.reason.words} ({failure.message})")
+    about = f"{canary}: {failure.reason.words} ({failure.message})"
     if failure.kind in (Kind.PERMANENT, Kind.CONDITIONAL, Kind.MEDIA):
         return (
             Level.WARNING,

@@ -220,6 +220,35 @@ def test_a_link_in_place_of_an_exports_own_is_refused(place, mine, run, name, ta
     assert everything(mine) == before
 
 
+@pytest.mark.parametrize("link", ["nano-exports", "nano-exports/hf"])
+def test_the_folder_of_exports_beside_a_dataset_may_not_be_a_link(place, mine, run, capsys, link):
+    (place / link).parent.mkdir(exist_ok=True)
+    (place / link).symlink_to(mine / "empty")
+    before = everything(mine)
+    assert main(["export", "nano", "--format", "hf", "--quiet"]) == 2
+    said = capsys.readouterr().err
+    assert f"{link}: a link stands here" in said
+    assert said.endswith("or name another folder with --output\n")
+    assert everything(mine) == before
+
+
+def test_the_folder_of_logs_beside_a_dataset_may_not_be_a_link(place, mine, run):
+    """The dataset lacks a clip that cannot be made, so that a log has to be written."""
+    made = {row["key"] for row in read_table(place / "nano" / "stats.csv")}
+    lacking = next(n for n in range(4) if not any(f"chess/{n}" in key for key in made))
+    (place / f"src/chess/{lacking}.jpg").write_bytes(b"no picture")
+    (place / "nano-failed_logs").symlink_to(mine)
+    before = everything(mine)
+    done = run("build", "--n", "4")
+    assert (done.code, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "nano-failed_logs: a link stands here" in done.stderr
+    assert "--failed-logs" in done.stderr
+    (place / "nano-failed_logs").unlink()
+    assert run("build", "--n", "4").code == 3
+    assert len(list((place / "nano-failed_logs").glob("*.log"))) == 1
+    assert everything(mine) == before
+
+
 def test_a_report_and_a_selection_are_not_written_through_links(place, mine, run):
     for name in ("page.html", "picks.csv"):
         (place / f".{name}.tmp").symlink_to(mine / "file")
