@@ -125,6 +125,8 @@ def build(
                     quotas = quotas_of(decision.plan.selection, books, config)
                 if quotas.waiting:
                     tools.check_source()
+                    for remark in source.remarks():
+                        reporter.say(f"warning: {remark}")
                 decision.plan.save(home, _versions(work.ffmpeg))
                 try:
                     result = run(work, quotas, books, config, clock, reporter)
@@ -212,7 +214,10 @@ class _Tools:
         self.check_source()
 
     def check_source(self) -> None:
-        """Check the source and the folder of logs, unless that was done. Raises InputError."""
+        """Check the source and the folder of logs, unless that was done before.
+
+        Raises InputError, and EnvironmentFault if no log can be written.
+        """
         if self.checking is None:
             self.checking = call(self.children, self.source.check)
         if not self.is_checked:

@@ -112,6 +112,8 @@ class SampleConfig:
         return cls(dataset=dataset, **given)
 
     def __post_init__(self) -> None:
+        for name in ("annotations", "src", "class_names", "from_", "listing"):
+            _refuse_urls(name, getattr(self, name))
         self._set("annotations", tuple(Path(p) for p in _listed(self.annotations)))
         for name in ("src", "class_names", "from_"):
             value = getattr(self, name)
@@ -159,6 +161,23 @@ class SampleConfig:
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
+
+
+_OPTIONS: Final = {"from_": "from", "listing": "list"}
+"""Names of options, where they are no names of fields."""
+
+
+def _refuse_urls(name: str, value: Any) -> None:
+    """Raises InputError for a URL where a path should stand. A path would lose one of its slashes.
+
+    value: a path or text, several, or None.
+    """
+    for each in () if value is None else map(str, _listed(value)):
+        found = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):/+", each)
+        if found and not os.path.lexists(each):  # a folder may be called `data:`
+            option = f"--{_OPTIONS.get(name, name).replace('_', '-')}"
+            what = "take its path" if found[1] == "file" else "download it first"
+            raise InputError(f"{option} {each}: is a URL, and files are read here; {what}")
 
 
 def _listed(value: Any) -> list[Any]:
@@ -294,6 +313,8 @@ class BuildConfig(SampleConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for name in ("dest", "failed_logs", "cookies"):
+            _refuse_urls(name, getattr(self, name))
         for name in ("max_wait", "block_wait"):
             try:
                 self._set(name, parse_duration(getattr(self, name)))

@@ -16,7 +16,7 @@ from nanokinetics.common.secrets import mask
 from nanokinetics.config import NetworkConfig
 from nanokinetics.doctor.destination import existing, of_destination, of_file_system, of_space
 from nanokinetics.doctor.findings import UPDATE, CheckResult, Finding, Level
-from nanokinetics.doctor.network import of_canary, of_certificates, of_proxy
+from nanokinetics.doctor.network import of_canary, of_certificates, of_cookies, of_proxy
 from nanokinetics.doctor.programs import (
     SOLVER,
     imported_yt_dlp,
@@ -58,6 +58,8 @@ def examine(
         "file system": lambda: of_file_system(dest),
         "free space": lambda: of_space(shutil.disk_usage(existing(dest)).free),
     }
+    if network.cookies is not None:
+        checks["cookies"] = lambda: of_cookies(network)
     if canary is not None:
         checks["canary"] = lambda: of_canary(canary, network, ffmpeg)
     for name, check in checks.items():

@@ -55,6 +55,14 @@ def of_proxy(network: NetworkConfig) -> CheckResult:
     return Level.OK, about or "none", ""
 
 
+def of_cookies(network: NetworkConfig) -> CheckResult:
+    """Whether the cookies are of an account. Raises InputError for a file that cannot be used."""
+    remarks = remote_source(network).remarks()
+    if remarks:
+        return Level.WARNING, "; ".join(remarks), ""
+    return Level.OK, f"{network.cookies} holds a login", ""
+
+
 def of_canary(canary: str, network: NetworkConfig, ffmpeg: str | None) -> CheckResult:
     """Find one video and read its first second, as a build does."""
     fetcher = remote_source(network).maker(None).open()

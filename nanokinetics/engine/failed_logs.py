@@ -17,7 +17,7 @@ from nanokinetics.clip import Failed
 from nanokinetics.common.folder import Folder
 from nanokinetics.common.secrets import mask
 from nanokinetics.common.text import plain_lines
-from nanokinetics.errors import InputError
+from nanokinetics.errors import EnvironmentFault
 
 LARGEST_FOLDER: Final = 256 * 2**20
 """Largest size of the folder in bytes. Three failed attempts write about 20 kB, so it holds about
@@ -55,7 +55,7 @@ class FailedLogs:
         self._held: int | None = None
 
     def check(self) -> None:
-        """Raises InputError if no log can be written. Nothing stays behind."""
+        """Raises EnvironmentFault if no log can be written. Nothing stays behind."""
         folder = self._folder
         lacking = [each for each in (folder, *folder.parents) if not each.exists()]
         try:
@@ -66,7 +66,7 @@ class FailedLogs:
                 pass
         except OSError as error:
             why = f"logs of failed attempts cannot be written to {folder}: {error.strerror}"
-            raise InputError(f"{why}; name another folder with --failed-logs DIR") from None
+            raise EnvironmentFault(f"{why}; name another folder with --failed-logs DIR") from None
         finally:
             for each in lacking:
                 with contextlib.suppress(OSError):  # it was not made, or another run uses it

@@ -125,6 +125,6 @@ def _beside(root: Path, format: str) -> Path:  # noqa: A002
         Folder(root.parent).refuse_links((exports.name, f"{exports.name}/{format}"))
     except OSError as error:  # it may have been handed over with the dataset
         why = f"{error.filename}: {error.strerror}"
-        raise InputError(f"{why}, or name another folder with --output") from None
+        raise EnvironmentFault(f"{why}, or name another folder with --output") from None
     folder, here = exports / format, Path.cwd()
     return folder.relative_to(here) if folder.is_relative_to(here) else folder

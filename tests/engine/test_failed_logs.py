@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from nanokinetics.clip import Clip, Failed
 from nanokinetics.common.secrets import mask
 from nanokinetics.engine.failed_logs import LARGEST_ENTRY, FailedLogs
-from nanokinetics.errors import Failure, InputError, Reason
+from nanokinetics.errors import EnvironmentFault, Failure, Reason
 
 SECRET = "S3cr3t"  # noqa: S105 - a stand-in for one
 
@@ -321,7 +321,7 @@ def test_logs_of_a_dataset_lead_through_no_link(tmp_path: Path) -> None:
     own = tmp_path / "nano-failed_logs"
     own.symlink_to(mine)
     logs = FailedLogs(own, own=True)
-    with pytest.raises(InputError, match="a link stands here"):
+    with pytest.raises(EnvironmentFault, match="a link stands here"):
         logs.check()
     with pytest.raises(OSError, match="a link stands here"):
         logs.write(failed_clip(1, "x"), AT)
@@ -356,7 +356,7 @@ def test_a_look_at_the_folder_leaves_nothing(tmp_path: Path, below: str) -> None
     FailedLogs(tmp_path / f"{below}logs").check()
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"file/.*; name another folder with --failed-logs"):
+    with pytest.raises(EnvironmentFault, match=r"file/.*; name another folder with --failed-logs"):
         FailedLogs(tmp_path / "file" / f"{below}logs").check()
 
 
