@@ -19,10 +19,19 @@ from nanokinetics.clips.judge import judge
 from nanokinetics.clips.maker import Maker
 from nanokinetics.common.files import digest_of
 from nanokinetics.common.system import flush_folder
+from nanokinetics.common.text import size
 from nanokinetics.config import HARDLINK, SYMLINK, TRANSCODE
 from nanokinetics.errors import Failure, Reason
 from nanokinetics.layout import MP4
-from nanokinetics.sources.local import SMALL_FILES, Arrival, LocalFiles, Origin, copy_bytes
+from nanokinetics.sources.local import (
+    LARGEST_FILE,
+    LARGEST_IMAGE,
+    SMALL_FILES,
+    Arrival,
+    LocalFiles,
+    Origin,
+    copy_bytes,
+)
 from nanokinetics.sources.scan import IMAGES
 from nanokinetics.sources.stream import Stream
 
@@ -124,6 +133,11 @@ class WholeMaker(Maker):
     def _make(self, clip: Clip, origin: Origin, log: list[str]) -> Made | Failure:
         suffix = origin.location.suffix
         is_image = suffix.lower() in IMAGES
+        largest = LARGEST_IMAGE if is_image else LARGEST_FILE
+        if origin.size > largest:
+            what = "an image" if is_image else "a video"
+            why = f"{origin.location.name or origin.location.path} has more than {size(largest)}"
+            return Failure(Reason.UNDECODABLE, f"{why}, and {what} may not")
         links = self._how in (HARDLINK, SYMLINK)
         if is_image and not links:
             return self._copy_image(clip, origin, suffix)

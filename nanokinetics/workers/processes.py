@@ -163,7 +163,10 @@ def _spawn(function: Function, argument: object) -> tuple[Connection, SpawnProce
     """Start a new Python process; returns the parent's end of its pipe, and the process."""
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(
-        target=begin_anew, args=(theirs, function, argument), name="nanokinetics-worker", daemon=True
+        target=begin_anew,
+        args=(theirs, function, argument),
+        name="nanokinetics-worker",
+        daemon=True,
     )
     if sys.platform != "win32":
         # Python starts this helper with the first process, which would unblock the signals.
