@@ -171,10 +171,28 @@ def _spawn(function: Function, argument: object) -> tuple[Connection, SpawnProce
     if sys.platform != "win32":
         # Python starts this helper with the first process, which would unblock the signals.
         resource_tracker.ensure_running()
-    with deferred(signal.SIGINT, signal.SIGTERM):
+    with deferred(signal.SIGINT, signal.SIGTERM), importable_main():
         process.start()
     theirs.close()
     return ours, process
+
+
+@contextlib.contextmanager
+def importable_main() -> Iterator[None]:
+    """Hide the name of a main file that is none: a program that was read from standard input.
+
+    New Python processes that are started within the block would try to import that file.
+    """
+    main = sys.modules["__main__"]
+    path = getattr(main, "__file__", None)
+    if path is None or main.__spec__ is not None or os.path.exists(path):  # noqa: PTH110
+        yield
+        return
+    del main.__file__
+    try:
+        yield
+    finally:
+        main.__file__ = path
 
 
 @dataclass(frozen=True)
