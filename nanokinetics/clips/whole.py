@@ -121,6 +121,7 @@ class WholeMaker(Maker):
         began = time.monotonic()
         log: list[str] = []
         try:
+            self._make_folder()  # a link may have taken its place since the clip before
             result = self._make(clip, origin, log)
         except EOFError as error:
             result = Failure(Reason.UNDECODABLE, str(error))

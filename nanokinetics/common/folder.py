@@ -124,8 +124,12 @@ class Folder:
 
     def make(self, path: str) -> None:
         """Make a folder if it is missing. Its parent must exist."""
+        os.close(self.held(path))
+
+    def held(self, path: str) -> int:
+        """Make a folder if it is missing, and return its descriptor. Its parent must exist."""
         with self._beside(path) as (folder, name):
-            os.close(self._step(folder, name, path, make=True))
+            return self._step(folder, name, path, make=True)
 
     def clear(self, path: str) -> None:
         """Remove a folder and its content. Errors are ignored."""

@@ -54,12 +54,11 @@ def examine(
         "js solver": lambda: of_solver(installed(SOLVER), solver_wanted()),
         "certificates": lambda: of_certificates(network, environment),
         "proxy": lambda: of_proxy(network),
+        "cookies": lambda: of_cookies(network),
         "destination": lambda: of_destination(dest),
         "file system": lambda: of_file_system(dest),
         "free space": lambda: of_space(shutil.disk_usage(existing(dest)).free),
     }
-    if network.cookies is not None:
-        checks["cookies"] = lambda: of_cookies(network)
     if canary is not None:
         checks["canary"] = lambda: of_canary(canary, network, ffmpeg)
     for name, check in checks.items():

@@ -57,6 +57,8 @@ def of_proxy(network: NetworkConfig) -> CheckResult:
 
 def of_cookies(network: NetworkConfig) -> CheckResult:
     """Whether the cookies are of an account. Raises InputError for a file that cannot be used."""
+    if network.cookies is None:
+        return Level.OK, "none", ""
     remarks = remote_source(network).remarks()
     if remarks:
         return Level.WARNING, "; ".join(remarks), ""

@@ -257,3 +257,33 @@ def test_a_report_and_a_selection_are_not_written_through_links(place, mine, run
     assert main(list(argv)) == 0
     assert main(["report", "nano", "--html", "page.html", "--quiet", "--thumbnails", "0"]) == 0
     assert everything(mine) == before
+
+
+class _SwappingFolders(Silent):
+    """Puts links in place of the workers' folders, as soon as there are some."""
+
+    def __init__(self, folder: Path, target: Path) -> None:
+        self._folder, self._target = folder, target
+        self.swapped = 0
+
+    def update(self, progress: Progress) -> None:
+        for own in self._folder.glob("*"):
+            if not own.is_symlink():
+                own.rename(self._folder.with_name(f"moved{self.swapped}"))
+                own.symlink_to(self._target)
+                self.swapped += 1
+
+
+@pytest.mark.parametrize("how", ["copy", "symlink"])
+def test_a_link_in_place_of_a_workers_folder_is_not_written_through(place, nano, mine, how):
+    """Names of temporary files are numbers: what would be written there would replace them."""
+    for number in range(1, 400):
+        (mine / f"{number}.jpg").write_bytes(b"mine")
+    trees.lay(place / "more", {f"a/{i}.jpg": trees.picture(i) for i in range(150)})
+    before = everything(mine)
+    swapping = _SwappingFolders(place / "new" / TEMPORARY, mine)
+    with pytest.raises(EnvironmentFault):
+        build("folder", src=place / "more", dest=place / "new", n=150, workers=1, ffmpeg=WHEEL,
+              place=how, failed_logs=place / "logs", reporter=swapping)  # fmt: skip
+    assert swapping.swapped
+    assert everything(mine) == before
