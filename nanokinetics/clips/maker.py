@@ -8,7 +8,6 @@ maker that cuts windows out of videos, `whole` the maker that takes files whole.
 from __future__ import annotations
 
 import os
-import re
 import signal
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
@@ -61,8 +60,6 @@ class Maker(ABC):
         self._own = f"{TEMPORARY}/{os.getpid()}"
         self._folder = self._home.place(self._own)
         self._held: int | None = None
-        with suppress(OSError):  # the first clip fails for the same reason
-            self._make_folder()
         self._bytes_from = bytes_from
         self._on_found = on_found
         self._count = 0
@@ -74,7 +71,6 @@ class Maker(ABC):
     def _make_folder(self) -> None:
         """Make this worker's folder for temporary files, and hold it.
 
-        Programs get it by its descriptor: a link that takes its place leads none of them elsewhere.
         Raises OSError for a link, and if the parent folder is missing: the destination is gone.
         """
         held = self._home.held(self._own)
@@ -84,8 +80,19 @@ class Maker(ABC):
                 return
             os.close(self._held)
         self._held = held
-        by_descriptor = Path(f"/proc/{os.getpid()}/fd/{held}")
-        self._folder = by_descriptor if by_descriptor.is_dir() else self._home.place(self._own)
+
+    @property
+    def _here(self) -> int:
+        """The descriptor of this worker's folder. A link in its place does not change it."""
+        if self._held is None:
+            self._make_folder()
+        assert self._held is not None  # noqa: S101 - it was made
+        return self._held
+
+    def _discard(self, temporary: Path) -> None:
+        """Remove a temporary file, if it is there."""
+        with suppress(FileNotFoundError):
+            os.unlink(temporary.name, dir_fd=self._here)
 
     def _new(self, suffix: str) -> str:
         """A new temporary name."""
@@ -114,9 +121,6 @@ class Maker(ABC):
 
     def _fault(self, error: OSError) -> Failure:
         """The failure that an error of the file system means. Raises an unknown error again."""
-        if error.filename:
-            own = str(self._home.place(self._own))
-            error.filename = str(error.filename).replace(str(self._folder), own)
         fault = diagnosis.of_os_error(error, self._config.ffmpeg.path)
         if fault is None:
             raise error
@@ -134,12 +138,6 @@ def open_maker(config: MakerConfig, on_found: Callable[[], None]) -> Maker:
     from nanokinetics.clips.whole import WholeMaker
 
     return WholeMaker(config, bytes_from, on_found)
-
-
-def temporary_path(made: str, dest: Path) -> str:
-    """The path of a maker's file relative to the dataset: workers may name it by a descriptor."""
-    found = re.fullmatch(r"/proc/(\d+)/fd/\d+/(.+)", made)
-    return f"{TEMPORARY}/{found[1]}/{found[2]}" if found else made.removeprefix(f"{dest}/")
 
 
 def patience_from(environment: Mapping[str, str]) -> Patience:

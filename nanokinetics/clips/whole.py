@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import posixpath
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -18,6 +19,7 @@ from nanokinetics.clips.images import look_at_image
 from nanokinetics.clips.judge import judge
 from nanokinetics.clips.maker import Maker
 from nanokinetics.common.files import digest_of
+from nanokinetics.common.folder import new_file
 from nanokinetics.common.system import flush_folder
 from nanokinetics.common.text import size
 from nanokinetics.config import HARDLINK, SYMLINK, TRANSCODE
@@ -97,7 +99,7 @@ class WholeMaker(Maker):
                 outcome = self._outcome(clip, Origin(str(each.path), Location(each.name), own=own))
                 taken = isinstance(outcome, Made) and outcome.temporary == str(each.path)
                 if own and not taken:
-                    each.path.unlink(missing_ok=True)
+                    self._discard(each.path)
                 if isinstance(outcome, Failed):
                     broken.append(outcome)  # the clip's own fault, unless the archive is damaged
                 else:
@@ -155,7 +157,7 @@ class WholeMaker(Maker):
             self._place(path, target)
         looked = look_at_image(target.read_bytes()) if is_image else self._look(target)
         if isinstance(looked, Failure):
-            target.unlink()
+            self._discard(target)
             return looked
         return self._made(clip, target, looked, suffix)
 
@@ -166,7 +168,7 @@ class WholeMaker(Maker):
         if isinstance(looked, Failure):
             return looked
         target = self._new(suffix)
-        with open(target, "wb") as file:  # noqa: PTH123
+        with new_file(self._here, posixpath.basename(target)) as file:
             file.write(data)
         digest = hashlib.sha256(data).hexdigest()
         return Made(
@@ -182,11 +184,11 @@ class WholeMaker(Maker):
 
     def _place(self, path: Path, target: Path) -> None:
         if self._how == HARDLINK:
-            target.hardlink_to(path.resolve())
+            os.link(path.resolve(), target.name, dst_dir_fd=self._here)
         elif self._how == SYMLINK:
-            target.symlink_to(path.resolve())
+            os.symlink(path.resolve(), target.name, dir_fd=self._here)
         else:
-            with path.open("rb") as source, target.open("wb") as copy:
+            with path.open("rb") as source, new_file(self._here, target.name) as copy:
                 size = os.fstat(source.fileno()).st_size
                 copy_bytes(source.fileno(), copy.fileno(), 0, size)
 
@@ -211,14 +213,14 @@ class WholeMaker(Maker):
         if window and done.returncode == 0:
             wrong = judge(window, media_found, ends_at=done.input_duration, whole=True)
         if media_found is None or wrong:
-            target.unlink(missing_ok=True)
+            self._discard(target)
             return wrong or Failure(Reason.UNDECODABLE, "ffmpeg cannot read the video")
         claimed = done.input_duration or 0.0
         if not window and media_found.duration < claimed - media_found.longest_frame - SHORTENED:
             # The header counts the sound too. So measure the source, which is slow, only here.
             whole = self._look(path)
             if isinstance(whole, Failure) or media_found.duration < whole.duration - SHORTENED:
-                target.unlink()
+                self._discard(target)
                 return Failure(
                     Reason.UNDECODABLE,
                     f"only {media_found.duration:.2f} of {claimed:.2f} s are there",

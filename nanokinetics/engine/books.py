@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nanokinetics.clip import HOUR, Clip, ClipId, Failed, Made
-from nanokinetics.clips.maker import temporary_path
 from nanokinetics.common.folder import beside
 from nanokinetics.common.names import is_inside
 from nanokinetics.common.secrets import mask
@@ -136,7 +135,7 @@ class Books:
 
     def _inside(self, temporary: str) -> str:
         """The path of a maker's file, relative to the dataset's folder."""
-        return temporary_path(temporary, self._home.path)
+        return temporary.removeprefix(f"{self._home.path}/")
 
     def waited(self, since: float, until: float, why: str) -> None:
         """Append the row of a time without requests; both times are seconds since the epoch."""
