@@ -14,19 +14,23 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from nanokinetics.clip import ClipId, Group, Patience
 from nanokinetics.clips.ffmpeg import Ffmpeg, find_ffmpeg
 from nanokinetics.clips.maker import patience_from
+from nanokinetics.common.folder import beside
 from nanokinetics.common.system import without_collector
 from nanokinetics.config import BuildConfig, SampleConfig
 from nanokinetics.dataset import indexes
 from nanokinetics.dataset.home import Home
 from nanokinetics.dataset.indexes.contents import contents
 from nanokinetics.engine import Books, Clock, Work, quotas_of, run
+from nanokinetics.engine.books import logs_of
 from nanokinetics.engine.quotas import Quotas
 from nanokinetics.errors import EnvironmentFault, ExitCode, Reason
+from nanokinetics.layout import FAILED_LOGS
 from nanokinetics.options import BuildOptions, SampleOptions
 from nanokinetics.progress import Reporter, Silent
 from nanokinetics.selection import (
@@ -110,16 +114,19 @@ def build(
     if origin:
         config = made_alike(config, origin.record)
     source, home, clock = source_of(config), Home(config.dest), Clock()
+    logs = config.failed_logs or beside(config.dest, FAILED_LOGS)
     reporter = reporter or Silent()
     try:
-        with closing(home), _tools(config, source) as tools:
+        with closing(home), _tools(config, source, logs) as tools:
             decision = decide(config, origin, source, home, tools.begin_check, reporter)
             work = tools.work(decision)
-            with closing(Books(home, decision.layout, config.failed_logs, clock)) as books:
+            with closing(Books(home, decision.layout, logs, clock)) as books:
                 with without_collector():
                     quotas = quotas_of(decision.plan.selection, books, config)
                 if quotas.waiting:
                     tools.check_source()
+                    for remark in source.remarks():
+                        reporter.say(f"warning: {remark}")
                 decision.plan.save(home, _versions(work.ffmpeg))
                 try:
                     result = run(work, quotas, books, config, clock, reporter)
@@ -193,6 +200,7 @@ class _Tools:
     children: Processes
     looking_for_ffmpeg: Future[Ffmpeg]
     patience: Patience
+    check_logs: Callable[[], None]
     checking: Pending | None = None
     is_checked: bool = False
 
@@ -206,10 +214,14 @@ class _Tools:
         self.check_source()
 
     def check_source(self) -> None:
-        """Check the source, unless that was done before. Raises InputError."""
+        """Check the source and the folder of logs, unless that was done before.
+
+        Raises InputError, and EnvironmentFault if no log can be written.
+        """
         if self.checking is None:
             self.checking = call(self.children, self.source.check)
         if not self.is_checked:
+            self.check_logs()
             self.checking.result()
             self.is_checked = True
 
@@ -226,12 +238,13 @@ class _Tools:
 
 
 @contextmanager
-def _tools(config: BuildConfig, source: Source) -> Iterator[_Tools]:
+def _tools(config: BuildConfig, source: Source, logs: Path) -> Iterator[_Tools]:
     """Find ffmpeg in a thread, and prepare child processes that import the workers' modules."""
     patience = patience_from(os.environ)
     modules = ["nanokinetics.clips.maker", *source.modules]
     with ThreadPoolExecutor(1) as aside, closing(processes(modules)) as children:
-        yield _Tools(source, children, aside.submit(find_ffmpeg, config.ffmpeg), patience)
+        ffmpeg = aside.submit(find_ffmpeg, config.ffmpeg)
+        yield _Tools(source, children, ffmpeg, patience, logs_of(config.dest, logs).check)
 
 
 def _versions(ffmpeg: Ffmpeg) -> dict[str, str]:

@@ -112,6 +112,8 @@ class SampleConfig:
         return cls(dataset=dataset, **given)
 
     def __post_init__(self) -> None:
+        for name in ("annotations", "src", "class_names", "from_", "listing"):
+            _refuse_urls(name, getattr(self, name))
         self._set("annotations", tuple(Path(p) for p in _listed(self.annotations)))
         for name in ("src", "class_names", "from_"):
             value = getattr(self, name)
@@ -159,6 +161,23 @@ class SampleConfig:
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
+
+
+_OPTIONS: Final = {"from_": "from", "listing": "list"}
+"""Names of options, where they are no names of fields."""
+
+
+def _refuse_urls(name: str, value: Any) -> None:
+    """Raises InputError for a URL where a path should stand. A path would lose one of its slashes.
+
+    value: a path or text, several, or None.
+    """
+    for each in () if value is None else map(str, _listed(value)):
+        found = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):/+", each)
+        if found and not os.path.lexists(each):  # a folder may be called `data:`
+            option = f"--{_OPTIONS.get(name, name).replace('_', '-')}"
+            what = "take its path" if found[1] == "file" else "download it first"
+            raise InputError(f"{option} {each}: is a URL, and files are read here; {what}")
 
 
 def _listed(value: Any) -> list[Any]:
@@ -212,7 +231,10 @@ class NetworkConfig:
 
     def __post_init__(self) -> None:
         if self.proxy and not re.match(r"(https?|socks(4a?|5h?))://[^/]*[^/@]", self.proxy):
-            raise InputError("--proxy is like http://HOST:PORT or socks5://USER:PASSWORD@HOST:PORT")
+            raise InputError(
+                "--proxy is like http://HOST:PORT or socks5://HOST:PORT, with USER:PASSWORD@ "
+                "before HOST if it asks for them"
+            )
         if self.cookies is not None and not self.cookies.is_file():
             raise InputError(f"--cookies: there is no file {self.cookies}")
         if self.canary not in (None, NO_CANARY) and not is_youtube_id(self.canary):
@@ -264,7 +286,8 @@ class BuildConfig(SampleConfig):
     replace_transient: let reserves replace clips with a transient failure, to have n clips now.
     cookies, proxy, yt_dlp_args, canary: see `NetworkConfig`.
     ffmpeg: the ffmpeg program; None finds one.
-    failed_logs: the folder for the complete output of failed attempts.
+    failed_logs: the folder for the complete output of failed attempts; None is `DEST-failed_logs`,
+        beside the dataset.
     """
 
     dest: Path
@@ -286,10 +309,12 @@ class BuildConfig(SampleConfig):
     proxy: str | None = None
     yt_dlp_args: str = ""
     ffmpeg: str | None = None
-    failed_logs: Path = Path("failed_logs")
+    failed_logs: Path | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for name in ("dest", "failed_logs", "cookies"):
+            _refuse_urls(name, getattr(self, name))
         for name in ("max_wait", "block_wait"):
             try:
                 self._set(name, parse_duration(getattr(self, name)))

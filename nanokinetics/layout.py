@@ -37,6 +37,10 @@ TEMPORARY: Final = ".tmp"
 STRAYS: Final = "strays"
 """The folder for files without a row, which `verify --repair` moves there."""
 
+FAILED_LOGS: Final = "failed_logs"
+EXPORTS: Final = "exports"
+"""`DEST-failed_logs` and `DEST-exports` lie beside the dataset, and belong to it."""
+
 OWN: Final = (
     *(RUN, SELECTION, STATS, FAILED, WAITS, CLASSES, CLASS_NAMES, *(f"{s}.csv" for s in SPLITS)),
     *(SOURCE_INDEX, WITNESS, LOCK, TEMPORARY, ANNOTATIONS, STRAYS, *SPLITS),

@@ -57,7 +57,7 @@ class BuildOptions(SampleOptions, total=False):
     proxy: str | None
     yt_dlp_args: str
     ffmpeg: str | None
-    failed_logs: AnyPath
+    failed_logs: AnyPath | None
 
 
 class ExportOptions(TypedDict, total=False):

@@ -227,7 +227,7 @@ def test_paths_may_begin_with_the_home_folder(monkeypatch: pytest.MonkeyPatch) -
 def test_the_defaults_are_those_of_the_contract() -> None:
     default = config()
     assert (default.seed, default.video.resolution, default.max_wait) == ("0", 360, 6 * 3600)
-    assert default.failed_logs == Path("failed_logs")
+    assert default.failed_logs is None
     assert default.video == VideoConfig(resolution=360)
     assert default.network == NetworkConfig()
 

@@ -20,7 +20,7 @@ from nanokinetics.demo.scenario import Fault, Scenario, Video
 from nanokinetics.demo.site import DemoSite
 from nanokinetics.doctor import Finding, Level, destination, examine, programs
 from nanokinetics.doctor.destination import of_destination, of_file_system, of_space
-from nanokinetics.doctor.network import of_canary, of_certificates, of_proxy
+from nanokinetics.doctor.network import of_canary, of_certificates, of_cookies, of_proxy
 from nanokinetics.doctor.programs import of_ffmpeg, of_solver, of_yt_dlp
 from nanokinetics.errors import EnvironmentFault, InputError
 
@@ -105,6 +105,20 @@ def test_without_a_canary_nobody_is_asked(site: DemoSite, tmp_path: Path) -> Non
     found = examined(tmp_path, network=way(site.proxy_url))
     assert "canary" not in found
     assert (len(site.log), site.strangers) == (before, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "level", "said"),
+    [("SID", Level.OK, "holds a login"), ("PREF", Level.WARNING, "asked as a guest")],
+)
+def test_cookies_are_those_of_a_login_or_it_is_said(
+    tmp_path: Path, name: str, level: Level, said: str
+) -> None:
+    jar = tmp_path / "jar.txt"
+    jar.write_text(f".youtube.com\tTRUE\t/\tTRUE\t0\t{name}\tS3cr3t\n")
+    found = of_cookies(NetworkConfig(cookies=jar))
+    assert (found[0], said in found[1], "S3cr3t" in found[1]) == (level, True, False)
+    assert of_cookies(NetworkConfig())[:2] == (Level.OK, "none")
 
 
 # -- the machine

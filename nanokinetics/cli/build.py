@@ -12,6 +12,7 @@ from nanokinetics import config
 from nanokinetics.cli.options import Parser, add_choice, add_command, as_json, typed
 from nanokinetics.cli.saying import say
 from nanokinetics.common.logs import logger, logging_to
+from nanokinetics.common.secrets import mask
 from nanokinetics.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
@@ -158,8 +159,7 @@ def _add_making(parser: Parser) -> None:
     add(
         "--failed-logs",
         metavar="DIR",
-        default="failed_logs",
-        help="where the full output of failed attempts goes (default: %(default)s)",
+        help="where the full output of failed attempts goes (default: DEST-failed_logs)",
     )
 
 
@@ -211,7 +211,8 @@ def _build(options: dict[str, Any], reporter: Reporter) -> BuildResult:
 
     from nanokinetics.api import build
 
-    _log.info("nanokinetics %s: %s", version("nanokinetics"), shlex.join(sys.argv))
+    # Each argument is masked by itself: quotes around quotes would hide where a secret ends.
+    _log.info("nanokinetics %s: %s", version("nanokinetics"), shlex.join(map(mask, sys.argv)))
     try:
         result = build(reporter=reporter, **options)
     except BaseException as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import tempfile
@@ -10,7 +9,9 @@ import traceback
 from collections.abc import Callable
 
 from nanokinetics.cli.saying import say
-from nanokinetics.common.text import plain
+from nanokinetics.cli.streams import steady_streams
+from nanokinetics.common.secrets import mask
+from nanokinetics.common.text import plain_lines
 from nanokinetics.errors import ExitCode, NanokineticsError
 
 
@@ -19,10 +20,15 @@ def guarded(run: Callable[[], int], name: str = "nanokinetics") -> int:
 
     name: the program's name, at the start of the line. From here on, SIGTERM acts like Ctrl-C.
     """
+    with steady_streams():
+        return _guarded(run, name)
+
+
+def _guarded(run: Callable[[], int], name: str) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = int(run())
-        sys.stdout.flush()  # notice a closed pipe here, not when the interpreter ends
+        sys.stdout.flush()  # notice a full disk here, not when the interpreter ends
     except NanokineticsError as error:
         return _fail(name, str(error), error.exit_code)
     except KeyboardInterrupt:
@@ -30,9 +36,6 @@ def guarded(run: Callable[[], int], name: str = "nanokinetics") -> int:
             signal.signal(number, signal.SIG_IGN)
         what = "interrupted; what was finished is kept, and the same command goes on"
         return _fail(name, what, ExitCode.INTERRUPTED)
-    except BrokenPipeError:  # the reader of the output has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.ERROR
     except OSError as error:
         return _fail(
             name, f"{error.filename or 'error'}: {error.strerror or error}", ExitCode.ERROR
@@ -44,7 +47,7 @@ def guarded(run: Callable[[], int], name: str = "nanokinetics") -> int:
 
 
 def _fail(name: str, message: str, code: ExitCode) -> ExitCode:
-    say(f"{name}: {message}", to=sys.stderr)
+    say(f"{name}: {mask(message)}", to=sys.stderr)
     return code
 
 
@@ -53,12 +56,14 @@ def _keep(error: Exception) -> str:
 
     The user will send both to others, so secrets are masked.
     """
-    from nanokinetics.common.secrets import mask
-
     text = mask("".join(traceback.format_exception(error)))
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="nanokinetics-", suffix=".log", delete=False, encoding="utf-8"
-    ) as file:
-        file.writelines(f"{plain(line)}\n" for line in text.rstrip().split("\n"))
     what = " ".join(mask(f"{type(error).__name__}: {error}").split())
-    return f"this should not have happened: {what}; please report it, with {file.name}"
+    line = f"this should not have happened: {what}; please report it"
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="nanokinetics-", suffix=".log", delete=False, encoding="utf-8"
+        ) as file:
+            file.write(f"{plain_lines(text.rstrip().split(chr(10)))}\n")
+    except OSError as unwritten:
+        return f"{line} (its traceback cannot be written: {unwritten.strerror})"
+    return f"{line}, with {file.name}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 from nanokinetics.cli.options import add_command
+from nanokinetics.cli.saying import put
 from nanokinetics.errors import EnvironmentFault, ExitCode
 
 
@@ -28,7 +28,7 @@ def run(options: dict[str, Any]) -> ExitCode:
 
     text, output = manifest.read(Path(options["dest"])).to_text(), options["output"]
     if output is None:
-        sys.stdout.write(text)
+        put(text)
         return ExitCode.OK
     try:
         replace_file(Path(output), text.encode())

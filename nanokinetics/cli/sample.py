@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from nanokinetics.cli.options import add_choice, add_command, as_json
-from nanokinetics.cli.saying import say
+from nanokinetics.cli.saying import put, say
 from nanokinetics.common.text import duration, size
 from nanokinetics.errors import ExitCode, InputError, NanokineticsError
 
@@ -80,7 +80,7 @@ def run(options: dict[str, Any]) -> ExitCode:
     if output is None and not json and (quiet or not sys.stdout.isatty()):
         output = STDOUT
     if output == STDOUT:
-        sys.stdout.write(table.decode())
+        put(table.decode())
     elif output is not None:
         try:
             replace_file(Path(output), table)

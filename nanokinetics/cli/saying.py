@@ -14,3 +14,11 @@ def say(*lines: str, to: TextIO | None = None) -> None:
     encoding = stream.encoding or "utf-8"  # some encodings lack letters
     text = plain_lines(lines)
     print(text.encode(encoding, "replace").decode(encoding), file=stream, flush=True)
+
+
+def put(text: str) -> None:
+    """Write a file's text to standard output: as it is for a program, plain for a terminal."""
+    if sys.stdout.isatty():
+        say(*text.removesuffix("\n").split("\n"))
+    else:
+        sys.stdout.write(text)

@@ -10,17 +10,17 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import ffmpeg
 import imageio_ffmpeg
 
-from nanokinetics.common.system import die_with_parent
+from nanokinetics.clips.output import HeadAndTail, Sink, drain
+from nanokinetics.common.system import die_with_parent, has_threads
 from nanokinetics.errors import EnvironmentFault
 
 CONTAINERS: Final = (
@@ -180,36 +180,48 @@ def name_of(place: str | Path) -> str:
     return text if text.startswith(("http://", "https://")) else f"file:{text}"
 
 
-def run(argv: Sequence[str], timeout: float) -> Completed:
-    """Run ffmpeg to its end, or kill it after `timeout` seconds. It never outlives this call."""
+def run(argv: Sequence[str], timeout: float, listing: Sink | None = None) -> Completed:
+    """Run ffmpeg to its end, or kill it after `timeout` seconds. It never outlives this call.
+
+    listing: takes the standard output. Without it, and of the standard error, only the beginning
+    and the end are kept.
+    """
     began = time.monotonic()
     process = subprocess.Popen(
         argv,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - a worker has one thread
+        # Code between fork and exec may hang where other threads hold locks.
+        preexec_fn=None if has_threads() else die_with_parent,  # noqa: PLW1509
     )
+    assert process.stdout is not None  # noqa: S101 - it is a pipe
+    assert process.stderr is not None  # noqa: S101
     _running.append(process)
+    stdout, stderr = HeadAndTail(), HeadAndTail()
+    sinks: dict[IO[bytes], Sink] = {process.stdout: listing or stdout, process.stderr: stderr}
     try:
-        stdout, stderr = process.communicate(timeout=timeout)
-        code: int | None = process.returncode
-    except subprocess.TimeoutExpired:
-        process.kill()
-        stdout, stderr = process.communicate()
-        code = None
+        in_time = drain(process, sinks, began + timeout)
+        if not in_time:
+            process.kill()
+            drain(process, sinks, time.monotonic() + _LAST_WORDS)
     finally:
         if process.poll() is None:
             process.kill()
             process.wait()
+        for stream in sinks:
+            stream.close()
         _running.remove(process)
+    code = process.returncode if in_time else None
     seconds = time.monotonic() - began
-    return Completed(code, stdout, stderr, seconds, subprocess.list2cmdline(argv))
+    command = subprocess.list2cmdline(argv)
+    return Completed(code, stdout.text(), stderr.text(), seconds, command)
 
 
-_running: list[subprocess.Popen[str]] = []
+_LAST_WORDS: Final = 5.0
+"""Seconds to read what a killed ffmpeg had written."""
+
+_running: list[subprocess.Popen[bytes]] = []
 
 
 def exit_now(*_: object) -> None:

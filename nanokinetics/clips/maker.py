@@ -11,6 +11,7 @@ import os
 import signal
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,9 @@ class Maker(ABC):
         self._config = config
         self._layout = config.layout
         self._home = Folder(config.dest)
-        self._folder = self._home.place(TEMPORARY) / str(os.getpid())
+        self._own = f"{TEMPORARY}/{os.getpid()}"
+        self._folder = self._home.place(self._own)
+        self._held: int | None = None
         self._bytes_from = bytes_from
         self._on_found = on_found
         self._count = 0
@@ -66,11 +69,30 @@ class Maker(ABC):
         """Do a job: gives one outcome for each clip. Outcomes of one batch come as one tuple."""
 
     def _make_folder(self) -> None:
-        """Make this worker's folder for temporary files.
+        """Make this worker's folder for temporary files, and hold it.
 
-        Raises OSError if the parent folder is missing: then the destination is gone.
+        Raises OSError for a link, and if the parent folder is missing: the destination is gone.
         """
-        self._home.make(f"{TEMPORARY}/{self._folder.name}")
+        held = self._home.held(self._own)
+        if self._held is not None:
+            if os.path.samestat(os.fstat(held), os.fstat(self._held)):
+                os.close(held)
+                return
+            os.close(self._held)
+        self._held = held
+
+    @property
+    def _here(self) -> int:
+        """The descriptor of this worker's folder. A link in its place does not change it."""
+        if self._held is None:
+            self._make_folder()
+        assert self._held is not None  # noqa: S101 - it was made
+        return self._held
+
+    def _discard(self, temporary: Path) -> None:
+        """Remove a temporary file, if it is there."""
+        with suppress(FileNotFoundError):
+            os.unlink(temporary.name, dir_fd=self._here)
 
     def _new(self, suffix: str) -> str:
         """A new temporary name."""

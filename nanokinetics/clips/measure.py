@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
+from array import array
+from itertools import chain, pairwise
 from pathlib import Path
+from typing import Final
 
 import ffmpeg
 
@@ -24,10 +26,11 @@ def measure(
     output = ffmpeg.output(source["v:0"], source["a:0?"], "pipe:", format="framecrc", **how)
     flags = ["-hide_banner", "-nostdin", "-loglevel", "error", *(["-xerror"] if decode else [])]
     argv = ffmpeg.compile(output.global_args(*flags), cmd=program.reader)
-    done = run(argv, timeout)
+    listing = FrameListing()
+    done = run(argv, timeout, listing)
     if done.returncode != 0 or (decode and done.stderr.strip()):
         return None
-    return parse_framecrc(done.stdout)
+    return listing.media()
 
 
 def parse_framecrc(text: str) -> Media | None:
@@ -35,21 +38,60 @@ def parse_framecrc(text: str) -> Media | None:
 
     None if it has no frame of a video.
     """
-    base = re.search(r"^#tb 0: (\d+)/(\d+)$", text, re.MULTILINE)
-    size = re.search(r"^#dimensions 0: (\d+)x(\d+)$", text, re.MULTILINE)
-    # Fields of a line: stream, dts, pts, duration, size, checksum.
-    rows = re.findall(r"^0, +(?:-?\d+|NOPTS), +(-?\d+), +(\d+),", text, re.MULTILINE)
-    if not (base and size and rows):
-        return None
-    tick = int(base[1]) / int(base[2])
-    times = sorted((int(pts), int(duration)) for pts, duration in rows)
-    span = times[-1][0] + times[-1][1] - times[0][0]
-    longest = max([times[-1][1], *(later[0] - earlier[0] for earlier, later in pairwise(times))])
-    return Media(
-        width=int(size[1]),
-        height=int(size[2]),
-        frames=len(times),
-        duration=round(span * tick, 6),
-        longest_frame=longest * tick,
-        has_audio="#media_type 1: audio" in text,
-    )
+    listing = FrameListing()
+    listing.feed(text.encode())
+    return listing.media()
+
+
+class FrameListing:
+    """Reads ffmpeg's `framecrc` listing while it is written, in 16 bytes a frame."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._head = b""
+        self._has_audio = False
+        self._times, self._durations = array("q"), array("q")
+        self._is_too_long = False
+
+    def feed(self, data: bytes) -> None:
+        data = self._rest + data
+        end = data.rfind(b"\n") + 1
+        whole, self._rest = data[:end], data[end:][-_LONGEST_LINE:]
+        if len(self._head) < _HEAD:
+            self._head += whole
+            self._has_audio |= b"#media_type 1: audio" in self._head
+        for time, duration in _FRAME.findall(whole):
+            if len(self._times) >= MOST_FRAMES:
+                self._is_too_long = True
+                return
+            self._times.append(int(time))
+            self._durations.append(int(duration))
+
+    def media(self) -> Media | None:
+        """The measures of the video; None if there is no frame of one, or far too many."""
+        head = self._head.decode(errors="replace")
+        base = re.search(r"^#tb 0: (\d+)/(\d+)$", head, re.MULTILINE)
+        size = re.search(r"^#dimensions 0: (\d+)x(\d+)$", head, re.MULTILINE)
+        if not (base and size and self._times) or self._is_too_long:
+            return None
+        tick = int(base[1]) / int(base[2])
+        times = sorted(zip(self._times, self._durations, strict=True))
+        span = times[-1][0] + times[-1][1] - times[0][0]
+        gaps = (later[0] - earlier[0] for earlier, later in pairwise(times))
+        return Media(
+            width=int(size[1]),
+            height=int(size[2]),
+            frames=len(times),
+            duration=round(span * tick, 6),
+            longest_frame=max(chain([times[-1][1]], gaps)) * tick,
+            has_audio=self._has_audio,
+        )
+
+
+MOST_FRAMES: Final = 4_000_000
+"""Frames of 18 hours at 60 frames a second. A longer video is taken for one that cannot be read."""
+
+_HEAD: Final = 64 * 1024
+_LONGEST_LINE: Final = 1000
+_FRAME: Final = re.compile(rb"^0, +(?:-?\d{1,18}|NOPTS), +(-?\d{1,18}), +(\d{1,18}),", re.MULTILINE)
+"""Fields of a line: stream, dts, pts, duration, size, checksum."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import posixpath
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -18,11 +19,21 @@ from nanokinetics.clips.images import look_at_image
 from nanokinetics.clips.judge import judge
 from nanokinetics.clips.maker import Maker
 from nanokinetics.common.files import digest_of
+from nanokinetics.common.folder import new_file
 from nanokinetics.common.system import flush_folder
+from nanokinetics.common.text import size
 from nanokinetics.config import HARDLINK, SYMLINK, TRANSCODE
 from nanokinetics.errors import Failure, Reason
 from nanokinetics.layout import MP4
-from nanokinetics.sources.local import SMALL_FILES, Arrival, LocalFiles, Origin, copy_bytes
+from nanokinetics.sources.local import (
+    LARGEST_FILE,
+    LARGEST_IMAGE,
+    SMALL_FILES,
+    Arrival,
+    LocalFiles,
+    Origin,
+    copy_bytes,
+)
 from nanokinetics.sources.scan import IMAGES
 from nanokinetics.sources.stream import Stream
 
@@ -88,7 +99,7 @@ class WholeMaker(Maker):
                 outcome = self._outcome(clip, Origin(str(each.path), Location(each.name), own=own))
                 taken = isinstance(outcome, Made) and outcome.temporary == str(each.path)
                 if own and not taken:
-                    each.path.unlink(missing_ok=True)
+                    self._discard(each.path)
                 if isinstance(outcome, Failed):
                     broken.append(outcome)  # the clip's own fault, unless the archive is damaged
                 else:
@@ -112,6 +123,7 @@ class WholeMaker(Maker):
         began = time.monotonic()
         log: list[str] = []
         try:
+            self._make_folder()  # a link may have taken its place since the clip before
             result = self._make(clip, origin, log)
         except EOFError as error:
             result = Failure(Reason.UNDECODABLE, str(error))
@@ -124,6 +136,11 @@ class WholeMaker(Maker):
     def _make(self, clip: Clip, origin: Origin, log: list[str]) -> Made | Failure:
         suffix = origin.location.suffix
         is_image = suffix.lower() in IMAGES
+        largest = LARGEST_IMAGE if is_image else LARGEST_FILE
+        if origin.size > largest:
+            what = "an image" if is_image else "a video"
+            why = f"{origin.location.name or origin.location.path} has more than {size(largest)}"
+            return Failure(Reason.UNDECODABLE, f"{why}, and {what} may not")
         links = self._how in (HARDLINK, SYMLINK)
         if is_image and not links:
             return self._copy_image(clip, origin, suffix)
@@ -140,7 +157,7 @@ class WholeMaker(Maker):
             self._place(path, target)
         looked = look_at_image(target.read_bytes()) if is_image else self._look(target)
         if isinstance(looked, Failure):
-            target.unlink()
+            self._discard(target)
             return looked
         return self._made(clip, target, looked, suffix)
 
@@ -151,7 +168,7 @@ class WholeMaker(Maker):
         if isinstance(looked, Failure):
             return looked
         target = self._new(suffix)
-        with open(target, "wb") as file:  # noqa: PTH123
+        with new_file(self._here, posixpath.basename(target)) as file:
             file.write(data)
         digest = hashlib.sha256(data).hexdigest()
         return Made(
@@ -167,11 +184,11 @@ class WholeMaker(Maker):
 
     def _place(self, path: Path, target: Path) -> None:
         if self._how == HARDLINK:
-            target.hardlink_to(path.resolve())
+            os.link(path.resolve(), target.name, dst_dir_fd=self._here)
         elif self._how == SYMLINK:
-            target.symlink_to(path.resolve())
+            os.symlink(path.resolve(), target.name, dir_fd=self._here)
         else:
-            with path.open("rb") as source, target.open("wb") as copy:
+            with path.open("rb") as source, new_file(self._here, target.name) as copy:
                 size = os.fstat(source.fileno()).st_size
                 copy_bytes(source.fileno(), copy.fileno(), 0, size)
 
@@ -196,14 +213,14 @@ class WholeMaker(Maker):
         if window and done.returncode == 0:
             wrong = judge(window, media_found, ends_at=done.input_duration, whole=True)
         if media_found is None or wrong:
-            target.unlink(missing_ok=True)
+            self._discard(target)
             return wrong or Failure(Reason.UNDECODABLE, "ffmpeg cannot read the video")
         claimed = done.input_duration or 0.0
         if not window and media_found.duration < claimed - media_found.longest_frame - SHORTENED:
             # The header counts the sound too. So measure the source, which is slow, only here.
             whole = self._look(path)
             if isinstance(whole, Failure) or media_found.duration < whole.duration - SHORTENED:
-                target.unlink()
+                self._discard(target)
                 return Failure(
                     Reason.UNDECODABLE,
                     f"only {media_found.duration:.2f} of {claimed:.2f} s are there",

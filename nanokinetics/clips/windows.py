@@ -139,7 +139,7 @@ class WindowMaker(Maker):
             wrong = judge(window, found, ends_at=ends_at, whole=local)
             if found and not wrong:
                 return self._made_from(clip, visit, source, done, target, found)
-        target.unlink(missing_ok=True)
+        self._discard(target)
         if done.killed:
             return _KILLED
         if done.returncode is None:

@@ -30,6 +30,12 @@ _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY
 LINK: Final = "a link stands here, and none is followed; put what it points to in its place"
 
 
+def beside(folder: Path, what: str) -> Path:
+    """`DEST-what`, the folder beside a dataset for what belongs to it. The root `/` has none."""
+    named = folder if folder.name not in ("", "..") else Path(os.path.abspath(folder))  # noqa: PTH100
+    return named.with_name(f"{named.name}-{what}")
+
+
 class Folder:
     """A folder whose methods change nothing outside it.
 
@@ -118,8 +124,12 @@ class Folder:
 
     def make(self, path: str) -> None:
         """Make a folder if it is missing. Its parent must exist."""
+        os.close(self.held(path))
+
+    def held(self, path: str) -> int:
+        """Make a folder if it is missing, and return its descriptor. Its parent must exist."""
         with self._beside(path) as (folder, name):
-            os.close(self._step(folder, name, path, make=True))
+            return self._step(folder, name, path, make=True)
 
     def clear(self, path: str) -> None:
         """Remove a folder and its content. Errors are ignored."""

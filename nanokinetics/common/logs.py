@@ -43,7 +43,8 @@ class _LogFile(logging.FileHandler):
         error = sys.exc_info()[1]
         self.setLevel(logging.CRITICAL + 1)
         why = getattr(error, "strerror", None) or error
-        sys.stderr.write(f"nanokinetics: --log {plain(self.baseFilename)} ends here: {why}\n")
+        if sys.stderr is not None:  # a program without a terminal may have none
+            sys.stderr.write(f"nanokinetics: --log {plain(self.baseFilename)} ends here: {why}\n")
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,6 +49,18 @@ def die_with_parent() -> None:
     """
     if _LIBC:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def has_threads() -> bool:
+    """Whether this process has several threads, of Python or of a library. Then it may not fork.
+
+    A lock that another thread holds stays locked in the child for ever. Python counts in the same
+    way before it warns of `os.fork`.
+    """
+    try:
+        return len(os.listdir("/proc/self/task")) > 1  # noqa: PTH208 - once a clip
+    except OSError:  # a system without /proc
+        return threading.active_count() > 1
 
 
 @contextmanager

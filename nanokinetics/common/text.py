@@ -7,9 +7,13 @@ from collections.abc import Iterable
 from typing import Final
 
 _UNSEEN: Final = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+    "[\x00-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u180e"
+    "\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff9-\ufffb"
+    "\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0001\U000e0020-\U000e007f]"
 )
-"""Control characters, and characters that change the direction of writing."""
+"""What acts on a terminal, or cannot be seen: Unicode's categories Cc, Cf, Cs, Zl and Zp, and the
+blank letters of Hangul. The direction of writing and the width of nothing are among them."""
 
 
 def plain_lines(lines: Iterable[object]) -> str:
@@ -18,11 +22,19 @@ def plain_lines(lines: Iterable[object]) -> str:
 
 
 def plain(text: object) -> str:
-    r"""Escape control characters, and characters that change the direction, as `\uXXXX`.
+    r"""Escape characters that act on a terminal, or that cannot be seen, as `\uXXXX`.
 
-    JSON on one line stays JSON with the same meaning.
+    JSON on one line stays JSON with the same meaning: a character beyond U+FFFF becomes a pair.
     """
-    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", str(text))
+    return _UNSEEN.sub(_escaped, str(text))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if code < 0x10000:
+        return f"\\u{code:04x}"
+    code -= 0x10000
+    return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"
 
 
 def duration(seconds: float) -> str:

@@ -34,8 +34,8 @@ CLIPS: Final = 3
 CANDIDATES: Final = 8
 """Candidates of each class. Some of them are dead."""
 
-OURS: Final = {"annotations.csv", "nano-kinetics", "failed_logs"}
-"""The files and folders that the demo creates in its folder."""
+OURS: Final = {"annotations.csv", "nano-kinetics", "nano-kinetics-failed_logs", "failed_logs"}
+"""The files and folders that the demo creates in its folder, now or in an earlier version."""
 
 FILM: Final = Film(duration=36.0, width=480, height=270)
 DEAD: Final = ("private", "copyright", "account_terminated", "age_restricted", "geo_blocked")
@@ -114,7 +114,6 @@ def demo(folder: Path, reporter: Reporter, *, quiet: bool = False) -> ExitCode:
             proxy=site.proxy_url,
             yt_dlp_args=CLIENT,
             block_wait=PATIENCE,
-            failed_logs=folder / "failed_logs",
             reporter=reporter,
         )
         text = "\n".join(_summary(result, dest, site.media_bytes(), site.refused))

@@ -16,7 +16,7 @@ from nanokinetics.common.secrets import mask
 from nanokinetics.config import NetworkConfig
 from nanokinetics.doctor.destination import existing, of_destination, of_file_system, of_space
 from nanokinetics.doctor.findings import UPDATE, CheckResult, Finding, Level
-from nanokinetics.doctor.network import of_canary, of_certificates, of_proxy
+from nanokinetics.doctor.network import of_canary, of_certificates, of_cookies, of_proxy
 from nanokinetics.doctor.programs import (
     SOLVER,
     imported_yt_dlp,
@@ -54,6 +54,7 @@ def examine(
         "js solver": lambda: of_solver(installed(SOLVER), solver_wanted()),
         "certificates": lambda: of_certificates(network, environment),
         "proxy": lambda: of_proxy(network),
+        "cookies": lambda: of_cookies(network),
         "destination": lambda: of_destination(dest),
         "file system": lambda: of_file_system(dest),
         "free space": lambda: of_space(shutil.disk_usage(existing(dest)).free),
@@ -62,11 +63,12 @@ def examine(
         checks["canary"] = lambda: of_canary(canary, network, ffmpeg)
     for name, check in checks.items():
         try:
-            yield Finding(name, *check())
+            level, found, remedy = check()
         except NanokineticsError as error:
-            yield Finding(name, Level.FAULT, str(error))
+            level, found, remedy = Level.FAULT, str(error), ""
         except ImportError as error:
-            yield Finding(name, Level.FAULT, f"cannot be imported: {error}", UPDATE)
+            level, found, remedy = Level.FAULT, f"cannot be imported: {error}", UPDATE
         except Exception as error:  # noqa: BLE001 - `examine` raises nothing
-            why = mask(f"{type(error).__name__}: {error}")
-            yield Finding(name, Level.WARNING, f"could not be looked at ({why})")
+            why = f"{type(error).__name__}: {error}"
+            level, found, remedy = Level.WARNING, f"could not be looked at ({why})", ""
+        yield Finding(name, level, mask(found), remedy)

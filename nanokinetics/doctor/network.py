@@ -55,6 +55,16 @@ def of_proxy(network: NetworkConfig) -> CheckResult:
     return Level.OK, about or "none", ""
 
 
+def of_cookies(network: NetworkConfig) -> CheckResult:
+    """Whether the cookies are of an account. Raises InputError for a file that cannot be used."""
+    if network.cookies is None:
+        return Level.OK, "none", ""
+    remarks = remote_source(network).remarks()
+    if remarks:
+        return Level.WARNING, "; ".join(remarks), ""
+    return Level.OK, f"{network.cookies} holds a login", ""
+
+
 def of_canary(canary: str, network: NetworkConfig, ffmpeg: str | None) -> CheckResult:
     """Find one video and read its first second, as a build does."""
     fetcher = remote_source(network).maker(None).open()
@@ -81,7 +91,7 @@ def of_canary(canary: str, network: NetworkConfig, ffmpeg: str | None) -> CheckR
 
 
 def _of_failure(canary: str, failure: Failure) -> CheckResult:
-    about = mask(f"{canary}: {failure.reason.words} ({failure.message})")
+    about = f"{canary}: {failure.reason.words} ({failure.message})"
     if failure.kind in (Kind.PERMANENT, Kind.CONDITIONAL, Kind.MEDIA):
         return (
             Level.WARNING,

@@ -13,14 +13,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nanokinetics.clip import HOUR, Clip, ClipId, Failed, Made
+from nanokinetics.common.folder import beside
 from nanokinetics.common.names import is_inside
 from nanokinetics.common.secrets import mask
 from nanokinetics.common.system import without_collector
+from nanokinetics.common.text import plain
 from nanokinetics.dataset.home import Home
 from nanokinetics.dataset.ledger import Ledger, utc
 from nanokinetics.engine.failed_logs import FailedLogs
 from nanokinetics.errors import EnvironmentFault, Failure, Reason
-from nanokinetics.layout import INDEX_FOLDERS, MP4, TEMPORARY, Layout
+from nanokinetics.layout import FAILED_LOGS, INDEX_FOLDERS, MP4, TEMPORARY, Layout
 from nanokinetics.workers.processes import deferred
 
 
@@ -42,7 +44,7 @@ class Books:
     def __init__(self, home: Home, layout: Layout, failed_logs: Path, clock: Clock) -> None:
         self._home = home
         self._layout = layout
-        self._logs = FailedLogs(failed_logs)
+        self._logs = logs_of(home.path, failed_logs)
         self._clock = clock
         home.clear(TEMPORARY)
         home.sweep(*INDEX_FOLDERS)
@@ -154,8 +156,14 @@ class Books:
         return path
 
 
+def logs_of(dest: Path, folder: Path) -> FailedLogs:
+    """The logs of a dataset in this folder, which may be the dataset's own one."""
+    return FailedLogs(folder, own=folder == beside(dest, FAILED_LOGS))
+
+
 def masked_failure(failure: Failure) -> Failure:
-    return replace(failure, message=mask(failure.message))
+    """The failure as tables and messages may show it: no secret, and nothing for a terminal."""
+    return replace(failure, message=plain(mask(failure.message)))
 
 
 @contextmanager

@@ -1,15 +1,23 @@
-"""Logs of failed attempts: one file for each clip, with the complete output, secrets masked."""
+"""Logs of failed attempts: one file for each clip, with the complete output.
+
+Secrets are masked, and what acts on a terminal is escaped.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import stat
+import tempfile
 from pathlib import Path
 from typing import Final
 
 from nanokinetics.clip import Failed
+from nanokinetics.common.folder import Folder
 from nanokinetics.common.secrets import mask
+from nanokinetics.common.text import plain_lines
+from nanokinetics.errors import EnvironmentFault
 
 LARGEST_FOLDER: Final = 256 * 2**20
 """Largest size of the folder in bytes. Three failed attempts write about 20 kB, so it holds about
@@ -22,24 +30,54 @@ _OPENING: Final = "=== "
 """The first bytes of every log. Files with another beginning are not logs of this program; they are
 never removed."""
 
+_LONGEST: Final = 251
+"""Bytes of a name without `.log`: file systems grant 255."""
+
+_APPEND: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK
+"""Without waiting for a reader, in case that a pipe was planted under the name of a log."""
+
 
 class FailedLogs:
-    """A folder of logs with a largest size. The first log makes the folder.
+    """The logs of a dataset, with a largest size in all. The first log makes the folder.
+
+    own: whether the folder belongs to the dataset: `DEST-failed_logs`. A dataset may have been
+    handed over, so its folder may not be a link.
 
     The log that is being written is always kept, and files of other programs are never removed.
     """
 
-    def __init__(self, folder: Path, largest: int = LARGEST_FOLDER) -> None:
+    def __init__(self, folder: Path, largest: int = LARGEST_FOLDER, *, own: bool = False) -> None:
         self._folder = folder
+        # Paths relative to a `Folder` lead through no link; the folder itself may be one.
+        self._home = Folder(folder.parent if own else folder)
+        self._below = f"{folder.name}/" if own else ""
         self._largest = largest
         self._held: int | None = None
+
+    def check(self) -> None:
+        """Raises EnvironmentFault if no log can be written. Nothing stays behind."""
+        folder = self._folder
+        lacking = [each for each in (folder, *folder.parents) if not each.exists()]
+        try:
+            if self._below:
+                self._home.refuse_links([folder.name])
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            why = f"logs of failed attempts cannot be written to {folder}: {error.strerror}"
+            raise EnvironmentFault(f"{why}; name another folder with --failed-logs DIR") from None
+        finally:
+            for each in lacking:
+                with contextlib.suppress(OSError):  # it was not made, or another run uses it
+                    each.rmdir()
 
     def write(self, failed: Failed, at: str) -> str:
         """Append the output of an attempt to the clip's log; returns the path of the log.
 
         Raises OSError that names the log.
         """
-        path = self._folder / f"{failed.clip.key.replace('/', '_')}.log"
+        path = self._folder / f"{_stem(failed.clip.key)}.log"
         try:
             self._append(path, failed, at)
         except OSError as error:  # an error of `write` does not name the file
@@ -47,19 +85,23 @@ class FailedLogs:
         return str(path)
 
     def _append(self, path: Path, failed: Failed, at: str) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        if not self._below:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        else:
+            self._home.make(self._folder.name)
         failure = failed.failure
         head = (
             f"{_OPENING}{at} {failed.clip.split}/{failed.clip.label}: "
             f"{failure.reason} ({failure.kind})"
         )
         text = mask(f"{head}\n{failure.message}\n\n{failed.log.rstrip()}\n\n")
-        data = _shortened(text.encode("utf-8", errors="replace"))
+        # A log is read on a terminal, and a site or a file may have written any of it.
+        data = _shortened(plain_lines(text.split("\n")).encode("utf-8", errors="replace"))
         if self._held is None:
             self._held = sum(status.st_size for status, _ in self._logs())
         if self._held + len(data) > self._largest:
             self._held = self._make_room(len(data), path)
-        with path.open("ab") as file:
+        with os.fdopen(self._home.open(f"{self._below}{path.name}", _APPEND), "ab") as file:
             file.write(data)
         self._held += len(data)
 
@@ -74,7 +116,7 @@ class FailedLogs:
             if held + needed <= 0.9 * self._largest:
                 break
             if entry != spared and _is_ours(entry):
-                entry.unlink(missing_ok=True)
+                self._home.remove(f"{self._below}{entry.name}")
                 held -= status.st_size
         return held
 
@@ -87,6 +129,15 @@ class FailedLogs:
                 if stat.S_ISREG(status.st_mode):
                     found.append((status, entry))
         return found
+
+
+def _stem(key: str) -> str:
+    """The name of a log without its suffix: as long as a file system grants."""
+    name = key.replace("/", "_").encode()
+    if len(name) <= _LONGEST:
+        return name.decode()
+    digest = hashlib.sha256(name).hexdigest()[:16]
+    return f"{name[: _LONGEST - 17].decode(errors='ignore')}-{digest}"
 
 
 def _shortened(data: bytes) -> bytes:

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Unpack
 
+from nanokinetics.common.folder import Folder, beside
 from nanokinetics.dataset.built import AGAIN, Dataset
 from nanokinetics.errors import EnvironmentFault, InputError
 from nanokinetics.export import folders, huggingface, lists, mmaction2, video2dataset, webdataset
 from nanokinetics.export.options import SOURCE, Options
 from nanokinetics.export.output import Output
+from nanokinetics.layout import EXPORTS
 from nanokinetics.options import ExportOptions
 
 __all__ = ["FORMATS", "Exported", "Format", "export"]
@@ -118,6 +120,11 @@ def export(
 def _beside(root: Path, format: str) -> Path:  # noqa: A002
     if not root.name:
         raise InputError("this dataset has no folder beside it; name one with --output")
-    beside = root.with_name(f"{root.name}-exports") / format
-    here = Path.cwd()
-    return beside.relative_to(here) if beside.is_relative_to(here) else beside
+    exports = beside(root, EXPORTS)
+    try:
+        Folder(root.parent).refuse_links((exports.name, f"{exports.name}/{format}"))
+    except OSError as error:  # it may have been handed over with the dataset
+        why = f"{error.filename}: {error.strerror}"
+        raise EnvironmentFault(f"{why}, or name another folder with --output") from None
+    folder, here = exports / format, Path.cwd()
+    return folder.relative_to(here) if folder.is_relative_to(here) else folder

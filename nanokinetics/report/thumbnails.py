@@ -18,7 +18,7 @@ from nanokinetics.clips.ffmpeg import find_ffmpeg
 from nanokinetics.common.system import die_with_parent
 from nanokinetics.report.frames import is_image, thumbnail
 from nanokinetics.report.tables import Tables
-from nanokinetics.workers.processes import deferred
+from nanokinetics.workers.processes import deferred, importable_main
 
 SHOWN: Final = 1000
 """Clips shown by default, at most. A page of more clips is too large to open or to send."""
@@ -49,7 +49,10 @@ def of(
     processes = min(os.cpu_count() or 1, len(jobs))
     pool = ProcessPoolExecutor(processes, get_context("spawn"), initializer=die_with_parent)
     try:
-        with deferred(signal.SIGINT, signal.SIGTERM):  # only this process handles them
+        with (
+            deferred(signal.SIGINT, signal.SIGTERM),
+            importable_main(),
+        ):  # only this process handles them
             found = pool.map(partial(thumbnail, ffmpeg), jobs)
         made = tqdm(
             found,

@@ -6,7 +6,7 @@ A new source needs one new module here and one line in SOURCES.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self
 
@@ -59,6 +59,10 @@ class Source(Protocol):
         Raises InputError.
         """
         return None  # noqa: RET501 - or it would be abstract
+
+    def remarks(self) -> Sequence[str]:
+        """What the user should know before anything is asked for, a line each."""
+        return ()
 
     def scan(self, index: Path | None = None) -> Scan | None:
         """The contents of the source; None if they cannot be known in advance.

@@ -129,10 +129,9 @@ def retry_after(header: str | None, now: float) -> float | None:
 
 def _of_problem(problem: HttpProblem, message: str) -> Failure:
     if problem.status is None:
-        known = problem.text in message
-        return Failure(
-            _of_silence(problem.text), message if known else f"{message} ({problem.text})"
-        )
+        known = problem.text.strip(". ") in message  # an unknown text is its own cause
+        text = message if known else f"{message} ({problem.text})"
+        return Failure(_of_silence(problem.text), text)
     text = f"{message} (HTTP {problem.status} from the {problem.page} page)"
     gone = problem.status in (404, 410) and problem.page == "watch"
     reason = Reason.NOT_FOUND if gone else Reason.SERVER_ERROR

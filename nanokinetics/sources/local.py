@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 CHUNK: Final = 1 << 20
 """Bytes per read."""
 
+LARGEST_FILE: Final = 64_000_000_000
+LARGEST_IMAGE: Final = 500_000_000
+"""Bytes. A few kilobytes of an archive may unpack to any number; an image is read into memory."""
+
 SMALL_FILES: Final = 64
 """Number of small files in one job, which are flushed to the disk together."""
 
@@ -113,6 +117,12 @@ class Origin:
     path: str
     location: Location
     own: bool = False
+
+    @property
+    def size(self) -> int:
+        """The size in bytes. Raises OSError."""
+        location = self.location
+        return location.size if location.is_member else os.stat(self.path).st_size  # noqa: PTH116
 
     def read(self) -> bytes:
         """Read all bytes. Raises OSError, and EOFError for a truncated archive."""
@@ -210,7 +220,10 @@ class LocalFiles:
                         if content is not None:
                             target = folder / f"member{next(self._numbers)}{name.suffix}"
                             with target.open("wb") as copy:
-                                shutil.copyfileobj(content, copy, CHUNK)
+                                if member.size > LARGEST_FILE:  # its size alone gets it refused
+                                    copy.truncate(LARGEST_FILE + 1)
+                                else:
+                                    shutil.copyfileobj(content, copy, CHUNK)
                             yield name.name, target
             except tarfile.TarError as error:
                 whole = False

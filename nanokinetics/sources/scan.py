@@ -54,6 +54,9 @@ VIDEOS: Final = frozenset(
 )
 """Lower-case extensions of files that can become a clip."""
 
+_LONGEST_LINE: Final = 100_000
+"""Characters of a line of the index. It comes with a dataset, which may have been handed over."""
+
 _LARGE: Final = 1_000_000
 """Smallest size in bytes at which numbered files count as parts of an archive that has lost its
 first part."""
@@ -192,7 +195,7 @@ def _load(index: Path, stamps: Mapping[str, str]) -> dict[str, list[Location]]:
     known: dict[str, list[Location]] = {}
     try:
         with gzip.open(index, "rt", encoding="utf-8", errors="surrogateescape", newline="") as file:
-            table = csv.reader(file)
+            table = csv.reader(iter(lambda: file.readline(_LONGEST_LINE), ""))
             for name, stamp in iter(lambda: next(table), []):
                 if stamps.get(name) == stamp:
                     known[name] = []

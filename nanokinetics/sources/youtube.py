@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, Self
 
@@ -16,7 +17,7 @@ from nanokinetics.config import (
     VideoConfig,
 )
 from nanokinetics.errors import InputError
-from nanokinetics.sources import Fetcher, Source
+from nanokinetics.sources import Fetcher, Source, cookies
 
 GUEST_PER_HOUR: Final = 300
 ACCOUNT_PER_HOUR: Final = 2000
@@ -74,12 +75,18 @@ class YouTube(Source):
         """Raises InputError for options that yt-dlp does not know. Slow: it imports yt-dlp."""
         self.fetcher()
 
+    def remarks(self) -> Sequence[str]:
+        path = self.network.cookies
+        remark = "" if path is None else cookies.read(path).remark
+        return [remark] if remark else []
+
     def grouping(self, found: object) -> Grouping:
         return Grouping(together=1)
 
     def policy(self, options: PaceOptions) -> PacingPolicy:
-        _log.info("asking YouTube %s", "with an account" if options.has_account else "as a guest")
-        default = ACCOUNT_PER_HOUR if options.has_account else GUEST_PER_HOUR
+        has_account = options.has_account and self._is_logged_in
+        _log.info("asking YouTube %s", "with an account" if has_account else "as a guest")
+        default = ACCOUNT_PER_HOUR if has_account else GUEST_PER_HOUR
         return PacingPolicy(
             first_wait=options.first_wait,
             per_hour=default if options.per_hour is None else options.per_hour,
@@ -91,6 +98,14 @@ class YouTube(Source):
     def canary(self) -> Clip | None:
         video = self.network.canary or CANARY
         return None if video == NO_CANARY else Clip("canary", "canary", "canary", video, 0, 1)
+
+    @property
+    def _is_logged_in(self) -> bool:
+        """Whether the cookies are of an account, as far as a file shows it."""
+        try:
+            return not self.remarks()
+        except InputError:  # `check` refuses the file, if there is anything to ask for
+            return False
 
     def maker(self, found: object) -> MakerSpec:
         return MakerSpec(WINDOWS, self.fetcher)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import re
 import shlex
 import ssl
 from optparse import OptParseError
@@ -15,6 +14,7 @@ import yt_dlp
 from yt_dlp.dependencies import certifi
 
 from nanokinetics.errors import InputError
+from nanokinetics.sources import cookies
 
 
 def parse_yt_dlp_args(text: str) -> dict[str, Any]:
@@ -84,17 +84,9 @@ def in_english(extractor_args: dict[str, Any]) -> dict[str, Any]:
 def cookies_of(path: Path) -> io.StringIO:
     """The text of a cookie file, in memory, because yt-dlp would write to the user's file.
 
-    Raises InputError if the file cannot be read, or is not a Netscape cookie file.
+    Raises InputError for a file that yt-dlp cannot use: see `cookies`.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"--cookies {path} cannot be read: {error}") from None
-    # yt-dlp prints every invalid line on the terminal, and it may be a secret.
-    kept = [line for line in lines if line.startswith("#") or line.count("\t") == 6]
-    if not kept or not re.match(r"#( Netscape)? HTTP Cookie File", kept[0]):
-        raise InputError(f"--cookies {path} is not a cookie file in Netscape's format")
-    return io.StringIO("\n".join([*kept, ""]))
+    return io.StringIO(cookies.read(path).text)
 
 
 def javascript(yt_dlp_args: str) -> list[tuple[str, str, bool]]:

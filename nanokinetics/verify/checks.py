@@ -24,6 +24,7 @@ from nanokinetics.verify.files import Recorded, inspect, prepare_process
 from nanokinetics.verify.lists import short_classes, strays, wrong_lists
 from nanokinetics.verify.tables import Tables, read
 from nanokinetics.verify.verdict import Problem, ProblemKind, Verdict, VerifyOptions
+from nanokinetics.workers.processes import importable_main
 
 FILES_AT_ONCE: Final = 16
 """Files that a process gets at a time, if there are many."""
@@ -98,7 +99,9 @@ def _checked(
     batch = max(1, min(FILES_AT_ONCE, len(recorded) // (4 * workers)))
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), prepare_process)
     try:
-        yield from zip(recorded, pool.map(check, recorded, chunksize=batch), strict=True)
+        with importable_main():
+            found = pool.map(check, recorded, chunksize=batch)
+        yield from zip(recorded, found, strict=True)
     except BrokenProcessPool:
         raise EnvironmentFault(
             "a process that looked at the clips was ended from outside, perhaps for want of "

@@ -4,6 +4,10 @@ On Linux all children are forked from one process, the template. It has already 
 that they need; imports are most of the time of a start. Elsewhere every child is a new Python
 process.
 
+The template itself is a new process. So threads of this program, or of a notebook's kernel, do not
+matter. But it imports the program's main file, which may start threads, or import a library that
+does. Then forking is not safe, and the template starts new Python processes as well.
+
 Python's own fork server is no option: if the program is killed, it leaves a socket in the file
 system, and its children stay alive.
 """
@@ -11,28 +15,26 @@ system, and its children stay alive.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import multiprocessing
 import os
 import signal
 import sys
 import threading
-import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing import reduction, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
-from typing import Any, Final, NoReturn, Protocol
+from typing import Any, Final, Protocol
 
-from nanokinetics.common.system import die_with_parent
-from nanokinetics.errors import EnvironmentFault
+from nanokinetics.errors import EnvironmentFault, InputError
+from nanokinetics.workers.template import Function, begin_anew, reap, serve
 
-GRACE: Final = 2.0
-"""Seconds that a process has to end by itself. After that it is killed."""
+_UNANSWERED: Final = 30.0
+"""Seconds after which a template that gives no exit code is taken for dead."""
 
-Function = Callable[[Connection, Any], None]
-"""The function that a child runs. It gets the child's end of the pipe and one argument."""
+SWITCH: Final = "NANOKINETICS_WORKERS"
+"""A variable of the environment: `spawn` starts every worker as a new process."""
 
 
 class Processes(Protocol):
@@ -54,9 +56,17 @@ class Processes(Protocol):
         """End all children now, busy or not, and wait until they are gone."""
 
 
-def processes(modules: Sequence[str]) -> Processes:
-    """The kind of children that suits this system. modules: what the children will import."""
-    return Forked(modules) if sys.platform == "linux" else Spawned()
+def processes(modules: Sequence[str], environment: Mapping[str, str] = os.environ) -> Processes:
+    """The kind of children that suits this system. modules: what the children will import.
+
+    The variable NANOKINETICS_WORKERS chooses it: `spawn` or `fork`. Raises InputError for another
+    value.
+    """
+    kind = environment.get(SWITCH, "")
+    if kind not in ("", "fork", "spawn"):
+        raise InputError(f"{SWITCH} is '{kind}'; set it to spawn or fork, or leave it unset")
+    can_fork = sys.platform == "linux"
+    return Forked(modules) if can_fork and kind != "spawn" else Spawned()
 
 
 class Spawned:
@@ -74,14 +84,14 @@ class Spawned:
         process = self._processes.pop(child, None)
         if process is None:
             return None
-        process.join()
+        reap(process)
         return process.exitcode
 
     def close(self) -> None:
         for process in self._processes.values():
             process.terminate()
         for process in self._processes.values():
-            _reap(process)
+            reap(process)
         self._processes.clear()
 
 
@@ -115,6 +125,8 @@ class Forked:
             calls.send(number)
             if not self._is_up:
                 self._is_up = bool(calls.recv())
+            if not calls.poll(_UNANSWERED):
+                raise EOFError  # noqa: TRY301 - as if the template were gone
             code: int | None = calls.recv()
         except (OSError, EOFError):
             self._stop_template()
@@ -132,7 +144,7 @@ class Forked:
 
     def _calls(self) -> Connection:
         if self._template is None:
-            self._template = _spawn(_serve, self._modules)
+            self._template = _spawn(serve, self._modules)
         return self._template[0]
 
     def _stop_template(self) -> None:
@@ -142,116 +154,45 @@ class Forked:
             if not self._is_up and not calls.poll():
                 process.terminate()  # do not wait until its imports are done
             calls.close()
-            _reap(process)
+            reap(process)
         self._is_up = False
         self._children.clear()
-
-
-def _serve(calls: Connection, modules: Sequence[str]) -> None:
-    """The main function of the template process.
-
-    It sends True once the modules are imported. After that it answers calls: for (number, function,
-    argument) and a pipe it forks a child; for a number it sends the exit code of that child.
-    """
-    for module in modules:
-        try:
-            importlib.import_module(module)
-        except Exception as error:  # noqa: BLE001 - other packages may raise anything
-            sys.exit(f"nanokinetics: {module} cannot be imported: {error}")
-    _flush()  # a child would write the text in the buffers once more
-    calls.send(True)
-    template = os.getpid()
-    children: dict[int, int] = {}
-    with contextlib.suppress(EOFError, OSError):  # the parent closed its end
-        while True:
-            message = calls.recv()
-            if isinstance(message, int):
-                pid = children.pop(message, None)
-                calls.send(pid and os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-                continue
-            number, function, argument = message
-            pipe = Connection(reduction.recv_handle(calls))
-            pid = _fork()
-            if pid == 0:
-                calls.close()
-                _child_main(pipe, function, argument, template)
-            if pid:
-                children[number] = pid
-            pipe.close()
-    for pid in children.values():
-        os.kill(pid, signal.SIGKILL)
-    for pid in children.values():  # so that the program's processor time includes theirs
-        os.waitpid(pid, 0)
-    os._exit(0)  # or the output of the program's main file, imported here, would appear again
-
-
-def _fork() -> int | None:
-    """Like `os.fork`, but None if the system allows no more processes.
-
-    The parent then sees the end of the child's pipe at once.
-    """
-    try:
-        return os.fork()
-    except OSError:
-        return None
-
-
-def _child_main(pipe: Connection, function: Function, argument: object, template: int) -> NoReturn:
-    """Run a forked child to its end. The clean-up of the template process must not run in it.
-
-    template: the process id of the template.
-    """
-    code = 1
-    try:
-        die_with_parent()
-        if os.getppid() == template:  # else it died before the line above
-            _begin(pipe, function, argument)
-            code = 0
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 1
-    except BaseException:  # noqa: BLE001 - reported as the interpreter reports it
-        traceback.print_exc()
-    finally:
-        _flush()
-        os._exit(code)
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):  # the stream may be closed or missing
-            stream.flush()
-
-
-def _begin(pipe: Connection, function: Function, argument: object) -> None:
-    """Set the signals of a child and run its function. Only the parent acts on Ctrl-C."""
-    die_with_parent()
-    if sys.platform == "win32":
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-    else:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-    function(pipe, argument)
 
 
 def _spawn(function: Function, argument: object) -> tuple[Connection, SpawnProcess]:
     """Start a new Python process; returns the parent's end of its pipe, and the process."""
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(
-        target=_begin, args=(theirs, function, argument), name="nanokinetics-worker", daemon=True
+        target=begin_anew,
+        args=(theirs, function, argument),
+        name="nanokinetics-worker",
+        daemon=True,
     )
     if sys.platform != "win32":
         # Python starts this helper with the first process, which would unblock the signals.
         resource_tracker.ensure_running()
-    with deferred(signal.SIGINT, signal.SIGTERM):
+    with deferred(signal.SIGINT, signal.SIGTERM), importable_main():
         process.start()
     theirs.close()
     return ours, process
 
 
-def _reap(process: SpawnProcess) -> None:
-    process.join(GRACE)
-    if process.is_alive():
-        process.kill()
-        process.join()
+@contextlib.contextmanager
+def importable_main() -> Iterator[None]:
+    """Hide the name of a main file that is none: a program that was read from standard input.
+
+    New Python processes that are started within the block would try to import that file.
+    """
+    main = sys.modules["__main__"]
+    path = getattr(main, "__file__", None)
+    if path is None or main.__spec__ is not None or os.path.exists(path):  # noqa: PTH110
+        yield
+        return
+    del main.__file__
+    try:
+        yield
+    finally:
+        main.__file__ = path
 
 
 @dataclass(frozen=True)

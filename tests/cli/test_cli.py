@@ -70,7 +70,7 @@ MAKING: dict[str, Any] = {
     "proxy": None,
     "yt_dlp_args": "",
     "ffmpeg": None,
-    "failed_logs": "failed_logs",
+    "failed_logs": None,
 }
 
 CHOOSING_OPTIONS: list[tuple[list[str], dict[str, Any]]] = [

@@ -220,6 +220,35 @@ def test_a_link_in_place_of_an_exports_own_is_refused(place, mine, run, name, ta
     assert everything(mine) == before
 
 
+@pytest.mark.parametrize("link", ["nano-exports", "nano-exports/hf"])
+def test_the_folder_of_exports_beside_a_dataset_may_not_be_a_link(place, mine, run, capsys, link):
+    (place / link).parent.mkdir(exist_ok=True)
+    (place / link).symlink_to(mine / "empty")
+    before = everything(mine)
+    assert main(["export", "nano", "--format", "hf", "--quiet"]) == 1
+    said = capsys.readouterr().err
+    assert f"{link}: a link stands here" in said
+    assert said.endswith("or name another folder with --output\n")
+    assert everything(mine) == before
+
+
+def test_the_folder_of_logs_beside_a_dataset_may_not_be_a_link(place, mine, run):
+    """The dataset lacks a clip that cannot be made, so that a log has to be written."""
+    made = {row["key"] for row in read_table(place / "nano" / "stats.csv")}
+    lacking = next(n for n in range(4) if not any(f"chess/{n}" in key for key in made))
+    (place / f"src/chess/{lacking}.jpg").write_bytes(b"no picture")
+    (place / "nano-failed_logs").symlink_to(mine)
+    before = everything(mine)
+    done = run("build", "--n", "4")
+    assert (done.code, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "nano-failed_logs: a link stands here" in done.stderr
+    assert "--failed-logs" in done.stderr
+    (place / "nano-failed_logs").unlink()
+    assert run("build", "--n", "4").code == 3
+    assert len(list((place / "nano-failed_logs").glob("*.log"))) == 1
+    assert everything(mine) == before
+
+
 def test_a_report_and_a_selection_are_not_written_through_links(place, mine, run):
     for name in ("page.html", "picks.csv"):
         (place / f".{name}.tmp").symlink_to(mine / "file")
@@ -227,4 +256,34 @@ def test_a_report_and_a_selection_are_not_written_through_links(place, mine, run
     argv = ("sample", "folder", "--src", "src", "--n", "1", "--output", "picks.csv", "--quiet")
     assert main(list(argv)) == 0
     assert main(["report", "nano", "--html", "page.html", "--quiet", "--thumbnails", "0"]) == 0
+    assert everything(mine) == before
+
+
+class _SwappingFolders(Silent):
+    """Puts links in place of the workers' folders, as soon as there are some."""
+
+    def __init__(self, folder: Path, target: Path) -> None:
+        self._folder, self._target = folder, target
+        self.swapped = 0
+
+    def update(self, progress: Progress) -> None:
+        for own in self._folder.glob("*"):
+            if not own.is_symlink():
+                own.rename(self._folder.with_name(f"moved{self.swapped}"))
+                own.symlink_to(self._target)
+                self.swapped += 1
+
+
+@pytest.mark.parametrize("how", ["copy", "symlink"])
+def test_a_link_in_place_of_a_workers_folder_is_not_written_through(place, nano, mine, how):
+    """Names of temporary files are numbers: what would be written there would replace them."""
+    for number in range(1, 400):
+        (mine / f"{number}.jpg").write_bytes(b"mine")
+    trees.lay(place / "more", {f"a/{i}.jpg": trees.picture(i) for i in range(150)})
+    before = everything(mine)
+    swapping = _SwappingFolders(place / "new" / TEMPORARY, mine)
+    with pytest.raises(EnvironmentFault):
+        build("folder", src=place / "more", dest=place / "new", n=150, workers=1, ffmpeg=WHEEL,
+              place=how, failed_logs=place / "logs", reporter=swapping)  # fmt: skip
+    assert swapping.swapped
     assert everything(mine) == before

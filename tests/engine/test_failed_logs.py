@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from nanokinetics.clip import Clip, Failed
 from nanokinetics.common.secrets import mask
 from nanokinetics.engine.failed_logs import LARGEST_ENTRY, FailedLogs
-from nanokinetics.errors import Failure, Reason
+from nanokinetics.errors import EnvironmentFault, Failure, Reason
 
 SECRET = "S3cr3t"  # noqa: S105 - a stand-in for one
 
@@ -300,3 +301,73 @@ def test_odd_entries_of_the_folder_are_passed_over(tmp_path: Path) -> None:
         write(logs, number, 600)
     names = {path.name for path in tmp_path.iterdir()}
     assert {"dangling.log", "folder.log"} < names
+
+
+# -- the folder of a dataset, which may have been handed over
+
+
+def test_a_log_does_nothing_to_a_terminal(tmp_path: Path) -> None:
+    said = "\x1b]0;PWNED\x07 \u202egnp.exe \u200b and\rmore"
+    path = Path(FailedLogs(tmp_path).write(failed_clip(1, f"first\n{said}\nlast"), AT))
+    text = path.read_text(encoding="utf-8")
+    assert all(line.isprintable() for line in text.split("\n"))
+    assert "\nfirst\n\\u001b]0;PWNED\\u0007" in text
+
+
+def test_logs_of_a_dataset_lead_through_no_link(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "1.log").write_bytes(b"mine")
+    own = tmp_path / "nano-failed_logs"
+    own.symlink_to(mine)
+    logs = FailedLogs(own, own=True)
+    with pytest.raises(EnvironmentFault, match="a link stands here"):
+        logs.check()
+    with pytest.raises(OSError, match="a link stands here"):
+        logs.write(failed_clip(1, "x"), AT)
+    own.unlink()
+    path = Path(FailedLogs(own, own=True).write(failed_clip(1, "x"), AT))
+    path.unlink()
+    path.symlink_to(mine / "1.log")
+    with pytest.raises(OSError, match="a link stands here"):
+        FailedLogs(own, own=True).write(failed_clip(1, "x"), AT)
+    assert {each.name: each.read_bytes() for each in mine.iterdir()} == {"1.log": b"mine"}
+
+
+def test_a_folder_that_the_user_names_may_be_a_link(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "logs").symlink_to(tmp_path / "disk")
+    logs = FailedLogs(tmp_path / "logs")
+    logs.check()
+    logs.write(failed_clip(1, "x"), AT)
+    assert len(list((tmp_path / "disk").iterdir())) == 1
+
+
+def test_a_pipe_under_the_name_of_a_log_holds_nothing_up(tmp_path: Path) -> None:
+    path = Path(FailedLogs(tmp_path).write(failed_clip(1, "x"), AT))
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(OSError, match=path.name):
+        FailedLogs(tmp_path).write(failed_clip(1, "x"), AT)
+
+
+@pytest.mark.parametrize("below", ["", "deep/er/"])
+def test_a_look_at_the_folder_leaves_nothing(tmp_path: Path, below: str) -> None:
+    FailedLogs(tmp_path / f"{below}logs").check()
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(EnvironmentFault, match=r"file/.*; name another folder with --failed-logs"):
+        FailedLogs(tmp_path / "file" / f"{below}logs").check()
+
+
+def test_a_long_key_gets_a_log_of_its_own(tmp_path: Path) -> None:
+    names = {
+        Path(
+            FailedLogs(tmp_path).write(
+                Failed(replace(CLIP, key=key), Failure(Reason.TIMEOUT, "x")), AT
+            )
+        ).name
+        for key in (f"{'é' * 120}/{'x' * 200}{end}" for end in "ab")
+    }
+    assert len(names) == 2
+    assert all(len(name.encode()) <= 255 for name in names)

@@ -378,3 +378,14 @@ def test_the_cause_outweighs_what_follows_from_it() -> None:
 )
 def test_what_is_no_known_complaint_is_none(stderr: str) -> None:
     assert of_ffmpeg(stderr) is None
+
+
+@pytest.mark.parametrize("text", ["YouTube said a new thing.", "A new thing. And more", "x"])
+def test_an_unknown_text_stands_once_in_its_message(text: str) -> None:
+    assert of_yt_dlp(f"ERROR: [youtube] dQw4w9WgXcQ: {text}", expected=True).message == text
+    problem = HttpProblem("player", None, None, "connection reset")
+    failure = of_yt_dlp(text, expected=False, problems=[problem])
+    assert failure.message == f"{text} (connection reset)"
+    wrapped = of_yt_dlp(f"{text}: connection reset (caused by it)", expected=False,
+                        problems=[problem])  # fmt: skip
+    assert wrapped.message.count("connection reset") == 1

@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import tarfile
+import tracemalloc
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from trees import lay, member, nested, packed, parts, picture, zipped
 from nanokinetics.clip import Location
 from nanokinetics.errors import InputError
 from nanokinetics.sources.archives import opened
+from nanokinetics.sources.local import LocalFiles
 from nanokinetics.sources.located import named
 from nanokinetics.sources.scan import IMAGES, Scan, save, scan
 
@@ -390,3 +392,33 @@ def test_of_a_tar_little_more_than_the_headers_is_read(tmp_path):
     found = scan(tmp_path / "large.tar")
     assert len(found.members) == count
     assert _bytes_read() - before < count * 2048 + 100_000
+
+
+def test_a_member_of_any_declared_size_fills_no_disk(tmp_path, monkeypatch):
+    """A few kilobytes of gzip may hold gigabytes of one byte."""
+    monkeypatch.setattr("nanokinetics.sources.local.LARGEST_FILE", 10_000_000)
+    members = {"a/1.mp4": b"\0" * 60_000_000, "a/2.mp4": b"small"}
+    (tmp_path / "v.tar.gz").write_bytes(trees.packed(members, "gz"))
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    files = LocalFiles(str(tmp_path), [("v.tar.gz",)])
+    arrived = dict(
+        each for each in files.passing(lambda _: True, folder) if isinstance(each, tuple)
+    )
+    assert arrived["2.mp4"].read_bytes() == b"small"
+    large = arrived["1.mp4"].stat()
+    assert large.st_size == 10_000_001, "its size gets it refused"
+    assert large.st_blocks * 512 < 1_000_000
+
+
+def test_an_index_of_one_endless_line_is_not_read_into_memory(tmp_path):
+    """The index of a dataset that was handed over may be a bomb."""
+    (tmp_path / "v.tar").write_bytes(trees.packed({"a/1.jpg": b"x"}, ""))
+    index = tmp_path / "index.csv.gz"
+    index.write_bytes(gzip.compress(b"x" * 200_000_000, 1))
+    tracemalloc.start()
+    try:
+        assert [each.name for each in scan(tmp_path, index).members] == ["a/1.jpg"]
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()

@@ -6,6 +6,8 @@ import contextlib
 import os
 import shutil
 import subprocess
+import sys
+import tarfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -101,6 +103,27 @@ BAD_CALLS = {
     "no duration": (["--annotations", "a.csv", "--n", "1", "--max-wait", "soon"], "soon"),
     "no workers": (["--annotations", "a.csv", "--n", "1", "--workers", "0"], "--workers"),
     "missing cookies": (["--annotations", "a.csv", "--n", "1", "--cookies", "jar"], "jar"),
+    "a URL of annotations": (
+        ["--annotations", "https://s3.org/k700/train.csv", "--n", "1"],
+        "--annotations https://s3.org/k700/train.csv: is a URL",
+    ),
+    "a URL of another subset": (["--from", "s3://b/nano", "--n", "1"], "--from s3://b/nano: is a"),
+    "a URL of a file here": (
+        ["--annotations", "file:///a.csv", "--n", "1"],
+        "--annotations file:///a.csv: is a URL, and files are read here; take its path",
+    ),
+    "an archive of annotations": (
+        ["--annotations", "k.tar.gz", "--n", "1"],
+        "k.tar.gz: is an archive, which holds k700/train.csv; unpack it",
+    ),
+    "cookies in small letters": (
+        ["--annotations", "a.csv", "--n", "1", "--cookies", "c.txt"],
+        "--cookies c.txt, line 2: field 2 (subdomains) is 'true'",
+    ),
+    "a password among options": (
+        ["--annotations", "a.csv", "--n", "1", "--yt-dlp-args=--password S3cr3t --no-such"],
+        "--password ***",
+    ),
     "unknown yt-dlp option": (
         ["--annotations", "a.csv", "--n", "1", "--yt-dlp-args=--no-such"],
         "--no-such",
@@ -116,9 +139,15 @@ def test_a_bad_call_is_refused_before_anything_is_made(tmp_path, build_here, nam
     (tmp_path / "b.csv").write_text(f"{HEADER}zumba,abcdefghijk,3,4,val\n")
     (tmp_path / "c.csv").write_text("label,youtube_id,time_start,split\nyoga,abcdefghijk,3,train\n")
     (tmp_path / "d.csv").write_text("")
+    jar = "# Netscape HTTP Cookie File\n.youtube.com\ttrue\t/\tTRUE\t0\tSID\tS3cr3t\n"
+    (tmp_path / "c.txt").write_text(jar)
+    with tarfile.open(tmp_path / "k.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "a.csv", "k700/train.csv")
     before = snapshot(tmp_path)
     arguments, word = BAD_CALLS[name]
-    _is_refused(build_here(*arguments, "--dest", "dest"), 2, word)
+    done = build_here(*arguments, "--dest", "dest")
+    _is_refused(done, 2, word)
+    assert "S3cr3t" not in done.stderr
     assert snapshot(tmp_path) == before
     assert not (tmp_path / "dest").exists()
 
@@ -229,6 +258,28 @@ def test_a_destination_that_cannot_be_written_to(made, tmp_path, state):
         _is_refused(made.run(), 1, "ead-only")
         assert snapshot(mount) == before
         assert len(made.site.log) == asked
+
+
+def test_a_working_folder_need_not_be_writable(bench, tmp_path):
+    """As for services of systemd and for cron. A clip fails, so a log has to be written."""
+    scenario = Scenario(
+        default=Video(SMALL, ("progressive",)),
+        videos={_rows()[0].youtube_id: Video(SMALL, failure="private")},
+    )
+    made = bench(scenario, _rows(3), 3, *FAST, "--quiet", "--workers", "1")
+    with _mounted(tmp_path / "mount") as mount:
+        remount = ["mount", "-o", "remount,ro", str(mount)]
+        if subprocess.run(remount, capture_output=True, check=False).returncode:
+            pytest.skip("this machine does not remount")
+        argv = [
+            *(sys.executable, "-m", "nanokinetics", "build", "kinetics", "--n", "3"),
+            *("--annotations", made.csv, "--dest", made.dest, "--proxy", made.site.proxy_url),
+            *(f"--yt-dlp-args={made.yt_dlp}", *made.options),
+        ]
+        assert subprocess.run(argv, cwd=mount, check=False).returncode == 3
+    (row,) = made.failed()
+    assert Path(row["log"]) == tmp_path / "dest-failed_logs" / f"{row['key']}.log"
+    assert Path(row["log"]).is_file()
 
 
 @pytest.mark.parametrize("full", ["from the start", "on the way"])

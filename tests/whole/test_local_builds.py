@@ -735,3 +735,19 @@ def test_a_destination_within_the_source_is_not_taken_for_a_part_of_it(tmp_path,
     before = snapshot(source / "nano")
     assert run(*command).code == 0
     assert snapshot(source / "nano") == before
+
+
+def test_a_file_too_large_for_memory_is_no_image(tmp_path):
+    """A sparse file, or the member of an archive, may claim any size."""
+    source = lay(tmp_path / "source", {f"yoga/{i}.jpg": picture(i) for i in range(2)})
+    with (source / "yoga" / "large.jpg").open("wb") as file:
+        file.truncate(10**11)
+    done = nanokinetics(
+        *("build", "folder", "--src", source, "--n", "3", "--dest", tmp_path / "dest"),
+        *("--workers", "1", *FAST),
+        cwd=tmp_path,
+    ).wait()
+    assert done.code == 3
+    (failed,) = read_table(tmp_path / "dest" / "failed.csv")
+    assert failed["reason"] == "undecodable"
+    assert failed["message"] == "yoga/large.jpg has more than 500 MB, and an image may not"

@@ -13,12 +13,13 @@ from multiprocessing.connection import Connection
 
 import psutil
 import pytest
-from helpers import gone
+from helpers import gone, wait_until
 
 from nanokinetics.config import NetworkConfig, VideoConfig
 from nanokinetics.errors import EnvironmentFault, InputError
 from nanokinetics.sources.youtube import YouTube
-from nanokinetics.workers.processes import Forked, Processes, Spawned, call
+from nanokinetics.workers.processes import Forked, Processes, Spawned, call, processes
+from nanokinetics.workers.template import GRACE
 
 KINDS = [Spawned, *([Forked] if sys.platform == "linux" else [])]
 
@@ -129,3 +130,91 @@ def test_ctrl_c_does_not_wait_for_a_child_at_work(children):
     with pytest.raises(KeyboardInterrupt):
         pending.result()
     assert time.monotonic() - began < 20
+
+
+# -- children that do not end, and programs in which forking is not safe
+
+
+def linger(pipe: Connection, word: str) -> None:
+    """Close the pipe and live on, deaf to what may be sent to it."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    pipe.send((os.getpid(), word))
+    pipe.close()
+    time.sleep(60)
+
+
+def test_a_child_that_closes_its_pipe_and_lives_on_holds_nobody_up(children):
+    child = children.start(linger, "x")
+    worker = psutil.Process(child.recv()[0])
+    with pytest.raises(EOFError):
+        child.recv()
+    began = time.monotonic()
+    assert children.exit_code(child) == -signal.SIGKILL
+    assert time.monotonic() - began < GRACE + 10
+    assert gone([worker]) == []
+    assert call(children, os.path.join, "a", "b").result() == "a/b", "others are to be had"
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"), [("spawn", Spawned), ("fork", KINDS[-1]), ("", KINDS[-1])]
+)
+def test_a_variable_chooses_the_kind_of_processes(value, kind):
+    with closing(processes([], {"NANOKINETICS_WORKERS": value})) as made:
+        assert type(made) is kind
+
+
+def test_another_value_of_the_variable_is_refused():
+    with pytest.raises(InputError, match="NANOKINETICS_WORKERS is 'thread'; set it to spawn or"):
+        processes([], {"NANOKINETICS_WORKERS": "thread"})
+
+
+THREADED = """
+import os, threading
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+from nanokinetics.workers.processes import call, processes
+if __name__ == "__main__":
+    children = processes(["json"])
+    pids = [call(children, os.getpid).result() for _ in range(3)]
+    pending = [call(children, os.getppid) for _ in range(3)]
+    parents = {each.result() for each in pending}
+    assert len({*pids, *parents, os.getpid()}) == 5, "three children of one template"
+    try:
+        call(children, int, "x").result()
+    except ValueError:
+        print("well")
+    children.close()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is no template process")
+def test_where_the_main_file_starts_threads_workers_are_new_processes(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(THREADED)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", script],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "well\n", "")
+
+
+def test_children_of_a_template_with_threads_end_with_it(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        THREADED.partition("    children = ")[0] + "    import time\n"
+        "    children = processes([])\n"
+        "    print(call(children, os.getpid).result(), flush=True)\n"
+        "    call(children, time.sleep, 60).result()\n"
+    )
+    argv = [sys.executable, "-W", "error", str(script)]
+    running = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+    assert running.stdout is not None
+    assert running.stdout.readline().strip().isdecimal()
+    wait_until(lambda: len(psutil.Process(running.pid).children(recursive=True)) >= 3)
+    family = psutil.Process(running.pid).children(recursive=True)
+    running.kill()
+    running.wait(10)
+    running.stdout.close()
+    assert gone(family, 10) == []
