@@ -14,8 +14,10 @@ _SPLITS: Final = {
     "train": "train",
     "training": "train",
     "val": "val",
+    "valid": "val",
     "validate": "val",
     "validation": "val",
+    "dev": "val",
     "test": "test",
     "testing": "test",
     "holdout_test": "test",
@@ -104,6 +106,11 @@ def _unprintable(character: str) -> bool:
 def shown(text: str) -> str:
     """Quote a value for a message: on one line, escaped, and shortened to 60 characters."""
     return repr(text) if len(text) <= 60 else f"{text[:57]!r}…"
+
+
+def folded(label: str) -> str:
+    """A label without case, spaces and underscores, which data sets write differently."""
+    return re.sub(r"[\s_]", "", label.casefold())
 
 
 def class_dir(label: str) -> str:
