@@ -35,8 +35,18 @@ def load(path: Path) -> AnnotationFile:
 
     Raises InputError unless the file is readable, complete, not empty, and UTF-8.
     """
+    stored = stored_bytes(path)
+    data = _unpacked(path, stored).removeprefix(_BOM)
+    _check_utf8(path, data)
+    if not data or data.isspace():
+        raise InputError(f"{path}: is empty; download it again")
+    return AnnotationFile(path, data, hashlib.sha256(stored).hexdigest())
+
+
+def stored_bytes(path: Path) -> bytes:
+    """The bytes of a file on disk. Raises InputError if it cannot be read."""
     try:
-        stored = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file; check --annotations") from None
     except IsADirectoryError:
@@ -44,11 +54,6 @@ def load(path: Path) -> AnnotationFile:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{path}: cannot be read: {reason}") from None
-    data = _unpacked(path, stored).removeprefix(_BOM)
-    _check_utf8(path, data)
-    if not data or data.isspace():
-        raise InputError(f"{path}: is empty; download it again")
-    return AnnotationFile(path, data, hashlib.sha256(stored).hexdigest())
 
 
 def _unpacked(path: Path, stored: bytes) -> bytes:
