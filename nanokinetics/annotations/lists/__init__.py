@@ -68,7 +68,8 @@ def read_lists(
 def _rows_of(source: AnnotationFile, finder: Finder, bad: list[BadRow]) -> list[Row]:
     """The rows of one list with paths relative to the source, and with their splits."""
     rows = read_records(source, bad) if is_json(source) else read_rows(source, finder.known, bad)
-    rows = hmdb51.rows_of_class(source.path, rows) or rows
+    of_class = hmdb51.rows_of_class(source.path, rows)
+    rows = rows if of_class is None else of_class
     within: list[Row] = []
     for row in rows:
         path = finder.within(row.path)
@@ -127,14 +128,14 @@ def _unclaimed(
 
     Two paths mean one file only if one of them is the end of the other.
     """
-    kept = []
+    kept: list[int] = []
     by_place = sorted(enumerate(rows), key=lambda each: each[1][2])
     for place, same in groupby(by_place, key=lambda each: each[1][2]):
         own = list(same)
         paths = sorted({row.path for _, (_, row, _) in own}, key=len)
-        one = all(f"/{paths[-1]}".endswith(f"/{path}") for path in paths)
+        one = place == NOWHERE or all(f"/{paths[-1]}".endswith(f"/{path}") for path in paths)
         for i, (source, row, _) in own:
-            if place == NOWHERE or one or finder.is_exact(row.path):
+            if one or finder.is_exact(row.path):
                 kept.append(i)
                 continue
             other = next(path for path in paths if path != row.path)

@@ -84,16 +84,14 @@ class Columns:
         return None, f"{shown(cells[self.flag])} is neither True nor False"
 
 
-def columns_of(cells: Sequence[str]) -> Columns | None:
+def columns_of(cells: Sequence[str], *, is_header: bool) -> Columns | None:
     """The columns that a header names, or None if these cells are no header.
 
-    A header names a path, and a label or a split or nothing else.
+    is_header: whether they can be no row. If they can, a header names a label or a split too.
     """
     names = [re.sub(r"[\s-]+", "_", cell.strip().casefold()) for cell in cells]
     path = _first(_PATHS, names)
-    others = [name for i, name in enumerate(names) if i != path and name]
-    known = {*_PATHS, *_LABELS, *_SPLITS, *_FLAGS}
-    if path is None or (others and not known.intersection(others)):
+    if path is None or not (is_header or {*_LABELS, *_SPLITS, *_FLAGS}.intersection(names)):
         return None
     label = None if names[path] == _IN_PATH else _first(_LABELS, names)
     split = _first(_SPLITS, names)

@@ -14,7 +14,7 @@ from typing import Final
 from nanokinetics.annotations.lists.rows import Row
 from nanokinetics.errors import InputError
 
-_NAME: Final = re.compile(r"(?P<label>.+)_test_split(?P<number>[0-9]+)\.\w+")
+_NAME: Final = re.compile(r"(?P<label>.+)_test_split(?P<number>[0-9]+)(?:\.\w+)*")
 _SPLITS: Final = {"0": None, "1": "train", "2": "test"}
 
 
@@ -26,6 +26,8 @@ def split_number(path: Path) -> str | None:
 
 def rows_of_class(path: Path, rows: Sequence[Row]) -> list[Row] | None:
     """The rows with class and split, without those of neither split; None for another list.
+
+    rows: as they stand in the list.
 
     Raises InputError if the list may also be one of three classes called 0, 1 and 2: HMDB51's file
     names hold the class.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -40,14 +41,11 @@ class Finder:
         self._by_name: defaultdict[str, list[int]] = defaultdict(list)
         self._by_stem: defaultdict[str, list[int]] = defaultdict(list)
         self._folders: set[str] = set()
-        self._tails: set[str] = set()
         for i, path in enumerate(self._paths):
             folder, _, name = path.rpartition("/")
-            self._by_name[name.casefold()].append(i)
-            self._by_stem[MEDIA.sub("", name).casefold()].append(i)
-            self._folders.update(folder.casefold().split("/"))
-            tail = "/".join(path.split("/")[-2:])
-            self._tails |= {tail, MEDIA.sub("", tail)}
+            self._by_name[_folded(name)].append(i)
+            self._by_stem[_folded(MEDIA.sub("", name))].append(i)
+            self._folders.update(_folded(folder).split("/"))
 
     @property
     def is_empty(self) -> bool:
@@ -59,8 +57,17 @@ class Finder:
         return path in self._exact
 
     def known(self, text: str) -> bool:
-        """Whether the last folder and the name in this text are those of a file."""
-        return "/".join(text.replace("\\", "/").split("/")[-2:]) in self._tails
+        """Whether a text is the end of the path of a file, or ends with the whole path of one."""
+        files = self._named(text.rpartition("/")[2])
+        paths = ("/" + self._paths[i] for i in files)
+        if not MEDIA.search(text):
+            paths = (MEDIA.sub("", path) for path in paths)
+        return any(path.endswith(f"/{text}") or f"/{text}".endswith(path) for path in paths)
+
+    def _named(self, name: str) -> Sequence[int]:
+        """The files of this name; without an extension, those of any."""
+        index = self._by_name if MEDIA.search(name) else self._by_stem
+        return index.get(_folded(name), ())
 
     def within(self, text: str) -> str | None:
         """The path relative to the source, or None if it leads out of the source.
@@ -94,8 +101,7 @@ class Finder:
         if path in self._exact:
             return self._places[self._exact[path]]
         parts = path.split("/")
-        index = self._by_name if MEDIA.search(path) else self._by_stem
-        agreed = {i: _agreed(parts, self._paths[i]) for i in index.get(parts[-1].casefold(), ())}
+        agreed = {i: _agreed(parts, self._paths[i]) for i in self._named(parts[-1])}
         most = max(agreed.values(), default=0)
         best = [i for i, count in agreed.items() if count == most]
         best = [i for i in best if self._may_be(parts, self._paths[i], most, listed)]
@@ -118,7 +124,7 @@ class Finder:
         above, file_above = parts[:-count], file.split("/")[:-count]
         if not above or not file_above:
             return True
-        if above[-1].casefold() in self._folders or file_above[-1].casefold() in listed:
+        if _folded(above[-1]) in self._folders or _folded(file_above[-1]) in listed:
             return False
         splits, file_splits = splits_in("/".join(above)), splits_in("/".join(file_above))
         return not splits or not file_splits or splits == file_splits
@@ -141,17 +147,22 @@ class Finder:
 
 def folders_of(paths: Iterable[str]) -> frozenset[str]:
     """All folders in these paths, without case."""
-    return frozenset(folder for path in paths for folder in path.casefold().split("/")[:-1])
+    return frozenset(folder for path in paths for folder in _folded(path).split("/")[:-1])
 
 
 def _agreed(parts: Sequence[str], file: str) -> int:
     """The number of components from the end in which a path and a file agree, without case."""
     count = 1  # the names
     for mine, its in zip(parts[-2::-1], file.split("/")[-2::-1], strict=False):
-        if mine.casefold() != its.casefold():
+        if mine != its and _folded(mine) != _folded(its):
             break
         count += 1
     return count
+
+
+def _folded(name: str) -> str:
+    """A name without case, and with one form of accents: macOS decomposes them."""
+    return name.casefold() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
 
 
 @lru_cache(maxsize=4096)

@@ -20,6 +20,9 @@ _GLUED: Final = re.compile(
 )
 """A word that is made of one split, or of several, and of what people write together with it."""
 
+_CROSS: Final = re.compile(r"cross[-_ ]?val(?:id(?:ation)?)?", re.IGNORECASE)
+"""What has a split's name in it and is none."""
+
 _VAGUE: Final = frozenset({"eval", "evaluation"})
 """Words of which it is not known whether they mean val or test."""
 
@@ -30,7 +33,7 @@ def splits_in(text: str) -> frozenset[str]:
     Only whole words count: `latest` says nothing, `testlist01` says test.
     """
     found: set[str] = set()
-    for word in map(str.casefold, _WORD.findall(text)):
+    for word in map(str.casefold, _WORD.findall(_CROSS.sub(" ", text))):
         own = normalised_split(word)
         glued = _GLUED.fullmatch(word)
         if own:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from nanokinetics.annotations.files import AnnotationFile
 from nanokinetics.annotations.lists.columns import check, columns_of
-from nanokinetics.annotations.lists.rows import Row, rows_of
+from nanokinetics.annotations.lists.rows import MEDIA, Row, rows_of
 from nanokinetics.common.names import normalised_split
 from nanokinetics.errors import BadRow, InputError
 
@@ -25,8 +25,9 @@ def is_json(source: AnnotationFile) -> bool:
 def read_records(source: AnnotationFile, bad: list[BadRow]) -> list[Row]:
     """The rows of a JSON list. Their lines are positions, from 1.
 
-    Forms: a list of records; a record on each line; `{"cats": ["cats/1.jpg"]}`, as Food-101 has;
-    the same with splits instead of classes; `{"train": [["cats/1.jpg", 0, "cats"]]}`, as CoOp has.
+    Forms: a list of records; a record on each line; `{"cats/1.jpg": "cats"}`;
+    `{"cats": ["cats/1.jpg"]}`, as Food-101 has, or with splits instead of classes;
+    `{"train": [["cats/1.jpg", 0, "cats"]]}`, as CoOp has.
     Unusable records are added to `bad`.
 
     Raises InputError if the list is not understood.
@@ -36,6 +37,8 @@ def read_records(source: AnnotationFile, bad: list[BadRow]) -> list[Row]:
         rows = list(_of_groups(found))
         if rows:
             return [Row(i, *row) for i, row in enumerate(rows, 1)]
+    if isinstance(found, Mapping) and found and all(map(_is_pair, found.items())):
+        return [Row(i, path, str(label)) for i, (path, label) in enumerate(found.items(), 1)]
     if _is_list(found) and found and all(isinstance(record, Mapping) for record in found):
         return _of_records(source, found, bad)
     raise InputError(f"{source.path}: is JSON of a form that is not understood; {_REMEDY}")
@@ -71,7 +74,7 @@ def _of_records(
     source: AnnotationFile, records: Sequence[Mapping[str, Any]], bad: list[BadRow]
 ) -> list[Row]:
     names = list(records[0])
-    columns = columns_of(names)
+    columns = columns_of(names, is_header=True)
     if columns is None:
         raise InputError(f"{source.path}: its records have no path and label; {_REMEDY}")
     check(columns, names, str(source.path))
@@ -84,6 +87,11 @@ def _of_records(
 
 def _is_list(value: object) -> bool:
     return isinstance(value, list)
+
+
+def _is_pair(item: tuple[str, object]) -> bool:
+    """Whether an item is a file with its class."""
+    return bool(MEDIA.search(item[0])) and isinstance(item[1], str | int)
 
 
 def _is_named(item: object) -> bool:

@@ -55,11 +55,11 @@ def read_rows(source: AnnotationFile, known: Known, bad: list[BadRow]) -> list[R
     if not lines:
         raise InputError(f"{source.path}: names no file; {_REMEDY}")
     number, first = lines[0]
+    # Without extensions a word such as `video` may be a path.
     for delimiter in (*_SEPARATED, None):
         cells = _split(first, delimiter)
-        columns = None if any(map(MEDIA.search, cells)) else columns_of(cells)
-        # A word such as `video` may be a path without extension: it is no header alone.
-        if columns and (len(cells) > 1 or (has_media and not _ANYWHERE.search(first))):
+        columns = None if _ANYWHERE.search(first) else columns_of(cells, is_header=has_media)
+        if columns:
             check(columns, cells, f"{source.path}, line {number}")
             below = ((i, _split(line, delimiter)) for i, line in lines[1:])
             return rows_of(source, below, columns, bad)
@@ -128,7 +128,7 @@ def _plain(
         path, fields = _parted(line, has_media)
         if not path:
             bad.append(BadRow(file, number, f"{shown(line)} names no image or video"))
-        elif not known(path) and _comes_later(path, known):
+        elif _comes_later(path, known):
             bad.append(BadRow(file, number, f"the path does not come first; {_REMEDY}"))
         else:
             found.append((number, path, fields))
@@ -185,7 +185,7 @@ def _parted(line: str, has_media: bool) -> tuple[str, list[str]]:
 def _comes_later(path: str, known: Known) -> bool:
     """Whether a known path stands behind something else, as in `17 cats/1.jpg`."""
     parts = re.split(r"[\s,;|]+", path, maxsplit=1)
-    return len(parts) == 2 and known(parts[1])
+    return len(parts) == 2 and not known(path) and known(parts[1])
 
 
 def _check_frames(source: AnnotationFile, rows: Sequence[tuple[int, str, list[str]]]) -> None:
