@@ -73,8 +73,8 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
         dest="listing",
         metavar="FILE",
         nargs="+",
-        help="for 'folder': lists with 'path label' lines or a header, or JSON; their names say the "
-        "split (default: a folder is a class)",
+        help="for 'folder': lists with 'path label' lines or a header, or JSON; their names say "
+        "the split (default: a folder is a class)",
     )
     add(
         "--split",

@@ -494,6 +494,10 @@ NAME_FILES = {
     "from 0": "0 ApplyEyeMakeup\n1 ApplyLipstick\n2 Archery\n",
     "names alone": "ApplyEyeMakeup\nApplyLipstick\nArchery\n",
     "a table": "id,name\n0,ApplyEyeMakeup\n1,ApplyLipstick\n2,Archery\n",
+    "a table of more columns": "label_id,source_id,label,class_dir\n"
+    + "".join(f"{i},9,{name},dir{i}\n" for i, name in enumerate(CLASSES)),
+    "name, number": "ApplyEyeMakeup,0\nApplyLipstick,1\nArchery,2\n",
+    "quoted, with tabs": '0\t"ApplyEyeMakeup"\r\n1\t"ApplyLipstick"\r\n2\t"Archery"\r\n',
     "name and number": "ApplyEyeMakeup 0\nApplyLipstick 1\nArchery 2\n",
     "JSON by number": json.dumps(dict(enumerate(CLASSES))),
     "JSON by name": json.dumps({f'"{name}"': i for i, name in enumerate(CLASSES)}),
@@ -554,6 +558,7 @@ def test_numbers_and_names_are_not_mixed_without_the_names_of_the_numbers(tmp_pa
     [
         ("1 crane\n2 crane\n", "1 and 2 have one name, 'crane'"),
         ("1 a\n1 b\n", "line 2: 1 stands there twice"),
+        ("1,a\n2,b,c\n", "line 2: no '1,ApplyEyeMakeup'"),
         ("1 a\nb\n", "line 2: no '1 ApplyEyeMakeup'"),
         ('{"a": [1]}', "no JSON of classes"),
     ],

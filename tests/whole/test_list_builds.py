@@ -36,7 +36,7 @@ def run(tmp_path, monkeypatch, capsys) -> Run:
     def run(*arguments: str | Path, command: str = "build") -> Done:
         usual = [*FAST, "--quiet", "--dest", "dest", "--workers", "1"] if command == "build" else []
         capsys.readouterr()
-        code = main([command, *map(str, (*arguments, *usual))])
+        code = main([command, *usual, *map(str, arguments)])
         said = capsys.readouterr()
         return Done(code, said.out, said.err)
 
@@ -129,6 +129,24 @@ def test_numbers_and_frames_and_absolute_paths_as_other_tools_write_them(tmp_pat
     options = ("--list", "train.txt", "--class-names", "names.txt", "--n", "3")
     assert run("folder", "--src", "source", *options).code == 0
     assert _made() == _expected(SAME)
+
+
+def test_the_lists_of_a_built_dataset_make_it_again(tmp_path, run):
+    lay(tmp_path / "source", SAME)
+    assert run("folder", "--src", "source", "--n", "2").code == 0
+    Path("dest").rename("first")
+    made = sorted(path.read_bytes() for path in Path("first/train").rglob("*.jpg"))
+    assert run("first", "--format", "vjepa", command="export").code == 0
+    for listing in ("first/train.csv", "first-exports/vjepa/train.csv"):
+        options = ("--list", listing, "--class-names", "first/classes.csv", "--n", "2")
+        assert (
+            run("folder", "--src", "first", *options, "--dest", f"again-{len(listing)}").code == 0
+        )
+        again = Path(f"again-{len(listing)}")
+        labels = [row["label"] for row in read_table(again / "classes.csv")]
+        assert labels == list(CLASSES)
+        copies = [path.read_bytes() for path in (again / "train").rglob("*.jpg")]
+        assert sorted(copies) == made
 
 
 def test_hmdb51_is_built_from_its_own_lists(tmp_path, run, films):

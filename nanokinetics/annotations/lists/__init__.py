@@ -9,7 +9,8 @@ from pathlib import Path, PurePosixPath
 
 from nanokinetics.annotations.files import AnnotationFile
 from nanokinetics.annotations.lists import hmdb51
-from nanokinetics.annotations.lists.labels import Labels, class_names, number_of
+from nanokinetics.annotations.lists.class_names import class_names, number_of
+from nanokinetics.annotations.lists.labels import Labels
 from nanokinetics.annotations.lists.matching import AmbiguousPathError, Finder, folders_of
 from nanokinetics.annotations.lists.naming import split_of_name
 from nanokinetics.annotations.lists.records import is_json, read_records
