@@ -46,6 +46,11 @@ def read(options: ReadOptions) -> Annotations:
         digests += [(s.path.name, str(s.path), s.sha256) for s in sources]
     if bad and not options.skip_bad_rows:
         raise BadRows(bad)
+    if not rows.keys and lists is not None:
+        names = ", ".join(map(str, lists))
+        raise InputError(
+            f"{names}: not one row can be used{f'; the first: {bad[0]}' if bad else ''}"
+        )
     if not rows.keys:
         raise InputError(
             f"--src {found.root}: there are no images or videos in folders named by their classes"

@@ -300,6 +300,7 @@ HEADERS = {
     "without labels": "path\ntrain/a/a0.jpg\nval/a/a1.jpg\n",
     "Food-101N": "class_name/key\tverification_label\na/a0.jpg\t0\na/a1.jpg\t1\n",
     "quoted, BOM, CRLF": '\ufeff"filename","label"\r\n"train/a/a0.jpg","a"\r\n"val/a/a1.jpg",a\r\n',
+    "Excel's first line": "sep=;\nfilename;label\ntrain/a/a0.jpg;a\nval/a/a1.jpg;a\n",
     "a comment, blank lines": "# mine\n\nfilename,label\n\ntrain/a/a0.jpg,a\nval/a/a1.jpg,a",
 }
 
@@ -346,6 +347,8 @@ def test_a_column_says_the_split_whatever_the_name_says(tmp_path, column, values
         ("val/a/a1.jpg a\nhello world\n", 2, "names no image or video"),
         ("a,val/a/a1.jpg\nb,val/b/b1.jpg\n", 1, "names no image or video|path does not come first"),
         ("1 val/a/a1.jpg\n2 val/b/b1.jpg\n", 1, "the path does not come first"),
+        ("number kind\na/a0 a\na/a1 a\n", 1, "may be a header"),
+        ("a0.jpg\na1.jpg\n", 1, "no label, and its path no folder"),
         ("val/a/a1.jpg -1\n", 1, "no number of a class"),
     ],
 )
@@ -361,6 +364,8 @@ def test_a_row_that_is_not_understood_is_named(tmp_path, text, line, why):
     [
         ("foo,bar\nval/a/a1.jpg,a\n", r"line 1: 'foo,bar' is neither a row nor a header"),
         ("path,breed\nval/a/a1.jpg,a\n", r"line 1: .*'breed' is not known; call .* label"),
+        ("id,breed\na/a0,pug\n", r"line 1: .*'breed' is not known; call .* label"),
+        ("path,label\n", r"not one row can be used"),
         ("val/a/a1.jpg,3,4,5\n", r"line 1: 3 fields follow the path"),
         ("val/a/a1.jpg 0 10 2\n", r"line 1: 3 fields follow the path"),
         ("val/a/a1.jpg 0 -1\nval/b/b1.jpg 0 -1\n", r"line 1: .*no number of frames"),

@@ -47,6 +47,8 @@ def read_lists(
     good: list[tuple[AnnotationFile, Row, int]] = []
     for source, row in listed:
         label, why = labels.name(_folder(row.path) if row.label is None else row.label)
+        if row.label is None and not label:
+            why = "the line has no label, and its path no folder that could be the class"
         why = why or label_fault(label) or key_fault(row.path, class_dir(label))
         place = NOWHERE
         if why is None:
@@ -112,7 +114,8 @@ def _folder(path: str) -> str:
 def _check_kinds(listed: Sequence[tuple[AnnotationFile, Row]]) -> None:
     """Raises InputError if some labels are numbers and others names: one class would be two."""
     numbered = [each for each in listed if each[1].label and number_of(each[1].label) is not None]
-    named = [each for each in listed if number_of(each[1].label or _folder(each[1].path)) is None]
+    labels = ((each, each[1].label or _folder(each[1].path)) for each in listed)
+    named = [each for each, label in labels if number_of(label.removeprefix("-")) is None]
     if numbered and named:
         (source, row), (other, name) = numbered[0], named[0]
         raise InputError(

@@ -17,7 +17,17 @@ _PATHS: Final = (
     *("path", "paths", "file_path", "filepath", "filepaths", "image_path", "img_path"),
     *("video_path", "clip_path", "rel_path", "relative_path", "class_name/key"),
     *("file_name", "filename", "filenames", "file", "files", "fname", "image_name", "img_name"),
-    *("video_name", "clip_name", "image_file", "video_file", "image", "images", "img", "video"),
+    *(
+        "video_name",
+        "vid_name",
+        "clip_name",
+        "image_file",
+        "video_file",
+        "image",
+        "images",
+        "img",
+        "video",
+    ),
     *("clip", "name", "image_id", "imageid", "video_id", "videoid", "clip_id", "id"),
 )
 _LABELS: Final = (

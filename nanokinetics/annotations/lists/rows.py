@@ -41,6 +41,9 @@ class Row:
     split: str | None = None
 
 
+_Fields = tuple[int, str, list[str]]
+"""The number of a line, its path, and the fields after it."""
+
 Known = Callable[[str], bool]
 """Whether a path, as it stands in a list, is surely that of a file in the source."""
 
@@ -55,10 +58,11 @@ def read_rows(source: AnnotationFile, known: Known, bad: list[BadRow]) -> list[R
     if not lines:
         raise InputError(f"{source.path}: names no file; {_REMEDY}")
     number, first = lines[0]
-    # Without extensions a word such as `video` may be a path.
+    # Without extensions a word such as `video` may be the path of a file.
     for delimiter in (*_SEPARATED, None):
         cells = _split(first, delimiter)
-        columns = None if _ANYWHERE.search(first) else columns_of(cells, is_header=has_media)
+        is_header = has_media or not any(map(known, cells))
+        columns = None if _ANYWHERE.search(first) else columns_of(cells, is_header=is_header)
         if columns:
             check(columns, cells, f"{source.path}, line {number}")
             below = ((i, _split(line, delimiter)) for i, line in lines[1:])
@@ -78,6 +82,8 @@ def _lines(source: AnnotationFile, has_media: bool) -> Iterator[tuple[int, str]]
     """
     for number, line in enumerate(_LINE_END.split(source.data.decode()), 1):
         text = line.strip(" \t")
+        if number == 1 and re.fullmatch(r"sep=.", text):  # Excel's word for the delimiter
+            continue
         is_comment = text.startswith("#") and (
             text[1:2] in ("", " ", "\t") or (has_media and not _ANYWHERE.search(text))
         )
@@ -123,7 +129,7 @@ def _plain(
 ) -> list[Row]:
     """The rows of a list without a header: a path, and what follows it."""
     file = str(source.path)
-    found: list[tuple[int, str, list[str]]] = []
+    found: list[_Fields] = []
     for number, line in lines:
         path, fields = _parted(line, has_media)
         if not path:
@@ -142,6 +148,8 @@ def _plain(
         else:
             why = f"{len(fields)} fields after the path where other lines have {usual}"
             bad.append(BadRow(file, number, f"{why}; {_REMEDY}"))
+    if not has_media and len(same) > 1:
+        same = _without_header(source, same, known, bad)
     if usual == 0:
         return [Row(number, path) for number, path, _ in same]
     if usual == 2:
@@ -182,13 +190,27 @@ def _parted(line: str, has_media: bool) -> tuple[str, list[str]]:
     return path, [label[2] if label and not label[3] else rest] if rest else []
 
 
+def _without_header(
+    source: AnnotationFile, rows: list[_Fields], known: Known, bad: list[BadRow]
+) -> list[_Fields]:
+    """The rows without a first one that may be a header: its path and its label are its own."""
+    (number, path, fields), *others = rows
+    if known(path) or not any(known(other) for _, other, _ in others):
+        return rows
+    if any(fields == more for _, _, more in others):
+        return rows
+    why = f"{shown(path)} is no file of the source, and may be a header; {_REMEDY}"
+    bad.append(BadRow(str(source.path), number, why))
+    return others
+
+
 def _comes_later(path: str, known: Known) -> bool:
     """Whether a known path stands behind something else, as in `17 cats/1.jpg`."""
     parts = re.split(r"[\s,;|]+", path, maxsplit=1)
     return len(parts) == 2 and not known(path) and known(parts[1])
 
 
-def _check_frames(source: AnnotationFile, rows: Sequence[tuple[int, str, list[str]]]) -> None:
+def _check_frames(source: AnnotationFile, rows: Sequence[_Fields]) -> None:
     """Raises InputError unless two fields are the number of frames and the label.
 
     The lists of TSN, MMAction2 and VideoMAE have this shape. Others have the index of a first
