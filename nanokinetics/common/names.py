@@ -13,6 +13,7 @@ from typing import Final
 _SPLITS: Final = {
     "train": "train",
     "training": "train",
+    "trn": "train",
     "val": "val",
     "valid": "val",
     "validate": "val",
@@ -20,8 +21,12 @@ _SPLITS: Final = {
     "dev": "val",
     "test": "test",
     "testing": "test",
+    "tst": "test",
+    "eval": "test",
+    "evaluation": "test",
     "holdout_test": "test",
 }
+"""The words for splits. `eval` means the test set, as in the `datasets` library of Hugging Face."""
 
 
 _LABEL_BYTES: Final = 200  # of the 255 that a file system grants a name, to leave room for suffixes

@@ -235,7 +235,7 @@ SPLIT_NAMES = {
     "trainval.txt": {"train", "val"},
     "training_val.txt": {"train", "val"},
     "train_test_split.txt": {"train", "test"},
-    "eval.txt": {"val", "test"},
+    "evallist.txt": {"test"},
 }
 
 

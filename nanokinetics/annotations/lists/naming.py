@@ -10,7 +10,7 @@ from nanokinetics.common.names import normalised_split
 from nanokinetics.errors import InputError
 
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_SPLIT: Final = r"train(?:ing)?|val(?:id(?:at(?:e|ion))?)?|test(?:ing)?|dev"
+_SPLIT: Final = r"train(?:ing)?|val(?:id(?:at(?:e|ion))?)?|test(?:ing)?|eval|dev"
 _GLUED: Final = re.compile(
     r"(?:my|mini|nano|tiny|small|full|sub|list|file|split|data|video|image|clip|ann|anno|label|"
     r"ucf|hmdb|kinetics|ssv|sthv|imagenet|food|caltech)?"
@@ -22,9 +22,6 @@ _GLUED: Final = re.compile(
 
 _CROSS: Final = re.compile(r"cross[-_ ]?val(?:id(?:ation)?)?", re.IGNORECASE)
 """What has a split's name in it and is none."""
-
-_VAGUE: Final = frozenset({"eval", "evaluation"})
-"""Words of which it is not known whether they mean val or test."""
 
 
 def splits_in(text: str) -> frozenset[str]:
@@ -38,8 +35,6 @@ def splits_in(text: str) -> frozenset[str]:
         glued = _GLUED.fullmatch(word)
         if own:
             found.add(own)
-        elif word in _VAGUE:
-            found |= {"val", "test"}
         elif glued:
             parts = re.findall(_SPLIT, glued["splits"])
             found |= {split for part in parts if (split := normalised_split(part))}
@@ -49,8 +44,7 @@ def splits_in(text: str) -> frozenset[str]:
 def split_of_name(path: Path) -> str | None:
     """The split that the name of a list says, or None if it says none.
 
-    Raises InputError if the name says several, such as `trainval.txt`, or a word that may mean
-    val or test.
+    Raises InputError if the name says several, such as `trainval.txt`.
     """
     found = splits_in(path.name)
     if len(found) > 1:
