@@ -43,9 +43,12 @@ class Finder:
         self._folders: set[str] = set()
         for i, path in enumerate(self._paths):
             folder, _, name = path.rpartition("/")
-            self._by_name[_folded(name)].append(i)
-            self._by_stem[_folded(MEDIA.sub("", name))].append(i)
-            self._folders.update(_folded(folder).split("/"))
+            folders = _folded(folder).split("/")
+            self._folders.update(folders)
+            for index, own in ((self._by_name, name), (self._by_stem, MEDIA.sub("", name))):
+                index[_folded(own)].append(i)
+                if folder:  # many files may share a name, and few of them a folder too
+                    index[f"{folders[-1]}/{_folded(own)}"].append(i)
 
     @property
     def is_empty(self) -> bool:
@@ -58,16 +61,19 @@ class Finder:
 
     def known(self, text: str) -> bool:
         """Whether a text is the end of the path of a file, or ends with the whole path of one."""
-        files = self._named(text.rpartition("/")[2])
-        paths = ("/" + self._paths[i] for i in files)
+        paths = ("/" + self._paths[i] for i in self._named(text))
         if not MEDIA.search(text):
             paths = (MEDIA.sub("", path) for path in paths)
         return any(path.endswith(f"/{text}") or f"/{text}".endswith(path) for path in paths)
 
-    def _named(self, name: str) -> Sequence[int]:
-        """The files of this name; without an extension, those of any."""
-        index = self._by_name if MEDIA.search(name) else self._by_stem
-        return index.get(_folded(name), ())
+    def _named(self, path: str) -> Sequence[int]:
+        """The files that may agree with a path the most: in name and folder, or else in the name.
+
+        A path without an extension agrees with files of any.
+        """
+        index = self._by_name if MEDIA.search(path) else self._by_stem
+        *folders, name = _folded(path).split("/")[-2:]
+        return index.get("/".join((*folders, name))) or index.get(name, ())
 
     def within(self, text: str) -> str | None:
         """The path relative to the source, or None if it leads out of the source.
@@ -101,7 +107,7 @@ class Finder:
         if path in self._exact:
             return self._places[self._exact[path]]
         parts = path.split("/")
-        agreed = {i: _agreed(parts, self._paths[i]) for i in self._named(parts[-1])}
+        agreed = {i: _agreed(parts, self._paths[i]) for i in self._named(path)}
         most = max(agreed.values(), default=0)
         best = [i for i, count in agreed.items() if count == most]
         best = [i for i in best if self._may_be(parts, self._paths[i], most, listed)]
