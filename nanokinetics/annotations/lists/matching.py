@@ -73,7 +73,8 @@ class Finder:
         """
         index = self._by_name if MEDIA.search(path) else self._by_stem
         *folders, name = _folded(path).split("/")[-2:]
-        return index.get("/".join((*folders, name))) or index.get(name, ())
+        own = index.get("/".join((*folders, name)), [])
+        return own or index.get(name, [])
 
     def within(self, text: str) -> str | None:
         """The path relative to the source, or None if it leads out of the source.
