@@ -73,7 +73,8 @@ class SampleConfig:
     source: where the clips are, one of `sources.SOURCES`; None takes the default of the dataset.
     src: the folder or archive with the files of a local source.
     class_names: a file with a class and its name per line, such as ImageNet's names of wnids.
-    listing: for `folder`, files with lines of `path label`; None takes folders as classes.
+    listing: for `folder`, files that name the files and their classes, with lines of `path label`,
+        a header, or as JSON; None takes folders as classes.
     n: clips per class: one number for every split, or a number for each named split.
     splits: `train`, `val`, `test`; None takes every split in the annotations.
     classes: the labels to choose from; None takes all.

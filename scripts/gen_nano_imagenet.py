@@ -13,6 +13,7 @@ from typing import Final
 
 import paper
 
+from nanokinetics.cli.saying import say
 from nanokinetics.dataset.built import Dataset
 from nanokinetics.errors import InputError
 from nanokinetics.layout import SPLITS
@@ -28,13 +29,15 @@ def main() -> int:
     add = parser.add_argument
     add("--src", required=True, help="the images: a folder of class folders, or the archives")
     add("--dest", default=".", help="where the dataset and its lists go (default: %(default)s)")
-    add("--n", "--images", type=int, required=True, help="images of each class")
+    add("--n", "--images", type=int, metavar="N", help="images of each class (default: all)")
     add("--class_fp", metavar="FILE", help="a file of lines `wnid<tab>index`, for the list")
     add("--classes", type=int, metavar="K", help="draw K classes (default: all)")
     add("--randomly", choices=("S", "N"), help="taken, but classes are drawn by the seed anyway")
     args = parser.parse_args()
     numbers = read_numbers(Path(args.class_fp)) if args.class_fp else None
     dest = Path(args.dest)
+    if args.n is None and not args.quiet:
+        say("all images of each class are taken; --images N takes fewer")
 
     def write(made: Dataset) -> None:
         write_lists(made, dest, numbers, args.class_fp)
@@ -44,11 +47,23 @@ def main() -> int:
         dest / DATASET,
         write,
         src=args.src,
-        n=args.n,
+        n=largest_class(args.src, args.classes, args.seed) if args.n is None else args.n,
+        takes_all=args.n is None,
         num_classes=args.classes,
         seed=args.seed,
         quiet=args.quiet,
     )
+
+
+def largest_class(src: str, classes: int | None, seed: str) -> int:
+    """The number of images in the largest class: so many of each class are all.
+
+    Raises InputError.
+    """
+    from nanokinetics import sample  # worker processes import this script, but need no pandas
+
+    offered = sample("imagenet", src=src, n=1, num_classes=classes, seed=seed).frame
+    return int(offered["rank"].max())
 
 
 def read_numbers(path: Path) -> dict[str, str]:

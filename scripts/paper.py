@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -42,11 +43,18 @@ def run(main: Callable[[], int]) -> NoReturn:
 
 
 def build(
-    dataset: str, dest: Path, write: Callable[[Dataset], None], *, quiet: bool, **options: Any
+    dataset: str,
+    dest: Path,
+    write: Callable[[Dataset], None],
+    *,
+    quiet: bool,
+    takes_all: bool = False,
+    **options: Any,
 ) -> ExitCode:
     """Build into `dest`, call `write` for the paper's files, and print a summary.
 
-    write: gets the dataset, even if the build was blocked or interrupted.
+    write: gets the dataset, even if the build was blocked or interrupted. takes_all: whether all
+    clips of each class are wanted, so that a class is short only if some could not be made.
     """
     # Worker processes import the script again, but do not need pandas.
     from nanokinetics import build as build_dataset
@@ -59,6 +67,8 @@ def build(
     finally:
         if (dest / RUN).exists() and (dest / SELECTION).exists():
             write(Dataset.open(dest))
+    if takes_all and not result.replaced and not result.held:
+        result = replace(result, wanted=result.made, short={})
     if not quiet:
         say(*summary(result, str(dest)))
     return result.exit_code

@@ -140,6 +140,24 @@ def test_images_of_every_extension_are_listed_and_a_small_class_ends_with_3(tmp_
     assert sorted(listed) == ["a.jpg", "b.png", "c.JPEG"]
 
 
+def test_without_a_number_all_images_are_taken_and_no_class_is_short(mini):
+    (mini / "imagenet-mini" / "train" / WNIDS[1] / Path(_picks(1, WNIDS[1])[0]).name).unlink()
+    done = _gen(mini, "--classes", len(WNIDS))
+    assert done.code == 0, done.stderr
+    assert "all images of each class are taken" in done.stdout
+    assert "short:     no class" in done.stdout
+    there = sorted(path.name for path in (mini / "imagenet-mini" / "train").rglob("*.JPEG"))
+    listed = [line.split(" ")[0] for line in _lines(mini / "imagenetmini-classes.txt")]
+    assert sorted(Path(path).name for path in listed) == there
+
+
+def test_without_a_number_a_broken_image_is_still_a_shortage(mini):
+    (mini / "imagenet-mini" / "train" / _picks(1, WNIDS[0])[0]).write_bytes(b"no image")
+    done = _gen(mini)
+    assert done.code == 3
+    assert f"{WNIDS[0]} (train) has 3 of" in done.stdout
+
+
 # -- refer_by_classes.py
 
 EACH = 4

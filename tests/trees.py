@@ -12,8 +12,10 @@ import hashlib
 import io
 import itertools
 import json
+import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -165,6 +167,7 @@ SOLUTION, TRUTH, CLSLOC, NAMES = (
     "map_clsloc.txt",
     "LOC_synset_mapping.txt",
 )
+META, KIT = "meta.mat", "ILSVRC2012_devkit_t12"
 
 
 def imagenet_train(each: int = 5) -> dict[str, bytes]:
@@ -199,6 +202,52 @@ def truth(count: int = 12) -> dict[str, bytes]:
         TRUTH: "".join(f"{number}\n" for number in ids).encode(),
         CLSLOC: "".join(f"{line}\n" for line in table).encode(),
     }
+
+
+def meta_mat(order: str = "<", compressed: bool = True, kind: str = "H") -> bytes:
+    """`meta.mat` of the 2012 development kit, as MATLAB writes it, with fewer classes and fields.
+
+    It also has the inner nodes of the tree of classes, with ids above 1000. kind: how the ids are
+    stored, as in `struct`.
+    """
+    types = {"B": 2, "H": 4, "d": 9}
+
+    def element(type_: int, data: bytes) -> bytes:
+        if 0 < len(data) <= 4 and type_ != 14:
+            return struct.pack(f"{order}I", len(data) << 16 | type_) + data.ljust(4, b"\0")
+        padding = b"" if type_ == 15 else b"\0" * (-len(data) % 8)
+        return struct.pack(f"{order}II", type_, len(data)) + data + padding
+
+    def matrix(class_: int, shape: tuple[int, int], name: bytes, rest: bytes) -> bytes:
+        flags = element(6, struct.pack(f"{order}II", class_, 0))
+        dimensions = element(5, struct.pack(f"{order}ii", *shape))
+        return element(14, flags + dimensions + element(1, name) + rest)
+
+    def number(value: int) -> bytes:
+        return matrix(6, (1, 1), b"", element(types[kind], struct.pack(f"{order}{kind}", value)))
+
+    def text(value: str) -> bytes:
+        return matrix(4, (1, len(value)), b"", element(16, value.encode()))
+
+    synsets = [(number_, wnid, name) for wnid, (number_, name) in CLASSES.items()]
+    if kind != "B":
+        synsets += [(1001 + i, f"n9000000{i}", "an inner node") for i in range(3)]
+    fields = b"".join(name.ljust(32, b"\0") for name in (b"ILSVRC2012_ID", b"WNID", b"words"))
+    cells = b"".join(number(i) + text(wnid) + text(name) for i, wnid, name in synsets)
+    length = element(5, struct.pack(f"{order}i", 32))
+    table = matrix(2, (len(synsets), 1), b"synsets", length + element(1, fields) + cells)
+    other = matrix(6, (1, 1), b"other", element(9, struct.pack(f"{order}d", 7)))
+    if compressed:
+        table, other = (element(15, zlib.compress(each)) for each in (table, other))
+    mark = b"IM" if order == "<" else b"MI"
+    header = b"MATLAB 5.0 MAT-file".ljust(124) + struct.pack(f"{order}H", 0x0100) + mark
+    return header + other + table
+
+
+def devkit(count: int = 12) -> dict[str, bytes]:
+    """What the development kit of 2012 holds of the labels."""
+    data = f"{KIT}/data/"
+    return {f"{data}{TRUTH}": truth(count)[TRUTH], f"{data}{META}": meta_mat()}
 
 
 def solution(count: int = 12) -> dict[str, bytes]:

@@ -25,7 +25,8 @@ class ReadOptions:
     """The options of a reader.
 
     files: annotation files. found: the contents of the source, if they are known in advance.
-    class_names, listing: see `SampleConfig`. skip_bad_rows: leave out unusable rows.
+    class_names, listing: see `SampleConfig`. skip_bad_rows: leave out unusable rows. splits: the
+    splits that are wanted, or None for all; a reader need not know the labels of others.
     """
 
     files: Sequence[Path] = ()
@@ -33,6 +34,7 @@ class ReadOptions:
     class_names: Path | None = None
     listing: Sequence[Path] | None = None
     skip_bad_rows: bool = False
+    splits: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,8 @@ def read(
     class_names: Path | None = None,
     listing: Sequence[Path] | None = None,
     skip_bad_rows: bool = False,
+    splits: Sequence[str] | None = None,
 ) -> Annotations:
     """The candidates of a dataset. See `ReadOptions` and `Dialect.read`."""
-    return dialect(dataset).read(ReadOptions(files, found, class_names, listing, skip_bad_rows))
+    options = ReadOptions(files, found, class_names, listing, skip_bad_rows, splits)
+    return dialect(dataset).read(options)

@@ -65,16 +65,7 @@ def load(path: Path) -> AnnotationFile:
     Raises InputError unless the file is readable, complete, not empty, and UTF-8, and for one that
     is too large, or an archive.
     """
-    try:
-        with path.open("rb") as file:
-            stored = _all_of(file, path, "is")
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file; check --annotations") from None
-    except IsADirectoryError:
-        raise InputError(f"{path}: is a folder; name the annotation file in it") from None
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{path}: cannot be read: {reason}") from None
+    stored = stored_bytes(path)
     data = _unpacked(path, stored).removeprefix(_BOM)
     if data[257:262] == b"ustar":
         raise InputError(f"{path}: is an archive{_holding(_of_tar(data))}; {_UNPACK}")
@@ -82,6 +73,20 @@ def load(path: Path) -> AnnotationFile:
     if not data or data.isspace():
         raise InputError(f"{path}: is empty; download it again")
     return AnnotationFile(path, data, hashlib.sha256(stored).hexdigest())
+
+
+def stored_bytes(path: Path) -> bytes:
+    """The bytes of a file on disk. Raises InputError if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return _all_of(file, path, "is")
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such file; check --annotations") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder; name the annotation file in it") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: cannot be read: {reason}") from None
 
 
 def _all_of(file: IO[bytes], path: Path, what: str) -> bytes:

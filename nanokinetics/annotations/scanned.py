@@ -52,13 +52,10 @@ def judged(raw: pd.DataFrame) -> tuple[pd.DataFrame, str | None]:
     return raw.assign(youtube_id="", time_start=math.nan, time_end=math.nan), None
 
 
-def split_of(folder: str, source: str) -> str:
-    """The split named by the innermost folder that names one, or by the source folder."""
-    for name in (*reversed(folder.split("/")), source):
-        split = normalised_split(name)
-        if split is not None:
-            return split
-    return DEFAULT_SPLIT
+def split_of(folder: str, source: str = "") -> str | None:
+    """The split named by the innermost folder that names one, or by the source folder, or None."""
+    names = (*reversed(folder.split("/")), source)
+    return next((split for each in names if (split := normalised_split(each))), None)
 
 
 def frame_of(rows: Rows, found: Scan) -> pd.DataFrame:

@@ -66,14 +66,15 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
     add(
         "--class-names",
         metavar="FILE",
-        help="a class and its name a line: n01440764 tench",
+        help="a class and its name a line: n01440764 tench, 1 Archery",
     )
     add(
         "--list",
         dest="listing",
         metavar="FILE",
         nargs="+",
-        help="for 'folder': files of 'path label' lines (default: a folder is a class)",
+        help="for 'folder': lists with 'path label' lines or a header, or JSON; their names say "
+        "the split (default: a folder is a class)",
     )
     add(
         "--split",

@@ -13,13 +13,20 @@ from typing import Final
 _SPLITS: Final = {
     "train": "train",
     "training": "train",
+    "trn": "train",
     "val": "val",
+    "valid": "val",
     "validate": "val",
     "validation": "val",
+    "dev": "val",
     "test": "test",
     "testing": "test",
+    "tst": "test",
+    "eval": "test",
+    "evaluation": "test",
     "holdout_test": "test",
 }
+"""The words for splits. `eval` means the test set, as in the `datasets` library of Hugging Face."""
 
 
 _LABEL_BYTES: Final = 200  # of the 255 that a file system grants a name, to leave room for suffixes
@@ -104,6 +111,11 @@ def _unprintable(character: str) -> bool:
 def shown(text: str) -> str:
     """Quote a value for a message: on one line, escaped, and shortened to 60 characters."""
     return repr(text) if len(text) <= 60 else f"{text[:57]!r}…"
+
+
+def folded(label: str) -> str:
+    """A label without case, spaces and underscores, which data sets write differently."""
+    return re.sub(r"[\s_]", "", label.casefold())
 
 
 def class_dir(label: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from nanokinetics.annotations import dialect, read
@@ -62,7 +62,7 @@ def choose(
 
 def _sampled(config: SampleConfig, source: Source, scan: Scan | None) -> Choice:
     config = _with_preset(config)
-    found = _annotations(config, source, scan)
+    found = _annotations(config, source, scan, _wanted(config))
     n = config.n or 0  # `SampleConfig` ensures that n is set
     selection = sampling.select(
         found.frame,
@@ -85,7 +85,8 @@ def _listed(config: SampleConfig, source: Source, scan: Scan | None, origin: Man
     if scan is None:
         return Choice(Annotations(selection.frame, digests), selection, origin)
     if dialect(config.dataset).from_files:
-        found = replace(_annotations(config, source, scan), digests=digests)
+        splits = [group.split for group in selection.quotas]
+        found = replace(_annotations(config, source, scan, splits), digests=digests)
     else:
         found = Annotations(source.locate(selection.frame, scan), digests)
     return Choice(found, with_locations(selection, found.frame), origin)
@@ -104,7 +105,15 @@ def _with_preset(config: SampleConfig) -> SampleConfig:
     return replace(config, preset=None, n=n, classes=preset.classes, num_classes=preset.num_classes)
 
 
-def _annotations(config: SampleConfig, source: Source, scan: Scan | None) -> Annotations:
+def _wanted(config: SampleConfig) -> list[str] | None:
+    """The splits that are named, by `splits` or by `n`; None for all."""
+    named = config.n if isinstance(config.n, Mapping) else config.splits
+    return None if named is None else [_split(text) for text in named]
+
+
+def _annotations(
+    config: SampleConfig, source: Source, scan: Scan | None, splits: Sequence[str] | None
+) -> Annotations:
     found = read(
         config.dataset,
         config.annotations,
@@ -112,6 +121,7 @@ def _annotations(config: SampleConfig, source: Source, scan: Scan | None) -> Ann
         class_names=config.class_names,
         listing=config.listing,
         skip_bad_rows=config.skip_bad_rows,
+        splits=splits,
     )
     if scan is None or dialect(config.dataset).from_files:
         return found

@@ -9,7 +9,6 @@ clips or classes. So a smaller selection is always part of a larger one.
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from itertools import pairwise
@@ -19,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from nanokinetics.clip import LOCATION, Group
+from nanokinetics.common.names import folded
 from nanokinetics.dataset.ranking import COLUMNS
 from nanokinetics.errors import InputError
 from nanokinetics.layout import SPLITS
@@ -146,27 +146,23 @@ def _named(names: Sequence[str], labels: Sequence[str], called: Mapping[str, str
     by_folded: dict[str, list[str]] = {}
     for label in labels:
         for name in (label, *filter(None, called.get(label, "").split(","))):
-            by_folded.setdefault(_folded(name), []).append(label)
+            by_folded.setdefault(folded(name), []).append(label)
     chosen: set[str] = set()
-    unknown = [name for name in names if name not in known and _folded(name) not in by_folded]
+    unknown = [name for name in names if name not in known and folded(name) not in by_folded]
     if unknown:
-        near = difflib.get_close_matches(_folded(unknown[0]), by_folded, n=3)
-        hint = ", ".join(repr(label) for folded in near for label in by_folded[folded])
+        near = difflib.get_close_matches(folded(unknown[0]), by_folded, n=3)
+        hint = ", ".join(repr(label) for each in near for label in by_folded[each])
         more = f" (and {len(unknown) - 1} more are unknown)" if len(unknown) > 1 else ""
         raise InputError(
             f"no class {unknown[0]!r} in the annotations; nearest: {hint or 'none'}{more}"
         )
     for name in names:
-        matches = [name] if name in known else by_folded[_folded(name)]
+        matches = [name] if name in known else by_folded[folded(name)]
         if len(matches) > 1:
             several = " and ".join(map(repr, matches))
             raise InputError(f"class {name!r} may mean {several}; spell it exactly")
         chosen.update(matches)
     return sorted(chosen)
-
-
-def _folded(name: str) -> str:
-    return re.sub(r"[\s_]", "", name.casefold())
 
 
 def _check_filled(quotas: Iterable[Group], filled: set[Group]) -> None:

@@ -186,12 +186,11 @@ class LocalFiles:
             if isinstance(each, Failure):
                 yield each
                 continue
-            name, path = each
-            named = pending.pop(PurePosixPath(name).stem, ())
-            waiting = tuple(clip for clip in named if clip.id not in arrived)
+            member, path = each
+            waiting = tuple(c for c in _meant(pending, member) if c.id not in arrived)
             arrived.update(clip.id for clip in waiting)
             if waiting:
-                yield Arrival(waiting, name, path)
+                yield Arrival(waiting, PurePosixPath(member).name, path)
             else:
                 path.unlink()
 
@@ -200,8 +199,8 @@ class LocalFiles:
     ) -> Generator[tuple[str, Path] | Failure, None, None]:
         """Read the streams once, from the beginning, and extract the wanted members.
 
-        wanted: decides from the base name of a member. Gives the base name of each wanted member
-        and its file in `folder`; the caller takes or removes that file. Gives a Failure if the rest
+        wanted: decides from the path of a member. Gives the path of each wanted member and its
+        file in `folder`; the caller takes or removes that file. Gives a Failure if the rest
         of an archive cannot be read. Raises OSError if `folder` cannot be written to; errors of the
         source are no OSError (see `opened`).
         """
@@ -216,7 +215,7 @@ class LocalFiles:
                         if not is_plain(member):
                             continue
                         seen.add(name.stem)
-                        content = archive.extractfile(member) if wanted(name.name) else None
+                        content = archive.extractfile(member) if wanted(member.name) else None
                         if content is not None:
                             target = folder / f"member{next(self._numbers)}{name.suffix}"
                             with target.open("wb") as copy:
@@ -224,7 +223,7 @@ class LocalFiles:
                                     copy.truncate(LARGEST_FILE + 1)
                                 else:
                                     shutil.copyfileobj(content, copy, CHUNK)
-                            yield name.name, target
+                            yield member.name, target
             except tarfile.TarError as error:
                 whole = False
                 yield Failure(Reason.TRUNCATED, f"{parts[0]} is damaged: {error}")
@@ -241,12 +240,26 @@ def names_of(clip: Clip) -> tuple[str, ...]:
     return (stem, clip.youtube_id) if clip.youtube_id else (stem,)
 
 
-def _is_wanted(pending: Mapping[str, Sequence[Clip]], name: str) -> bool:
-    path = PurePosixPath(name)
-    clips = pending.get(path.stem, ())
+def _is_wanted(pending: Mapping[str, Sequence[Clip]], member: str) -> bool:
+    clips = _meant(pending, member)
     # An image with the name of a video is its thumbnail.
     kinds = VIDEOS if any(clip.window for clip in clips) else VIDEOS | IMAGES
-    return bool(clips) and path.suffix.lower() in kinds
+    return bool(clips) and PurePosixPath(member).suffix.lower() in kinds
+
+
+def _meant(pending: Mapping[str, Sequence[Clip]], member: str) -> Sequence[Clip]:
+    """The clips whose file a member may be: its base name is theirs, and so is its folder.
+
+    Two classes often have files of one name. So a member without a folder, or a key without one,
+    is taken only if the base name is that of one key.
+    """
+    path = PurePosixPath(member)
+    clips = pending.get(path.stem, ())
+    own = path.parent.name.casefold()
+    same = [c for c in clips if c.youtube_id or PurePosixPath(c.key).parent.name.casefold() == own]
+    if same or len({clip.key for clip in clips}) != 1:
+        return same
+    return clips if not own or "/" not in clips[0].key else ()
 
 
 def copy_bytes(source: int, target: int, offset: int, size: int) -> None:

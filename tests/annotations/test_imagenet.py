@@ -11,7 +11,20 @@ import trees
 from helpers import real_annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trees import CLSLOC, NAMES, SOLUTION, TRUTH, WNIDS, by_class, lay, nested, packed, prefixed
+from trees import (
+    CLSLOC,
+    KIT,
+    META,
+    NAMES,
+    SOLUTION,
+    TRUTH,
+    WNIDS,
+    by_class,
+    lay,
+    nested,
+    packed,
+    prefixed,
+)
 
 from nanokinetics import sample
 from nanokinetics.annotations import read
@@ -19,6 +32,7 @@ from nanokinetics.errors import InputError
 from nanokinetics.sources.scan import Scan, scan
 
 TRAIN, VAL = trees.imagenet_train(), trees.imagenet_val()
+SYNSETS = "imagenet_2012_validation_synset_labels.txt"
 TRAIN_ARCHIVE, VAL_ARCHIVE = "ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar"
 
 LAYOUTS = {
@@ -34,6 +48,21 @@ LAYOUTS = {
     | trees.solution()
     | trees.class_names(),
     "the archives": {TRAIN_ARCHIVE: nested(TRAIN), VAL_ARCHIVE: packed(VAL)} | trees.truth(),
+    "folders, the development kit of 2012": prefixed("train/", TRAIN)
+    | prefixed("val/", VAL)
+    | trees.devkit(),
+    "the archives, the kit unpacked": {TRAIN_ARCHIVE: nested(TRAIN), VAL_ARCHIVE: packed(VAL)}
+    | trees.devkit(),
+    "the archives, the kit as a tar": {
+        TRAIN_ARCHIVE: nested(TRAIN),
+        VAL_ARCHIVE: packed(VAL),
+        f"{KIT}.tar": packed(trees.devkit()),
+    },
+    "folders, the wnids of TensorFlow": prefixed("train/", TRAIN)
+    | prefixed("val/", VAL)
+    | {
+        SYNSETS: "".join(f"{trees.validation_wnid(i)}\n" for i in range(1, 13)).encode(),
+    },
     "the archives, Kaggle's labels": {
         f"archives/{TRAIN_ARCHIVE}": nested(TRAIN),
         f"archives/{VAL_ARCHIVE}": packed(VAL),
@@ -121,8 +150,75 @@ def test_the_labels_may_lie_elsewhere_and_be_named(tmp_path):
 def test_validation_images_without_labels_are_refused_with_what_is_missing(tmp_path, there):
     files = {name: data for name, data in trees.truth().items() if name in there}
     source = lay(tmp_path, VAL | files)
-    with pytest.raises(InputError, match=f"{SOLUTION}.*{TRUTH}.*{CLSLOC}"):
+    with pytest.raises(InputError, match=f"{SOLUTION}.*{TRUTH}.*{CLSLOC}.*--split train") as raised:
         read("imagenet", found=scan(source))
+    says = (
+        f"of the development kit only {there[0]} is there" if there else "labels are missing; put"
+    )
+    assert says in str(raised.value)
+
+
+def test_the_packed_kit_is_read_where_the_user_names_it(tmp_path):
+    source = lay(tmp_path / "source", VAL)
+    kit = lay(tmp_path, {f"{KIT}.tar.gz": packed(trees.devkit(), "gz")}) / f"{KIT}.tar.gz"
+    found = read("imagenet", [kit], found=scan(source))
+    assert trees.offered(found) == {each for each in _expected() if each[0] == "val"}
+    assert set(found.digests) == {TRUTH, META}
+    kit.write_bytes(kit.read_bytes()[:300])
+    with pytest.raises(InputError, match=f"{KIT}.tar.gz: is damaged"):
+        read("imagenet", [kit], found=scan(source))
+
+
+def test_train_needs_no_labels_of_val(tmp_path):
+    source = lay(tmp_path, prefixed("train/", TRAIN) | prefixed("val/", VAL))
+    train = {each for each in _expected() if each[0] == "train"}
+    for unlabelled in (["train"], ["train", "test"]):
+        found = read("imagenet", found=scan(source), splits=unlabelled)
+        assert trees.offered(found) == train
+    for labelled in (None, ["val"], ["train", "val"]):
+        with pytest.raises(InputError, match="labels are missing"):
+            read("imagenet", found=scan(source), splits=labelled)
+    for options in ({"n": 1, "split": "train"}, {"n": {"training": 1}}):
+        assert len(sample("imagenet", src=source, **options).quotas) == len(WNIDS)
+
+
+def test_labels_that_are_there_are_used_whatever_is_asked_for(tmp_path):
+    source = lay(tmp_path, prefixed("train/", TRAIN) | prefixed("val/", VAL) | trees.truth())
+    assert trees.offered(read("imagenet", found=scan(source), splits=["train"])) == _expected()
+
+
+NETTE = {
+    f"{split}/{wnid}/{name}.JPEG": trees.picture(70 + i)
+    for i, (split, wnid, name) in enumerate(
+        (split, wnid, name)
+        for split in ("train", "val")
+        for wnid in WNIDS[:2]
+        for name in (f"{wnid}_{split}", f"ILSVRC2012_val_0000{len(split)}{wnid[-3:]}")
+    )
+}
+"""Imagenette has images of ImageNet's validation set in both of its folders."""
+
+
+@pytest.mark.parametrize("above", ["", "imagenette2/", "imagenette2-160/x/"])
+@pytest.mark.parametrize("form", ["folder", "tar"])
+def test_the_folders_of_imagenette_say_the_split_not_its_names(tmp_path, above, form):
+    tree = prefixed(above, NETTE)
+    source = lay(tmp_path, tree if form == "folder" else {"imagenette2.tar": packed(tree)})
+    splits = [split for split, _, _ in trees.offered(read("imagenet", found=scan(source)))]
+    assert Counter(splits) == {"train": 4, "val": 4}
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_a_source_that_is_one_split_of_imagenette_is_that_split(tmp_path, split):
+    lay(tmp_path, NETTE)
+    offered = trees.offered(read("imagenet", found=scan(tmp_path / split)))
+    assert [each[0] for each in offered] == [split] * 4
+
+
+def test_without_any_folder_of_a_split_the_name_says_it(tmp_path):
+    tree = {name.split("/", 1)[1]: data for name, data in NETTE.items()}
+    offered = trees.offered(read("imagenet", found=scan(lay(tmp_path / "images", tree))))
+    assert all(split == ("val" if "ILSVRC" in key else "train") for split, _, key in offered)
 
 
 @pytest.mark.parametrize("labels", [trees.truth(7), trees.solution(7)], ids=["devkit", "Kaggle"])
@@ -140,11 +236,13 @@ def test_labels_that_do_not_cover_every_image_are_refused(tmp_path, labels):
         (TRUTH, b"\n450\n", b"\n-1\n", rf"{TRUTH}, line \d+: '-1'"),
         (TRUTH, b"\n450\n", "\n\u0664\u0665\u0660\n".encode(), rf"{TRUTH}, line \d+"),
         (CLSLOC, b"n01443537 450", b"goldfish 450", rf"{CLSLOC}, line 2"),
+        (SYNSETS, b"n01443537", b"goldfish!", rf"{SYNSETS}, line \d+: 'goldfish!' is no wnid"),
         (SOLUTION, b"n01443537 85", b"../../../x 85", rf"{SOLUTION}, line \d+"),
     ],
 )
 def test_a_bad_line_of_the_labels_is_named(tmp_path, name, old, new, says):
-    labels = trees.solution() if name == SOLUTION else trees.truth()
+    synsets = "".join(f"{trees.validation_wnid(i)}\n" for i in range(1, 13)).encode()
+    labels = {SOLUTION: trees.solution(), SYNSETS: {SYNSETS: synsets}}.get(name, trees.truth())
     assert old in labels[name]
     labels[name] = labels[name].replace(old, new, 1)
     with pytest.raises(InputError, match=says):

@@ -71,7 +71,7 @@ def test_what_the_player_says_decides_and_no_other_video_stands_in(bench):
         "geo_blocked": ScriptedFailure("UNPLAYABLE", gone, complaint),
         "terms_of_service": ScriptedFailure("ERROR", policy, "Learn more in your country."),
         "private": ScriptedFailure("ERROR", gone, "This video is private", screen="slate"),
-        "server_error": ScriptedFailure("UNPLAYABLE", "Video nicht verfügbar"),
+        "unexplained": ScriptedFailure("UNPLAYABLE", "Video nicht verfügbar"),
     }
     rows = {name: Row(name, youtube_id(i, "x"), 3, 4) for i, name in enumerate(answers)}
     healthy = Row("yoga", youtube_id(0), 3, 4)
@@ -82,7 +82,7 @@ def test_what_the_player_says_decides_and_no_other_video_stands_in(bench):
     failed = {row["label"]: row for row in made.failed()}
     assert {name: row["reason"] for name, row in failed.items()} == {n: n for n in answers}
     assert failed["private"]["message"] == f"{gone}. This video is private"
-    assert failed["server_error"]["message"] == "Video nicht verfügbar"
+    assert failed["unexplained"]["message"] == "Video nicht verfügbar"
     assert made.site.media_bytes(trailer) == 0
 
 
