@@ -20,7 +20,8 @@ from nanokinetics.annotations.scanned import Rows, frame_of, judged, scan_of, sp
 from nanokinetics.common.names import key_fault
 from nanokinetics.errors import BadRow, BadRows, InputError
 from nanokinetics.sources.located import named, parted
-from nanokinetics.sources.scan import IMAGES, Scan
+from nanokinetics.sources.scan import Scan
+from nanokinetics.sources.suffixes import IMAGES
 
 _WNID: Final = re.compile(r"n\d{8}")
 _ARCHIVE: Final = re.compile(r"ILSVRC2012_img_(train|val)")

@@ -13,13 +13,24 @@ from typing import Final
 _SPLITS: Final = {
     "train": "train",
     "training": "train",
+    "trn": "train",
     "val": "val",
+    "valid": "val",
     "validate": "val",
     "validation": "val",
+    "dev": "val",
     "test": "test",
     "testing": "test",
+    "tst": "test",
+    "eval": "test",
+    "evaluation": "test",
     "holdout_test": "test",
 }
+"""The words for splits. `eval` means the test set, as in the `datasets` library of Hugging Face."""
+
+_WORDS: Final = re.compile(
+    rf"(?:^|[^a-z])({'|'.join(sorted(_SPLITS, key=len, reverse=True))})(?![a-z])", re.IGNORECASE
+)
 
 
 _LABEL_BYTES: Final = 200  # of the 255 that a file system grants a name, to leave room for suffixes
@@ -43,6 +54,12 @@ _INVISIBLE: Final = frozenset(
 def normalised_split(text: str) -> str | None:
     """`train`, `val` or `test` for any spelling in the Kinetics files; None for other texts."""
     return _SPLITS.get(text.strip().casefold())
+
+
+def split_within(text: str) -> str | None:
+    """The split that a word in a name says, as in `videos_train`; None if two words disagree."""
+    found = {_SPLITS[word.casefold()] for word in _WORDS.findall(text)}
+    return found.pop() if len(found) == 1 else None
 
 
 def label_fault(label: str) -> str | None:

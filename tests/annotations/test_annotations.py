@@ -296,7 +296,10 @@ BAD = {
     "reversed": ("yoga,AAAAAAAAAAA,20,10,val", "time_start 20 is not before time_end 10"),
     "equal": ("yoga,AAAAAAAAAAA,10,10.0,val", "time_start 10 is not before time_end 10"),
     "too late": ("yoga,AAAAAAAAAAA,999999,1000000,val", "time_end '1000000' is more than 999999"),
-    "unknown split": ("yoga,AAAAAAAAAAA,0,10,dev", "split 'dev' is none of train, val and test"),
+    "unknown split": (
+        "yoga,AAAAAAAAAAA,0,10,extra",
+        "split 'extra' is none of train, val and test",
+    ),
     "no split": ("yoga,AAAAAAAAAAA,0,10,", "split '' is none of"),
     "short": ("yoga,AAAAAAAAAAA,0,10", "4 fields where 5 are expected"),
     "long": ("yoga,AAAAAAAAAAA,0,10,val,", "6 fields where 5 are expected"),
