@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from nanokinetics.annotations import ReadOptions
-from nanokinetics.annotations.scanned import DEFAULT_SPLIT, Rows, scan_of
+from nanokinetics.annotations.scanned import DEFAULT_SPLIT, Rows, scan_of, with_one_key
 from nanokinetics.annotations.thumbnails import without_thumbnails
 from nanokinetics.common.names import (
     are_plain,
@@ -21,6 +21,7 @@ from nanokinetics.common.names import (
     normalised_split,
     shown,
     split_within,
+    without_split,
 )
 from nanokinetics.errors import BadRow, InputError
 from nanokinetics.sources.located import named, one_key
@@ -55,8 +56,10 @@ class _Below:
         return here
 
 
-def rows_of_folders(options: ReadOptions, bad: list[BadRow]) -> tuple[Rows, tuple[str, ...]]:
-    """The files of a source in class folders, and lines about what was passed over.
+def rows_of_folders(
+    options: ReadOptions, bad: list[BadRow]
+) -> tuple[Rows, tuple[str, ...], frozenset[int]]:
+    """The files of a source in class folders, lines about what was passed over, and its places.
 
     Without splits the first folder of a path is its class. If folders that are called by splits
     have subfolders, these are the classes. If all classes have no other subfolders than splits, the
@@ -65,8 +68,9 @@ def rows_of_folders(options: ReadOptions, bad: list[BadRow]) -> tuple[Rows, tupl
     Raises InputError if the classes seem to stand elsewhere, unless `options.classes` names them.
     """
     found = scan_of(options)
-    paths, places = _files(found)
-    paths, places, notes = without_thumbnails(paths, places)
+    every, places_of_all = _files(found)
+    paths, places, notes = without_thumbnails(every, places_of_all)
+    passed = set(places_of_all) - set(places) if notes else set()
     folders = [
         (folder, len(list(same))) for folder, same in groupby(p.rpartition("/")[0] for p in paths)
     ]
@@ -98,28 +102,57 @@ def rows_of_folders(options: ReadOptions, bad: list[BadRow]) -> tuple[Rows, tupl
         rows.splits.extend([split or default] * len(files))
         rows.labels.extend([label] * len(files))
         rows.places.extend([place for _, place in files])
-    return rows, (*notes, *one_key(_with_one_key(rows, dict(zip(places, paths, strict=True)))))
+    twice = with_one_key(rows)
+    passed.update(twice)
+    named_as = dict(zip(places, paths, strict=True))
+    pairs = [(named_as[taken], named_as[other]) for other, taken in twice.items()]
+    return rows, (*notes, *one_key(pairs)), frozenset(passed)
 
 
 def _files(found: Scan) -> tuple[list[str], list[int]]:
-    """The images and videos, sorted. An archive of one split is like a folder of its name."""
+    """The images and videos, sorted. An archive of one split is like a folder of its name.
+
+    An archive is unpacked into a folder of its own as a rule: if there are only archives, the
+    folder that all members lie in is left out.
+    """
     paths, places = named(found, IMAGES | VIDEOS)
     plain = len(found.files)
     if not found.members:
         return paths, places
-    splits: dict[str, str] = {}
-    for member in found.members:
-        if member.path not in splits:
-            splits[member.path] = _split_of_archive(member.path)
-    if not any(splits.values()):
-        return paths, places
-    whole = []
-    for path, place in zip(paths, places, strict=True):
-        split = splits[found.members[place - plain].path] if place >= plain else ""
-        is_said = normalised_split(path.partition("/")[0]) is not None
-        whole.append((f"{split}/{path}" if split and not is_said else path, place))
-    whole.sort()
+    splits = {member.path: "" for member in found.members}
+    splits |= {path: _split_of_archive(path) for path in splits}
+    if not any(place < plain for place in places):
+        top = _common_top(paths)
+        paths = [path[len(top) :] for path in paths]
+    if any(splits.values()):
+        paths = [
+            _in_split(path, splits[found.members[place - plain].path] if place >= plain else "")
+            for path, place in zip(paths, places, strict=True)
+        ]
+    whole = sorted(zip(paths, places, strict=True))
     return [path for path, _ in whole], [place for _, place in whole]
+
+
+def _in_split(path: str, split: str) -> str:
+    says_itself = not split or normalised_split(path.partition("/")[0]) is not None
+    return path if says_itself else f"{split}/{path}"
+
+
+def _common_top(paths: Sequence[str]) -> str:
+    """The folder, with its `/`, that holds the folders of classes or splits of all paths."""
+    top = ""
+    while True:
+        names = {path[len(top) :].partition("/")[0] for path in paths}
+        name = names.pop() if len(names) == 1 else ""
+        rests = [path[len(top) + len(name) + 1 :] for path in paths]
+        if not name or normalised_split(name) or not all("/" in rest for rest in rests):
+            break
+        top += f"{name}/"
+    branches = {path[len(top) :].partition("/")[0] for path in paths}
+    if len(branches) > 1 or any(map(normalised_split, branches)):
+        return top
+    first = top.partition("/")[0]
+    return f"{first}/" if first.casefold() in _NO_CLASSES else ""
 
 
 def _split_of_archive(path: str) -> str:
@@ -176,8 +209,7 @@ def _alike(names: Iterator[str]) -> dict[str, str]:
     for name in names:
         split = split_within(name)
         if split:
-            rest = re.sub(rf"{split}[a-z]*|[0-9]+", "", name.casefold())
-            groups[rest][name] = split
+            groups[re.sub("[0-9]+", "", without_split(name).casefold())][name] = split
     return max(groups.values(), key=len, default={})
 
 
@@ -211,7 +243,8 @@ def _check_level(found: Scan, tree: _Below, layout: _Layout, classes: Collection
             f"--src {src}: the splits stand one folder deeper, in {_listed(holding)}; name "
             f"--src {src / min(holding)}"
         )
-    for top in layout.above or [""]:
+    train_first = sorted(layout.above, key=lambda top: (layout.above[top] != "train", top))
+    for top in () if layout.within else train_first or [""]:
         here, path = (tops[top], src / top) if top else (tree, src)
         _check_classes(here, path)
 
@@ -244,12 +277,19 @@ def _check_classes(here: _Below, path: Path) -> None:
         return
     same = set.intersection(*deeper)
     most = max(map(len, deeper))
-    if len(names) <= _FEW and len(same) >= max(2, most // 2, len(names)):
+    enough = 2 if _are_numbered(names) else max(5, 2 * len(names))
+    if len(names) <= _FEW and len(same) >= max(enough, most // 2):
         raise InputError(
             f"--src: the folders {_listed(names)} in {path} hold the same folders, such as "
             f"{shown(min(same))}, so they seem to be no classes; name one of them with --src, or "
             f"say that they are classes: --classes {','.join(sorted(names))}"
         )
+
+
+def _are_numbered(names: Sequence[str]) -> bool:
+    """Whether names differ in a number or in their last letter, such as `fold1` and `fold2`."""
+    stems = {name.rstrip("0123456789") if name[-1].isdigit() else name[:-1] for name in names}
+    return len(stems) == 1 and len(stems.pop()) > 2
 
 
 def _one_deeper(within: Path, classes: Collection[str], names: Sequence[str]) -> InputError:
@@ -289,17 +329,3 @@ def _is_usable(path: str, label: str, found: Scan, bad: list[BadRow]) -> bool:
     if why:
         bad.append(BadRow(str(found.root), 0, f"{why}; rename the file"))
     return why is None
-
-
-def _with_one_key(rows: Rows, paths: dict[int, str]) -> list[tuple[str, str]]:
-    """Pairs of files with one key: the one that is taken, and another one."""
-    ids = list(zip(rows.splits, rows.keys, strict=True))
-    if len(set(ids)) == len(ids):
-        return []
-    first: dict[tuple[str, str], int] = {}
-    pairs = []
-    for id_, place in zip(ids, rows.places, strict=True):
-        taken = first.setdefault(id_, place)
-        if taken != place:
-            pairs.append((paths[taken], paths[place]))
-    return pairs

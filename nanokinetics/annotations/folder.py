@@ -39,8 +39,9 @@ def read(options: ReadOptions) -> Annotations:
     bad: list[BadRow] = []
     digests: list[tuple[str, str, str]] = []
     notes: tuple[str, ...] = ()
+    passed: frozenset[int] = frozenset()
     if lists is None:
-        rows, notes = rows_of_folders(options, bad)
+        rows, notes, passed = rows_of_folders(options, bad)
         listed = "\n".join(map("/".join, zip(rows.splits, rows.keys, strict=True)))
         digest = hashlib.sha256(listed.encode())
         digests.append(("the list of the files", "", digest.hexdigest()))
@@ -55,7 +56,9 @@ def read(options: ReadOptions) -> Annotations:
         raise InputError(
             f"--src {found.root}: there are no images or videos in folders named by their classes"
         )
-    return Annotations(frame_of(rows, found), digests_by_name(digests), tuple(bad), notes=notes)
+    return Annotations(
+        frame_of(rows, found), digests_by_name(digests), tuple(bad), notes=notes, passed=passed
+    )
 
 
 def _of_list(

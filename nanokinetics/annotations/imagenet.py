@@ -16,16 +16,26 @@ from typing import Final
 from nanokinetics.annotations import ReadOptions
 from nanokinetics.annotations.candidates import Annotations, digests_by_name
 from nanokinetics.annotations.files import AnnotationFile, load
-from nanokinetics.annotations.scanned import Rows, frame_of, judged, scan_of, split_of
-from nanokinetics.common.names import key_fault
+from nanokinetics.annotations.scanned import (
+    Rows,
+    frame_of,
+    judged,
+    scan_of,
+    split_of,
+    with_one_key,
+)
+from nanokinetics.common.names import key_fault, normalised_split, split_within
 from nanokinetics.errors import BadRow, BadRows, InputError
-from nanokinetics.sources.located import named, parted
+from nanokinetics.sources.located import named, one_key, parted
 from nanokinetics.sources.scan import Scan
 from nanokinetics.sources.suffixes import IMAGES
 
 _WNID: Final = re.compile(r"n\d{8}")
 _ARCHIVE: Final = re.compile(r"ILSVRC2012_img_(train|val)")
 _VALIDATION: Final = re.compile(r"ILSVRC2012_val_(\d{8})")
+_LABELLED: Final = re.compile(r"(n\d{8}_\d+|ILSVRC2012_val_\d{8})_(n\d{8})")
+"""The names in the archives of Hugging Face: the wnid stands behind the usual name."""
+
 _GROUND_TRUTH: Final = "ILSVRC2012_validation_ground_truth.txt"
 _CLASSES: Final = "map_clsloc.txt"
 _SOLUTION: Final = "LOC_val_solution.csv"
@@ -48,7 +58,9 @@ def read(options: ReadOptions) -> Annotations:
     known = _Files(found, options.files)
     truth = _Truth(known)
     bad: list[BadRow] = []
-    candidates = frame_of(Rows.of(_rows(found, truth, bad)), found)
+    _check_denied(found)
+    rows = Rows.of(_rows(found, truth, bad))
+    candidates = frame_of(rows, found)
     if bad and not options.skip_bad_rows:
         raise BadRows(bad)
     if candidates.empty:
@@ -56,13 +68,28 @@ def read(options: ReadOptions) -> Annotations:
             f"--src {found.root}: no image lies in a folder called by its wnid (n01440764), and "
             "no validation image is there"
         )
+    twice = with_one_key(rows)
+    locations = [*found.files, *(member.name for member in found.members)] if twice else []
+    at = locations.__getitem__
     names = known.load(class_names) if class_names else known.get(_NAMES)
     return Annotations(
         candidates,
         digests_by_name(known.digests),
         tuple(bad),
         names=_names(names) if names else {},
+        notes=one_key([(at(taken), at(other)) for other, taken in twice.items()]),
+        passed=frozenset(twice),
     )
+
+
+def _check_denied(found: Scan) -> None:
+    """Raises InputError if a folder of images cannot be read."""
+    for folder, why in found.denied.items():
+        name = folder.rpartition("/")[2]
+        if _WNID.fullmatch(name) or normalised_split(name):
+            raise InputError(
+                f"--src: {found.root / folder}: cannot be read: {why}; see to its rights"
+            )
 
 
 def _rows(found: Scan, truth: _Truth, bad: list[BadRow]) -> Iterator[tuple[str, str, str, int]]:
@@ -74,6 +101,9 @@ def _rows(found: Scan, truth: _Truth, bad: list[BadRow]) -> Iterator[tuple[str, 
         if (archive, folder) not in folders:
             folders[archive, folder] = _class_and_split(archive, folder, source)
         wnid, split = folders[archive, folder]
+        labelled = _LABELLED.fullmatch(name)
+        if labelled and wnid in ("", labelled[2]):
+            name, wnid = labelled[1], labelled[2]
         flat = _VALIDATION.fullmatch(name)
         if flat:
             wnid, split = wnid or truth.wnid(name, int(flat[1])), "val"
@@ -94,10 +124,13 @@ def _class_and_split(archive: str, folder: str, source: str) -> tuple[str, str]:
     within, stem = parted(archive)
     if not folder and _WNID.fullmatch(stem):  # an archive of one class, from the large archive
         folder = f"{within}/{stem}"
-    own = folder.rpartition("/")[2] or source
+    inner = [part for part in (source, *folder.split("/")) if _WNID.fullmatch(part)]
+    wnid = inner[-1] if inner else ""  # images may lie in a folder of the wnid's
     official = _ARCHIVE.match(stem)
-    split = official[1] if official else split_of(folder, source)
-    return own if _WNID.fullmatch(own) else "", split
+    named = split_within(stem) if archive else None
+    around = f"{within}/{named or ''}/{folder}" if archive else folder
+    split = official[1] if official else split_of(around, source)
+    return wnid, split
 
 
 class _Files:

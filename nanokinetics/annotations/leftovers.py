@@ -28,17 +28,20 @@ _NOTES: Final = frozenset(
 _PLAIN: Final = frozenset({"readme", "license", "licence", "makefile", "md5sums", "sha256sums"})
 
 
-def leftovers(found: Scan, frame: pd.DataFrame) -> tuple[str, ...]:
+def leftovers(
+    found: Scan, frame: pd.DataFrame, passed: frozenset[int] = frozenset()
+) -> tuple[str, ...]:
     """Lines about the files that are no clips of these annotations.
 
-    frame: all candidates with the columns of LOCATION. What has the name of a clip beside it, but
+    frame: all candidates with the columns of LOCATION. passed: files that other lines name already,
+    as their indexes in the scan. What has the name of a clip beside it, but
     for the extension, is not counted: readers name such files themselves.
     """
     path, name, *_ = LOCATION
     if path not in frame.columns:
         return ()
     used = set(zip(frame[path], frame[name], strict=True))
-    unused = [each for each in _countable(found) if each not in used]
+    unused = [each for each in _countable(found, passed) if each not in used]
     if unused:
         beside = {splitext(name or path)[0] for path, name in used}
         unused = [each for each in unused if splitext(each[1] or each[0])[0] not in beside]
@@ -53,14 +56,11 @@ def leftovers(found: Scan, frame: pd.DataFrame) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _countable(found: Scan) -> Iterator[tuple[str, str]]:
+def _countable(found: Scan, passed: frozenset[int]) -> Iterator[tuple[str, str]]:
     """The files and members that could be meant as clips, each as (path, name)."""
-    for file in found.files:
-        if not _is_note(file):
-            yield file, ""
-    for member in found.members:
-        if not _is_note(member.name):
-            yield member.path, member.name
+    for place, each in enumerate(found.locations()):
+        if not _is_note(each.name or each.path) and place not in passed:
+            yield each.path, each.name
 
 
 def _is_note(path: str) -> bool:

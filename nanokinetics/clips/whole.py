@@ -158,6 +158,8 @@ class WholeMaker(Maker):
             return Failure(reason, f"{where}{error}"), False
         except OSError as error:
             result = self._fault(error)
+            if result.reason is Reason.NOT_FOUND and location and location.is_member:
+                result = Failure(Reason.ARCHIVE_DAMAGED, f"{location.path} is missing")
             is_away = result.reason is Reason.SOURCE_AWAY
             return result, is_away and error.errno not in NOT_ALLOWED
         return result, False

@@ -62,6 +62,11 @@ def split_within(text: str) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
+def without_split(text: str) -> str:
+    """A name without the words for splits in it."""
+    return _WORDS.sub("", text)
+
+
 def label_fault(label: str) -> str | None:
     """The reason why a label cannot be a class folder on the usual file systems, or None.
 

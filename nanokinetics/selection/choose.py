@@ -121,7 +121,9 @@ def _annotations(config: SampleConfig, source: Source, scan: Scan | None) -> Ann
     if not dialect(config.dataset).from_files:
         located, notes = source.locate(found.frame, scan)
         found = Annotations(located, found.digests, found.bad_rows, notes=notes)
-    return replace(found, notes=(*scan.notes, *found.notes, *leftovers(scan, found.frame)))
+    return replace(
+        found, notes=(*scan.notes, *found.notes, *leftovers(scan, found.frame, found.passed))
+    )
 
 
 def _by_split(n: Mapping[str, int]) -> dict[str, int]:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Final, Self, cast
 
+from nanokinetics.clip import Location
 from nanokinetics.sources.suffixes import IMAGES, VIDEOS
 from nanokinetics.sources.walk import is_littered
 
@@ -136,6 +137,24 @@ def is_plain(member: tarfile.TarInfo) -> bool:
     The bytes of a sparse file are not contiguous. macOS adds a hidden twin to each file.
     """
     return member.isreg() and not member.issparse() and not is_littered(member.name)
+
+
+def seek_member(file: IO[bytes], location: Location) -> None:
+    """Go to a member's bytes, which its header precedes.
+
+    Raises EOFError if the header is not there: the archive has changed since it was listed.
+    """
+    file.seek(location.offset - _HEAD)
+    try:
+        header = tarfile.TarInfo.frombuf(file.read(_HEAD), "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        raise EOFError(f"{location.name} is not at its place") from None
+    if header.size not in (location.size, _OF_PAX):
+        raise EOFError(f"{location.name} is not at its place")
+
+
+_OF_PAX: Final = 0
+"""The size in the header of a member whose real size needs a record of its own, from 8 GiB on."""
 
 
 def members(file: IO[bytes], size: int) -> Iterator[tuple[tarfile.TarInfo, int]]:

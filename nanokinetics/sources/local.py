@@ -32,7 +32,14 @@ from nanokinetics.common.logs import logger
 from nanokinetics.config import COPY, HARDLINK, SYMLINK, TRANSCODE, BuildConfig, SampleConfig
 from nanokinetics.errors import Failure, InputError, Reason
 from nanokinetics.sources import Source, zips
-from nanokinetics.sources.archives import ZIP, UnreadableError, kind_of, opened, streamed
+from nanokinetics.sources.archives import (
+    ZIP,
+    UnreadableError,
+    kind_of,
+    opened,
+    seek_member,
+    streamed,
+)
 from nanokinetics.sources.reading import Root, reading
 from nanokinetics.sources.scan import Scan, scan
 from nanokinetics.sources.suffixes import IMAGES, VIDEOS, endings
@@ -158,7 +165,7 @@ class Origin:
                 return file.read()
             if self.zipped:
                 return b"".join(zips.chunks(file, self.location))
-            file.seek(self.location.offset)
+            seek_member(file, self.location)
             data = file.read(self.location.size)
         if len(data) < self.location.size:
             raise EOFError(f"{self.path} ends within {self.location.name}")
@@ -172,6 +179,8 @@ class Origin:
                 for data in _named(zips.chunks(source, location), self.path):
                     copy.write(data)
             else:
+                with reading(self.path):
+                    seek_member(source, location)
                 offset, size = location.offset, location.size
                 copy_bytes(source.fileno(), copy.fileno(), offset, size, self.path)
         return Origin(str(target), Location(location.name), own=True)

@@ -102,7 +102,11 @@ def scan(source: Path, index: Path | None = None, *, listed: bool = False) -> Sc
     found = Walked([source.name]) if source.is_file() else _walked(source)
     root = source.parent if source.is_file() else source
     media = endings(found.files, IMAGES | VIDEOS)
-    names = [name for name in found.files if not name.endswith(media)]
+    names = [
+        name
+        for name in found.files
+        if not name.endswith(media) or _ARCHIVE_NAME.search(name.rpartition(".")[0])
+    ]  # also the part `x.tar.gz.ts`
     foreign = [name for name in names if is_foreign(name)]
     apart = set(foreign)
     groups = numbered(root, [name for name in names if name not in apart])
@@ -188,9 +192,8 @@ def _foreign_notes(names: Sequence[str]) -> Iterator[str]:
     for name in names:
         by_tool.setdefault(tool_of(name), []).append(name)
     for tool, same in by_tool.items():
-        many = f" and {len(same) - 1} more" if len(same) > 1 else ""
-        are = "are" if len(same) > 1 else "is"
-        yield f"{shown(same[0])}{many} {are} not read as they are; unpack with: {tool}"
+        many = f" and {len(same) - 1} more files are" if len(same) > 1 else " is"
+        yield f"{shown(same[0])}{many} not read; to unpack: {tool}"
 
 
 def _doubt(found: Walked, foreign: Sequence[str], left_out: Sequence[str]) -> Failure | None:

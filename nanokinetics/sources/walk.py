@@ -78,8 +78,8 @@ class Walked:
             yield f"{_count(self.dead, 'link')} to nothing passed over: {some(sorted(self.dead))}"
         if self.again:
             yield (
-                f"{_count(self.again, 'folder')} behind links passed over, as they are read already "
-                f"or hold the link itself: {some(sorted(self.again))}"
+                f"{_count(self.again, 'folder')} behind links passed over, as they are read "
+                f"already or hold the link itself: {some(sorted(self.again))}"
             )
 
 
