@@ -223,7 +223,7 @@ def _check_level(found: Scan, tree: _Below, layout: _Layout, classes: Collection
             f"{shown(src.resolve().name)} is one class, name the folder above it: "
             f"--src {src.resolve().parent}"
         )
-    if not _labels(tree, layout).isdisjoint(classes):
+    if not set(map(_folded, _labels(tree, layout))).isdisjoint(map(_folded, classes)):
         return
     is_plain = not layout.above and not layout.within
     if tops and is_plain and all(map(normalised_split, tops)) and _are_flat(tops):
@@ -251,6 +251,11 @@ def _check_level(found: Scan, tree: _Below, layout: _Layout, classes: Collection
 
 def _are_flat(folders: Mapping[str, _Below]) -> bool:
     return not any(below.folders for below in folders.values())
+
+
+def _folded(label: str) -> str:
+    """A label as `--classes` may spell it."""
+    return re.sub(r"[\s_]", "", label.casefold())
 
 
 def _labels(tree: _Below, layout: _Layout) -> set[str]:
@@ -316,7 +321,7 @@ def _check_denied(found: Scan, options: ReadOptions, layout: _Layout) -> None:
         label = rest.partition("/")[0] if is_split else first
         if layout.above and not is_split:
             continue
-        if options.classes and label and label not in options.classes:
+        if options.classes and label and _folded(label) not in map(_folded, options.classes):
             continue
         raise InputError(
             f"--src: {found.root / folder}: cannot be read: {why}; see to its rights, or name the "

@@ -101,7 +101,7 @@ def _rows(found: Scan, truth: _Truth, bad: list[BadRow]) -> Iterator[tuple[str, 
         if (archive, folder) not in folders:
             folders[archive, folder] = _class_and_split(archive, folder, source)
         wnid, split = folders[archive, folder]
-        labelled = _LABELLED.fullmatch(name)
+        labelled = _LABELLED.fullmatch(name) if name[-10:-8] == "_n" else None
         if labelled and wnid in ("", labelled[2]):
             name, wnid = labelled[1], labelled[2]
         flat = _VALIDATION.fullmatch(name)

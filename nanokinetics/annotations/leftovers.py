@@ -37,13 +37,11 @@ def leftovers(
     as their indexes in the scan. What has the name of a clip beside it, but
     for the extension, is not counted: readers name such files themselves.
     """
-    path, name, *_ = LOCATION
-    if path not in frame.columns:
+    if LOCATION[0] not in frame.columns:
         return ()
-    used = set(zip(frame[path], frame[name], strict=True))
-    unused = [each for each in _countable(found, passed) if each not in used]
+    unused = [each for each in _unused(found, frame, passed) if not _is_note(each[1] or each[0])]
     if unused:
-        beside = {splitext(name or path)[0] for path, name in used}
+        beside = {splitext(inner or file)[0] for file, inner in _taken(frame)}
         unused = [each for each in unused if splitext(each[1] or each[0])[0] not in beside]
     groups: dict[str, list[tuple[str, str]]] = {}
     for each in unused:
@@ -56,11 +54,21 @@ def leftovers(
     return tuple(lines)
 
 
-def _countable(found: Scan, passed: frozenset[int]) -> Iterator[tuple[str, str]]:
-    """The files and members that could be meant as clips, each as (path, name)."""
-    for place, each in enumerate(found.locations()):
-        if not _is_note(each.name or each.path) and place not in passed:
-            yield each.path, each.name
+def _unused(found: Scan, frame: pd.DataFrame, passed: frozenset[int]) -> Iterator[tuple[str, str]]:
+    """The files and members that no candidate takes, each as (path, name)."""
+    paths = set(frame[LOCATION[0]])  # that of an archive is no path of a file
+    for place, file in enumerate(found.files):
+        if file not in paths and place not in passed:
+            yield file, ""
+    taken = set(_taken(frame)) if found.members else set()
+    for place, member in enumerate(found.members, len(found.files)):
+        if (member.path, member.name) not in taken and place not in passed:
+            yield member.path, member.name
+
+
+def _taken(frame: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    path, name, *_ = LOCATION
+    return zip(frame[path], frame[name], strict=True)
 
 
 def _is_note(path: str) -> bool:

@@ -19,7 +19,6 @@ _TOOLS: Final = {
     r"parquet|arrow": "the `datasets` library of Hugging Face",
     r"tfrecords?|tfrecord-\d+-of-\d+|tfrec": "TensorFlow Datasets",
     r"lmdb|mdb": "the program that wrote this LMDB",
-    r"h5|hdf5|npy|npz|mat|pt|pth|pkl|pickle|beton|rec": "the program that wrote it",
 }
 """What unpacks a file, by a pattern of its extension in lower case. The longest come first."""
 

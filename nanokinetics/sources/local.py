@@ -133,7 +133,8 @@ class Local(Source):
             Reason.NOT_FOUND,
             "it is not in the source" + (_state(found.state) if found.unlisted else ""),
         )
-        files = partial(LocalFiles, root, found.streams, absent)
+        is_listed = not found.unlisted
+        files = partial(LocalFiles, root, found.streams, absent, is_listed=is_listed)
         return MakerSpec(WHOLE, files, place=self.place)
 
 
@@ -210,6 +211,8 @@ class LocalFiles:
 
     root: the folder that locations are relative to. streams: the archives that must be read from
     the beginning, each as a sequence of its parts. absent: the failure of a clip that is nowhere.
+    is_listed: whether the contents of the streams are known, so that each clip in them has a
+    location.
     """
 
     def __init__(
@@ -217,11 +220,14 @@ class LocalFiles:
         root: Root | str,
         streams: Sequence[Sequence[str]],
         absent: Failure | None = None,
+        *,
+        is_listed: bool = False,
     ) -> None:
         self.source = Root(root) if isinstance(root, str) else root
         self.root = Path(self.source.path)
         self.absent = absent or Failure(Reason.NOT_FOUND, "it is not in the source")
         self._streams = streams
+        self._is_listed = is_listed
         self._seen: frozenset[str] | None = None
         self._numbers = itertools.count(1)
         self._zips: dict[str, bool] = {}
@@ -248,9 +254,9 @@ class LocalFiles:
             if clip.location is not None:
                 by_member[clip.location.path, clip.location.name].append(clip)
                 continue
-            for name in names_of(clip):
+            for name in () if self._is_listed else names_of(clip):
                 pending[name].append(clip)
-        unplaced = [clip for clip in clips if clip.location is None]
+        unplaced = [clip for clip in clips if clip.location is None and not self._is_listed]
         if not by_member and not any(self._may_hold(*names_of(clip)) for clip in unplaced):
             return
         arrived: set[ClipId] = set()

@@ -105,7 +105,7 @@ def scan(source: Path, index: Path | None = None, *, listed: bool = False) -> Sc
     names = [
         name
         for name in found.files
-        if not name.endswith(media) or _ARCHIVE_NAME.search(name.rpartition(".")[0])
+        if not name.endswith(media) or ".tar." in name or ".tgz." in name
     ]  # also the part `x.tar.gz.ts`
     foreign = [name for name in names if is_foreign(name)]
     apart = set(foreign)

@@ -262,6 +262,15 @@ def test_what_an_older_run_wrote_off_in_a_stream_is_asked_for_once_more(tmp_path
     assert len(whole_rows(failed)) == 2
 
 
+def test_a_list_takes_from_an_archive_the_file_it_names_and_no_other_of_that_name(tmp_path, run):
+    tree = {"x/1.jpg": picture(1), "y/1.jpg": picture(2)}
+    source = lay(tmp_path / "source", {"all.tgz": packed(tree, "gz")})
+    listing = lay(tmp_path, {"train.txt": b"y/1.jpg b\nz/2.jpg b\n"}) / "train.txt"
+    assert run("build", "folder", "--src", source, "--list", listing, "--n", "2").code == 3
+    assert (tmp_path / "dest/train/b/y_1.jpg").read_bytes() == picture(2)
+    assert _rows(tmp_path / "dest") == {"z/2": ("not_found", "permanent")}
+
+
 # -- archives
 
 
