@@ -146,11 +146,14 @@ class WholeMaker(Maker):
         try:
             origin = arrived or self._bytes_from.origin(location or Location(""))
             result = self._make(clip, origin, log)
-            if isinstance(result, Failure) and self._reads_source(clip, origin):
+            if isinstance(result, Failure) and self._may_mean_the_way(result, clip, origin):
                 # Was it the file, or the way to it? Only who reads it anew can say.
                 with reading(origin.path), Path(origin.path).open("rb") as file:
                     digest_of(file)
-                result = self._make(clip, origin, log)
+                again: list[str] = []
+                first, result = result, self._make(clip, origin, again)
+                if result != first:
+                    log += again
         except (EOFError, DamagedZipError) as error:
             in_archive = location is not None and location.is_member
             reason = Reason.ARCHIVE_DAMAGED if in_archive else Reason.SOURCE_AWAY
@@ -164,8 +167,13 @@ class WholeMaker(Maker):
             return result, is_away and error.errno not in NOT_ALLOWED
         return result, False
 
-    def _reads_source(self, clip: Clip, origin: Origin) -> bool:
-        """Whether ffmpeg reads the file of the source itself, so that this may be at fault."""
+    def _may_mean_the_way(self, failure: Failure, clip: Clip, origin: Origin) -> bool:
+        """Whether ffmpeg read the file of the source itself, so that this may have been away.
+
+        Where a video ends, its header says; that needs no second look.
+        """
+        if failure.reason is Reason.OUTSIDE_VIDEO:
+            return False
         if origin.own or origin.location.is_member or origin.location.suffix.lower() in IMAGES:
             return False
         return self._how != COPY or clip.window is not None
