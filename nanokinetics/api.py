@@ -122,7 +122,7 @@ def build(
             work = tools.work(decision)
             with closing(Books(home, decision.layout, logs, clock)) as books:
                 with without_collector():
-                    quotas = quotas_of(decision.plan.selection, books, config)
+                    quotas = quotas_of(decision.plan.selection, books, config, work)
                 if quotas.waiting:
                     tools.check_source()
                     for remark in source.remarks():

@@ -78,7 +78,8 @@ class Location:
 
     path: relative to the source folder, with `/` between parts; for a member of an archive, the
     path of the archive. name: the name of the member. offset, size: the bytes of the member in the
-    archive. A plain file has no name, and offset and size are -1.
+    archive; in a zip, from its local header, and of its packed bytes. A plain file has no name. For
+    a plain file, and for a member of a stream, offset and size are -1.
     """
 
     path: str
@@ -89,6 +90,11 @@ class Location:
     @property
     def is_member(self) -> bool:
         return self.offset >= 0
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether it is a member of an archive that must be read from its beginning."""
+        return bool(self.name) and self.offset < 0
 
     @property
     def stem(self) -> str:

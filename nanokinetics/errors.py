@@ -176,8 +176,8 @@ _RULES: Final = {
     Reason.FORBIDDEN_MEDIA: _Rule(Kind.TRANSIENT),
     Reason.SOURCE_AWAY: _Rule(
         Kind.TRANSIENT,
-        "the source cannot be read; see that its folder or mount is there, and run the same "
-        "command again",
+        "the source cannot be read; see that its folder or mount is there and may be read, and run "
+        "the same command again",
     ),
     Reason.ARCHIVE_DAMAGED: _Rule(
         Kind.TRANSIENT,

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from nanokinetics import build
+from nanokinetics.cli import main
 from nanokinetics.demo.scenario import Scenario
 from nanokinetics.demo.site import DemoSite
 
 pytest.register_assert_rewrite("helpers")
 
 import trees  # noqa: E402 - asserts of what is imported from here on are to be explained too
-from helpers import HASTE, WHEEL, Bench, Row, write_csv  # noqa: E402
+from helpers import FAST, HASTE, WHEEL, Bench, Done, Row, write_csv  # noqa: E402
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -69,3 +70,19 @@ def nano_k400(films, tmp_path_factory) -> Path:
         dest=folder / "nano-k400",
     )
     return folder / "nano-k400"
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys) -> Callable[..., Done]:
+    """The command line within this process, which spares the start of another; in `tmp_path`."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str | Path) -> Done:
+        command, *rest = arguments
+        usual = (*FAST, "--quiet", "--dest", "dest", "--workers", "1")  # what follows overrules it
+        capsys.readouterr()
+        code = main([str(each) for each in (command, *usual, *rest)])
+        said = capsys.readouterr()
+        return Done(code, said.out, said.err)
+
+    return run

@@ -25,8 +25,8 @@ class ReadOptions:
     """The options of a reader.
 
     files: annotation files. found: the contents of the source, if they are known in advance.
-    class_names, listing: see `SampleConfig`. skip_bad_rows: leave out unusable rows. splits: the
-    splits that are wanted, or None for all; a reader need not know the labels of others.
+    class_names, listing: see `SampleConfig`. skip_bad_rows: leave out unusable rows. classes,
+    splits: those that are asked for, if they are named; they tell what of the source is needed.
     """
 
     files: Sequence[Path] = ()
@@ -34,6 +34,7 @@ class ReadOptions:
     class_names: Path | None = None
     listing: Sequence[Path] | None = None
     skip_bad_rows: bool = False
+    classes: Sequence[str] | None = None
     splits: Sequence[str] | None = None
 
 
@@ -42,7 +43,9 @@ class Dialect:
     """The properties of a dataset. Its module is imported only when it is read.
 
     source: the default source of its clips. from_files: whether its candidates are the files of the
-    source; if not, annotation files name all candidates. takes_lists: whether it accepts `listing`.
+    source; if not, annotation files name all candidates. from_names: whether the names of the files
+    are the candidates, so that compressed archives must be listed. takes_lists: whether it accepts
+    `listing`.
     mmaction2: its name in MMAction2, to which the nearest of `versions` is added; `versions` are
     numbers of classes. split_folders: whether MMAction2 has one folder of its videos per split.
     """
@@ -50,6 +53,7 @@ class Dialect:
     name: str
     source: str = "local"
     from_files: bool = True
+    from_names: bool = False
     takes_lists: bool = False
     mmaction2: str = ""
     versions: tuple[int, ...] = ()
@@ -88,9 +92,9 @@ DATASETS: Final[Mapping[str, Dialect]] = {
             versions=(400, 600, 700),
             split_folders=True,
         ),
-        Dialect("imagenet"),
+        Dialect("imagenet", from_names=True),
         Dialect("ssv2", mmaction2="sthv2"),
-        Dialect("folder", takes_lists=True),
+        Dialect("folder", from_names=True, takes_lists=True),
     )
 }
 
@@ -110,8 +114,10 @@ def read(
     class_names: Path | None = None,
     listing: Sequence[Path] | None = None,
     skip_bad_rows: bool = False,
+    classes: Sequence[str] | None = None,
     splits: Sequence[str] | None = None,
 ) -> Annotations:
     """The candidates of a dataset. See `ReadOptions` and `Dialect.read`."""
-    options = ReadOptions(files, found, class_names, listing, skip_bad_rows, splits)
-    return dialect(dataset).read(options)
+    return dialect(dataset).read(
+        ReadOptions(files, found, class_names, listing, skip_bad_rows, classes, splits)
+    )

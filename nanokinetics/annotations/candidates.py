@@ -42,6 +42,8 @@ class Annotations:
     bad_rows: the rows that were left out.
     class_dirs: folders of classes, by label, that differ from `layout.class_dir`.
     names: names of classes, by label, if they have names apart from their labels.
+    notes: what was passed over in the source, and why: one line for each kind. passed: the files
+    that these lines are about, as their indexes in the scan.
 
     Raises InputError if two labels would share a folder, or if two local files would get one name.
     """
@@ -51,6 +53,8 @@ class Annotations:
     bad_rows: tuple[BadRow, ...] = ()
     class_dirs: Mapping[str, str] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    passed: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         folders: dict[str, str] = {}

@@ -21,15 +21,20 @@ from nanokinetics.annotations.scanned import (
     judged,
     scan_of,
     split_of,
+    with_one_key,
 )
 from nanokinetics.annotations.validation import WNID, SmallFiles, Truth
-from nanokinetics.common.names import key_fault
+from nanokinetics.common.names import key_fault, normalised_split, split_within
 from nanokinetics.errors import BadRow, BadRows, InputError
-from nanokinetics.sources.located import named, parted
-from nanokinetics.sources.scan import IMAGES, Scan
+from nanokinetics.sources.located import named, one_key, parted
+from nanokinetics.sources.scan import Scan
+from nanokinetics.sources.suffixes import IMAGES
 
 _ARCHIVE: Final = re.compile(r"ILSVRC2012_img_(train|val)")
 _VALIDATION: Final = re.compile(r"ILSVRC2012_val_(\d{8})")
+_LABELLED: Final = re.compile(r"(n\d{8}_\d+|ILSVRC2012_val_\d{8})_(n\d{8})")
+"""The names in the archives of Hugging Face: the wnid stands behind the usual name."""
+
 _NAMES: Final = "LOC_synset_mapping.txt"
 
 __all__ = ["judged", "read"]
@@ -51,7 +56,9 @@ def read(options: ReadOptions) -> Annotations:
     truth = Truth(known)
     wants_val = options.splits is None or "val" in options.splits
     bad: list[BadRow] = []
-    candidates = frame_of(Rows.of(_rows(found, truth, wants_val, bad)), found)
+    _check_denied(found)
+    rows = Rows.of(_rows(found, truth, wants_val, bad))
+    candidates = frame_of(rows, found)
     if bad and not options.skip_bad_rows:
         raise BadRows(bad)
     if candidates.empty:
@@ -59,13 +66,28 @@ def read(options: ReadOptions) -> Annotations:
             f"--src {found.root}: no image lies in a folder called by its wnid (n01440764), and "
             "no validation image is there"
         )
+    twice = with_one_key(rows)
+    locations = [*found.files, *(member.name for member in found.members)] if twice else []
+    at = locations.__getitem__
     names = known.load(class_names) if class_names else known.get(_NAMES)
     return Annotations(
         candidates,
         digests_by_name(known.digests),
         tuple(bad),
         names=_names(names) if names else {},
+        notes=one_key([(at(taken), at(other)) for other, taken in twice.items()]),
+        passed=frozenset(twice),
     )
+
+
+def _check_denied(found: Scan) -> None:
+    """Raises InputError if a folder of images cannot be read."""
+    for folder, why in found.denied.items():
+        name = folder.rpartition("/")[2]
+        if WNID.fullmatch(name) or normalised_split(name):
+            raise InputError(
+                f"--src: {found.root / folder}: cannot be read: {why}; see to its rights"
+            )
 
 
 def _rows(
@@ -79,6 +101,9 @@ def _rows(
         if (archive, folder) not in folders:
             folders[archive, folder] = _class_and_split(archive, folder, source)
         wnid, split = folders[archive, folder]
+        labelled = _LABELLED.fullmatch(name) if name[-10:-8] == "_n" else None
+        if labelled and wnid in ("", labelled[2]):
+            name, wnid = labelled[1], labelled[2]
         flat = _VALIDATION.fullmatch(name)
         if split is None:  # no folder says it, so the name does
             split = "val" if flat else DEFAULT_SPLIT
@@ -106,10 +131,12 @@ def _class_and_split(archive: str, folder: str, source: str) -> tuple[str, str |
     within, stem = parted(archive)
     if not folder and WNID.fullmatch(stem):  # an archive of one class, from the large archive
         folder = f"{within}/{stem}"
-    own = folder.rpartition("/")[2] or source
-    wnid = own if WNID.fullmatch(own) else ""
+    inner = [part for part in (source, *folder.split("/")) if WNID.fullmatch(part)]
+    wnid = inner[-1] if inner else ""  # images may lie in a folder of the wnid's
     official = _ARCHIVE.match(stem)
-    split = official[1] if official else split_of(folder, source if wnid else "")
+    named = split_within(stem) if archive else None
+    around = f"{within}/{named or ''}/{folder}" if archive else folder
+    split = official[1] if official else split_of(around, source if wnid else "")
     return wnid, split
 
 

@@ -58,6 +58,22 @@ def split_of(folder: str, source: str = "") -> str | None:
     return next((split for each in names if (split := normalised_split(each))), None)
 
 
+def with_one_key(rows: Rows) -> dict[int, int]:
+    """The place of each file whose key another file of its class has, and the place of that one.
+
+    The first file counts; see `frame_of`.
+    """
+    if len(set(rows.keys)) == len(rows.keys):
+        return {}
+    first: dict[tuple[str, str, str], int] = {}
+    twice: dict[int, int] = {}
+    for key, split, label, place in zip(*rows, strict=True):
+        taken = first.setdefault((key, split, label), place)
+        if taken != place:
+            twice[place] = taken
+    return twice
+
+
 def frame_of(rows: Rows, found: Scan) -> pd.DataFrame:
     """The candidates as a table. Of several files with one key, split and label the first stays."""
     if len(set(rows.keys)) < len(rows.keys):

@@ -18,8 +18,9 @@ from nanokinetics.annotations.files import AnnotationFile, load
 from nanokinetics.annotations.scanned import Rows, frame_of, judged, scan_of
 from nanokinetics.common.names import class_dir, label_fault
 from nanokinetics.errors import BadRow, BadRows, InputError
-from nanokinetics.sources.located import NOWHERE, named, parted
-from nanokinetics.sources.scan import VIDEOS, Scan
+from nanokinetics.sources.located import Stems
+from nanokinetics.sources.scan import Scan
+from nanokinetics.sources.suffixes import VIDEOS
 
 _FILE: Final = re.compile(
     r"(?:something-something-v2-)?(?P<split>train|validation|test|labels)\.json"
@@ -61,16 +62,15 @@ def read(options: ReadOptions) -> Annotations:
             f"--src {found.root}: there is neither train.json nor validation.json (or "
             "something-something-v2-train.json); name them with --annotations"
         )
-    by_id: dict[str, int] = {}
-    for video, place in zip(*named(found, VIDEOS), strict=True):
-        by_id.setdefault(parted(video)[1], place)
-    frame = frame_of(Rows.of((*row, by_id.get(row[0], NOWHERE)) for row in rows), found)
+    stems = Stems(found, VIDEOS)
+    frame = frame_of(Rows.of((*row, stems.place(row[0])) for row in rows), found)
     numbers = numbers or {label: i for i, label in enumerate(sorted({row[2] for row in rows}))}
     return Annotations(
         frame,
         digests_by_name((s.path.name, str(s.path), s.sha256) for s in known.values()),
         tuple(bad),
         class_dirs={label: f"{i:03d}_{class_dir(label)}" for label, i in numbers.items()},
+        notes=stems.notes(sorted({key for key, _, _ in rows})),
     )
 
 

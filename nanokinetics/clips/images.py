@@ -10,6 +10,8 @@ from nanokinetics.errors import Failure, Reason
 
 def look_at_image(data: bytes) -> Media | Failure:
     """Decode an image completely; returns its size in pixels, or why it is not a valid image."""
+    if not data:
+        return Failure(Reason.UNDECODABLE, "the file is empty")
     from PIL import Image, UnidentifiedImageError  # of the extra `images`
 
     try:

@@ -33,6 +33,15 @@ def measure(
     return listing.media()
 
 
+def is_sound_alone(program: Ffmpeg, path: Path, *, timeout: float = 60) -> bool:
+    """Whether a file has streams of sound, and none of video but a cover picture."""
+    output = ffmpeg.output(input_of(path)["0"], "pipe:", format="null", t=0, codec="copy")
+    argv = ffmpeg.compile(output.global_args("-hide_banner", "-nostdin"), cmd=program.reader)
+    streams = re.findall(r"^ +Stream #0:\S+ (.*)$", run(argv, timeout).stderr, re.MULTILINE)
+    videos = [each for each in streams if "Video:" in each and "(attached pic)" not in each]
+    return any("Audio:" in each for each in streams) and not videos
+
+
 def parse_framecrc(text: str) -> Media | None:
     """Parse ffmpeg's `framecrc` listing: one line per frame, with the video as stream 0.
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
 import os
 import posixpath
+import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -18,11 +20,12 @@ from nanokinetics.clips.cut import cut
 from nanokinetics.clips.images import look_at_image
 from nanokinetics.clips.judge import judge
 from nanokinetics.clips.maker import Maker
+from nanokinetics.clips.measure import is_sound_alone
 from nanokinetics.common.files import digest_of
 from nanokinetics.common.folder import new_file
 from nanokinetics.common.system import flush_folder
 from nanokinetics.common.text import size
-from nanokinetics.config import HARDLINK, SYMLINK, TRANSCODE
+from nanokinetics.config import COPY, HARDLINK, SYMLINK, TRANSCODE
 from nanokinetics.errors import Failure, Reason
 from nanokinetics.layout import MP4
 from nanokinetics.sources.local import (
@@ -33,9 +36,12 @@ from nanokinetics.sources.local import (
     LocalFiles,
     Origin,
     copy_bytes,
+    is_cut,
 )
-from nanokinetics.sources.scan import IMAGES
+from nanokinetics.sources.reading import NOT_ALLOWED, reading
 from nanokinetics.sources.stream import Stream
+from nanokinetics.sources.suffixes import IMAGES
+from nanokinetics.sources.zips import DamagedZipError
 
 SLOWEST_COPY: Final = 1e6
 """Bytes per second that even a slow disk and a slow decoder reach."""
@@ -48,6 +54,8 @@ class WholeMaker(Maker):
     """Makes clips from the files of a `LocalFiles`."""
 
     _bytes_from: LocalFiles
+    _is_away = False
+    """Whether the last clip failed since the source is away, however often it was tried."""
 
     def work(self, job: Job) -> Iterator[tuple[Outcome, ...]]:
         """Do a job: gives one outcome for each clip; clips flushed together come as one tuple.
@@ -78,10 +86,10 @@ class WholeMaker(Maker):
             return
         unplaced = []
         for clip in job.clips:
-            if clip.location is None:
+            if clip.location is None or clip.location.is_streamed:
                 unplaced.append(clip)
             else:
-                yield self._outcome(clip, self._bytes_from.origin(clip.location))
+                yield self._outcome(clip, clip.location)
         if unplaced:
             yield from self._from_streams(unplaced)
 
@@ -96,7 +104,8 @@ class WholeMaker(Maker):
             for clip in each.clips:
                 done.add(clip.id)
                 own = clip is each.clips[-1]
-                outcome = self._outcome(clip, Origin(str(each.path), Location(each.name), own=own))
+                origin = Origin(str(each.path), Location(each.name), own=own)
+                outcome = self._outcome(clip, clip.location, origin)
                 taken = isinstance(outcome, Made) and outcome.temporary == str(each.path)
                 if own and not taken:
                     self._discard(each.path)
@@ -109,29 +118,78 @@ class WholeMaker(Maker):
         yield from (replace(each, failure=damage or each.failure) for each in broken)
         for clip in clips:
             if clip.id not in done:
-                yield Failed(clip, damage or Failure(Reason.NOT_FOUND, "it is not in the source"))
+                yield Failed(clip, damage or self._bytes_from.absent)
 
     def _arriving(self, clips: Sequence[Clip]) -> Iterator[Arrival | Failure]:
         try:
             yield from self._bytes_from.arriving(clips, self._folder)
         except OSError as error:
-            fault = self._fault(error)
-            own = fault.reason is Reason.UNDECODABLE  # a file of the source: try in the next run
-            yield replace(fault, reason=Reason.TRUNCATED) if own else fault
+            yield self._fault(error)
 
-    def _outcome(self, clip: Clip, origin: Origin) -> Outcome:
+    def _outcome(
+        self, clip: Clip, location: Location | None, arrived: Origin | None = None
+    ) -> Outcome:
+        """Make one clip, from its location or from its file of a stream.
+
+        While the source is away, it is tried again a few times. Once that was in vain, each further
+        clip is tried once, until one succeeds: all of them wait for the next run.
+        """
         began = time.monotonic()
+        patience = self._config.patience
         log: list[str] = []
+        wait = patience.first_wait
+        for attempt in itertools.count(1):
+            result, passes = self._attempt(clip, location, arrived, log)
+            if isinstance(result, Made):
+                self._is_away = False
+                return replace(result, attempts=attempt, total_seconds=time.monotonic() - began)
+            failure = result
+            if not passes or self._is_away or attempt == patience.attempts:
+                break
+            time.sleep(wait * random.uniform(0.5, 1))  # noqa: S311
+            wait = min(2 * wait, patience.longest_wait)
+        self._is_away = passes
+        return Failed(clip, failure, attempts=attempt, log="\n".join(log))
+
+    def _attempt(
+        self, clip: Clip, location: Location | None, arrived: Origin | None, log: list[str]
+    ) -> tuple[Made | Failure, bool]:
+        """Try once to make a clip; whether its failure may pass within seconds."""
         try:
             self._make_folder()  # a link may have taken its place since the clip before
+            origin = arrived or self._bytes_from.origin(location or Location(""))
             result = self._make(clip, origin, log)
-        except EOFError as error:
-            result = Failure(Reason.UNDECODABLE, str(error))
+            if isinstance(result, Failure) and self._may_mean_the_way(result, clip, origin):
+                # Was it the file, or the way to it? Only who reads it anew can say.
+                with reading(origin.path), Path(origin.path).open("rb") as file:
+                    digest_of(file)
+                again: list[str] = []
+                first, result = result, self._make(clip, origin, again)
+                if result != first:
+                    log += again
+        except (EOFError, DamagedZipError) as error:
+            in_archive = location is not None and location.is_member
+            reason = Reason.ARCHIVE_DAMAGED if in_archive else Reason.SOURCE_AWAY
+            where = f"{location.path}: " if location and in_archive else ""
+            return Failure(reason, f"{where}{error}"), False
         except OSError as error:
             result = self._fault(error)
-        if isinstance(result, Failure):
-            return Failed(clip, result, log="\n".join(log))
-        return replace(result, total_seconds=time.monotonic() - began)
+            if result.reason is Reason.NOT_FOUND and location and location.is_member:
+                result = Failure(Reason.ARCHIVE_DAMAGED, f"{location.path} is missing")
+            is_away = result.reason is Reason.SOURCE_AWAY
+            return result, is_away and error.errno not in NOT_ALLOWED
+        return result, False
+
+    def _may_mean_the_way(self, failure: Failure, clip: Clip, origin: Origin) -> bool:
+        """Whether ffmpeg read the file of the source itself, so that this may have been away.
+
+        Where a video ends, its header says; that needs no second look.
+        """
+        if failure.reason is Reason.OUTSIDE_VIDEO:
+            return False
+        if origin.own or origin.location.is_member or origin.location.suffix.lower() in IMAGES:
+            return False
+        return self._how != COPY or clip.window is not None
 
     def _make(self, clip: Clip, origin: Origin, log: list[str]) -> Made | Failure:
         suffix = origin.location.suffix
@@ -147,15 +205,22 @@ class WholeMaker(Maker):
         if origin.location.is_member:
             origin = origin.extracted(Path(self._new(suffix)))
         path = Path(origin.path)
-        if not is_image and _begins_like_a_picture(path):
-            return Failure(Reason.UNDECODABLE, "it is a picture, not a video")
-        window = clip.window if origin.location.stem != clip.key else None
+        if not is_image:
+            with reading(path):
+                wrong = _is_no_video(path)
+            if wrong:
+                return Failure(Reason.UNDECODABLE, wrong)
+        window = None if is_cut(origin.location.stem, clip) else clip.window
         if window is not None or (self._how == TRANSCODE and not is_image):
             return self._encode(clip, path, window, log)
         target = path if origin.own else Path(self._new(suffix))
         if not origin.own:
             self._place(path, target)
-        looked = look_at_image(target.read_bytes()) if is_image else self._look(target)
+        if is_image:
+            with reading(path):
+                looked = look_at_image(target.read_bytes())
+        else:
+            looked = self._look(target)
         if isinstance(looked, Failure):
             self._discard(target)
             return looked
@@ -183,6 +248,8 @@ class WholeMaker(Maker):
         )
 
     def _place(self, path: Path, target: Path) -> None:
+        if self._how in (HARDLINK, SYMLINK):
+            path.stat()  # an error of the source names the source
         if self._how == HARDLINK:
             os.link(path.resolve(), target.name, dst_dir_fd=self._here)
         elif self._how == SYMLINK:
@@ -190,7 +257,7 @@ class WholeMaker(Maker):
         else:
             with path.open("rb") as source, new_file(self._here, target.name) as copy:
                 size = os.fstat(source.fileno()).st_size
-                copy_bytes(source.fileno(), copy.fileno(), 0, size)
+                copy_bytes(source.fileno(), copy.fileno(), 0, size, str(path))
 
     def _encode(
         self, clip: Clip, path: Path, window: tuple[float, float] | None, log: list[str]
@@ -214,7 +281,7 @@ class WholeMaker(Maker):
             wrong = judge(window, media_found, ends_at=done.input_duration, whole=True)
         if media_found is None or wrong:
             self._discard(target)
-            return wrong or Failure(Reason.UNDECODABLE, "ffmpeg cannot read the video")
+            return wrong or self._unreadable(path, "ffmpeg cannot read the video")
         claimed = done.input_duration or 0.0
         if not window and media_found.duration < claimed - media_found.longest_frame - SHORTENED:
             # The header counts the sound too. So measure the source, which is slow, only here.
@@ -229,7 +296,13 @@ class WholeMaker(Maker):
 
     def _look(self, path: Path) -> Media | Failure:
         found = self._measure(path, decode=True, timeout=self._patience(path))
-        return found or Failure(Reason.UNDECODABLE, "the video cannot be read to its end")
+        return found or self._unreadable(path, "the video cannot be read to its end")
+
+    def _unreadable(self, path: Path, why: str) -> Failure:
+        """The failure of a video that cannot be decoded: it may be sound alone."""
+        if is_sound_alone(self._config.ffmpeg, path):
+            return Failure(Reason.NO_VIDEO_STREAM, "it holds sound, and no video")
+        return Failure(Reason.UNDECODABLE, why)
 
     def _made(
         self,
@@ -260,9 +333,16 @@ class WholeMaker(Maker):
         if error.errno in (errno.EXDEV, errno.EMLINK, errno.EPERM) and self._how == HARDLINK:
             why = "the destination cannot hold hard links to the source; use --place copy"
             return Failure(Reason.NOT_WRITABLE, f"{why} ({error.strerror})")
-        if where and Path(where).is_relative_to(self._bytes_from.root):
-            return Failure(Reason.UNDECODABLE, f"{where}: {error.strerror}")
+        if self._is_of_source(where):
+            return self._bytes_from.source.failure(where, error)
         return super()._fault(error)
+
+    def _is_of_source(self, where: str) -> bool:
+        """Whether a path lies in the source, and not in a dataset that is built within it."""
+        path, dest = Path(where), self._config.dest
+        if not where or path.is_relative_to(dest) or path.is_relative_to(dest.resolve()):
+            return False
+        return path.is_relative_to(self._bytes_from.root)
 
     @property
     def _how(self) -> str:
@@ -273,10 +353,13 @@ class WholeMaker(Maker):
         return self._config.patience.decoding + path.stat().st_size / SLOWEST_COPY
 
 
-def _begins_like_a_picture(path: Path) -> bool:
-    """Whether a file named like a video begins like an image. ffmpeg would decode it as a frame."""
+def _is_no_video(path: Path) -> str:
+    """Why a file named like a video is none, by its first bytes; ffmpeg would decode a picture."""
     with path.open("rb") as file:
-        return file.read(16).startswith(_PICTURES)
+        head = file.read(16)
+    if not head:
+        return "the file is empty"
+    return "it is a picture, not a video" if head.startswith(_PICTURES) else ""
 
 
 _PICTURES: Final = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM")

@@ -28,6 +28,10 @@ _SPLITS: Final = {
 }
 """The words for splits. `eval` means the test set, as in the `datasets` library of Hugging Face."""
 
+_WORDS: Final = re.compile(
+    rf"(?:^|[^a-z])({'|'.join(sorted(_SPLITS, key=len, reverse=True))})(?![a-z])", re.IGNORECASE
+)
+
 
 _LABEL_BYTES: Final = 200  # of the 255 that a file system grants a name, to leave room for suffixes
 
@@ -50,6 +54,17 @@ _INVISIBLE: Final = frozenset(
 def normalised_split(text: str) -> str | None:
     """`train`, `val` or `test` for any spelling in the Kinetics files; None for other texts."""
     return _SPLITS.get(text.strip().casefold())
+
+
+def split_within(text: str) -> str | None:
+    """The split that a word in a name says, as in `videos_train`; None if two words disagree."""
+    found = {_SPLITS[word.casefold()] for word in _WORDS.findall(text)}
+    return found.pop() if len(found) == 1 else None
+
+
+def without_split(text: str) -> str:
+    """A name without the words for splits in it."""
+    return _WORDS.sub("", text)
 
 
 def label_fault(label: str) -> str | None:
@@ -113,11 +128,6 @@ def shown(text: str) -> str:
     return repr(text) if len(text) <= 60 else f"{text[:57]!r}…"
 
 
-def folded(label: str) -> str:
-    """A label without case, spaces and underscores, which data sets write differently."""
-    return re.sub(r"[\s_]", "", label.casefold())
-
-
 def class_dir(label: str) -> str:
     """The folder of a class: each space becomes `_`. A dataset may put a number before it."""
     return label.replace(" ", "_")
@@ -136,3 +146,8 @@ def is_inside(path: str) -> bool:
     """Whether a path stays inside its folder. Paths of tables are not trusted."""
     stays = not path.startswith("/") and ".." not in path.split("/")
     return stays and path.strip("./") != "" and "\0" not in path
+
+
+def folded(label: str) -> str:
+    """A label without case, spaces and underscores, which data sets write differently."""
+    return re.sub(r"[\s_]", "", label.casefold())

@@ -43,7 +43,8 @@ class LedgerState:
     done: the path of each clip whose file exists with the recorded size. stale: the path of each
     clip with a row but without such a file. failed: the last reason why a clip failed; it may have
     been made since. asked: the last request for each video, in seconds since the epoch. said: the
-    message of each clip whose last failure was a `server_error`.
+    message of each clip whose last failure was a `server_error`. not_found: the same of
+    `not_found`.
     """
 
     done: Mapping[ClipId, str]
@@ -51,6 +52,7 @@ class LedgerState:
     failed: Mapping[ClipId, Reason]
     asked: tuple[float, ...]
     said: Mapping[ClipId, str] = field(default_factory=dict)
+    not_found: Mapping[ClipId, str] = field(default_factory=dict)
 
 
 def utc(at: float) -> str:
@@ -156,13 +158,16 @@ class Ledger:
         self._check_reasons(reasons)
         ids = list(_ids(splits, labels, keys))
         failed = dict(zip(ids, map(_REASONS.__getitem__, reasons), strict=True))
-        said = {
-            id_: message
-            for id_, message in zip(ids, messages, strict=True)
-            if failed[id_] is Reason.SERVER_ERROR
-        }
         latest = {video: epoch(at) for at, video in sorted(asked)}
-        return LedgerState(done, stale, failed, tuple(latest.values()), said)
+        said, not_found = (
+            {
+                id_: message
+                for id_, message in zip(ids, messages, strict=True)
+                if failed[id_] is reason
+            }
+            for reason in (Reason.SERVER_ERROR, Reason.NOT_FOUND)
+        )
+        return LedgerState(done, stale, failed, tuple(latest.values()), said, not_found)
 
     def _check_reasons(self, reasons: Collection[str]) -> None:
         if unknown := set(reasons) - _REASONS.keys():

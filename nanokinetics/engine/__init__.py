@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 
-from nanokinetics.clip import Patience
+from nanokinetics.clip import ClipId, Patience
 from nanokinetics.clips.ffmpeg import Ffmpeg
 from nanokinetics.clips.maker import MakerConfig, open_maker
 from nanokinetics.config import BuildConfig
+from nanokinetics.dataset.ledger import LedgerState
 from nanokinetics.dataset.ranking import Ranking
 from nanokinetics.engine.books import Books, Clock
 from nanokinetics.engine.engine import Engine
@@ -53,14 +54,34 @@ class Run:
     fixable: Mapping[str, int]
 
 
-def quotas_of(ranking: Ranking, books: Books, config: BuildConfig) -> Quotas:
-    """The quotas of every class, given the present state of every clip."""
+def quotas_of(ranking: Ranking, books: Books, config: BuildConfig, work: Work) -> Quotas:
+    """The quotas of every class, given the present state of every clip.
+
+    A clip that was not in the source is asked for again once the source has changed.
+    """
+    state = books.state
+    again = set(_there_again(ranking, state, work))
+    if again:
+        failed = {id_: reason for id_, reason in state.failed.items() if id_ not in again}
+        state = replace(state, failed=failed)
     return Quotas(
         ranking,
-        books.state,
+        state,
         retry_failed=config.retry_failed,
         replace_transient=config.replace_transient,
     )
+
+
+def _there_again(ranking: Ranking, state: LedgerState, work: Work) -> Iterator[ClipId]:
+    if not state.not_found or work.found is None:
+        return
+    for group in ranking.groups():
+        for row, id_ in ranking.ids(group):
+            message = state.not_found.get(id_)
+            if message is None or id_ in state.done:
+                continue
+            if work.source.has_again(ranking.clip(row), message, work.found):
+                yield id_
 
 
 def run(

@@ -74,6 +74,8 @@ class Engine:
         """The number of failures in this run, by reason."""
         self.fixable: Counter[str] = Counter()
         """Faults of a local source, such as a damaged archive, and how many clips each affects."""
+        self._causes: dict[str, str] = {}
+        """The first message of each cause for which the source cannot be read."""
         self._tickets: dict[Job, Ticket] = {}
         """The jobs in hand, and the permission of each."""
         self._requests: dict[Job, Request] = {}
@@ -289,12 +291,21 @@ class Engine:
         if failure.reason.about_the_video and self._source.shares_fate:
             self._gone[failed.clip.youtube_id] = failure
         if failure.kind is Kind.TRANSIENT and not self._source.remote:
-            self.fixable[failure.message] += 1
+            self.fixable[self._fault_of_source(failure)] += 1
         if failure.reason.replaced:
             self._books.discard(failed.clip)
             self._quotas.out(failed.clip)
         else:
             self._quotas.hold(failed.clip)
+
+    def _fault_of_source(self, failure: Failure) -> str:
+        """The fault and its remedy. Files that fail for one cause are one fault, named by one."""
+        cause = failure.message
+        if failure.reason is Reason.SOURCE_AWAY:
+            cause = self._causes.setdefault(cause.rpartition(": ")[2], cause)
+        elif failure.reason is not Reason.ARCHIVE_DAMAGED:
+            return cause
+        return f"{failure.remedy} ({cause})"
 
     def _refused(self, ticket: Ticket, failure: Failure) -> None:
         _log.info("refused: %s", failure.reason)

@@ -15,7 +15,7 @@ from nanokinetics.dataset.tables import rendered
 from nanokinetics.errors import InputError
 from nanokinetics.export.options import CSV, PARQUET, Options
 from nanokinetics.export.output import Output
-from nanokinetics.sources.scan import IMAGES
+from nanokinetics.sources.suffixes import IMAGES
 
 COLUMNS: Final = {
     "file_name": "string",

@@ -12,7 +12,7 @@ from typing import Final
 
 from nanokinetics.clips.cut import picture
 from nanokinetics.clips.ffmpeg import Ffmpeg
-from nanokinetics.sources.scan import IMAGES
+from nanokinetics.sources.suffixes import IMAGES
 
 BOX: Final = (240, 180)
 """Width and height of the largest thumbnail, in pixels."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nanokinetics.annotations import DATASETS, dialect
@@ -98,7 +99,7 @@ def select(config: SampleConfig, reporter: Reporter) -> Selection:
     origin = origin_of(config)
     with without_collector():
         source = source_of(config)
-        chosen = choose.choose(config, source, source.scan(), origin)
+        chosen = choose.choose(config, source, _scan(config, source), origin)
     _report(chosen, reporter)
     _warn(chosen.selection, reporter)
     return chosen.selection
@@ -125,7 +126,7 @@ def decide(
     if record:
         home.hold()
     with without_collector():
-        found = source.scan(home.place(SOURCE_INDEX))
+        found = _scan(config, source, home.place(SOURCE_INDEX))
         request = None if found else request_of(config, version("nanokinetics"))
         plan = same_again(request, home)
         if plan is not None:
@@ -156,6 +157,10 @@ def decide(
     return Decision(plan, layout, found)
 
 
+def _scan(config: SampleConfig, source: Source, index: Path | None = None) -> Scan | None:
+    return source.scan(index, listed=dialect(config.dataset).from_names)
+
+
 def _refuse_linked_classes(plan: Plan, layout: Layout, home: Home) -> None:
     """Raises OSError if a class folder is a link: nothing may follow it out of the dataset."""
     groups = plan.selection.quotas
@@ -165,6 +170,8 @@ def _refuse_linked_classes(plan: Plan, layout: Layout, home: Home) -> None:
 def _report(chosen: Choice, reporter: Reporter) -> None:
     for row in chosen.annotations.bad_rows:
         reporter.say(f"left out: {row}")
+    for note in chosen.annotations.notes:
+        reporter.say(f"warning: {note}")
 
 
 def _warn(ranking: Ranking, reporter: Reporter) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from nanokinetics.annotations import dialect, read
 from nanokinetics.annotations.candidates import Annotations
+from nanokinetics.annotations.leftovers import leftovers
 from nanokinetics.common.folder import Folder
 from nanokinetics.common.names import normalised_split
 from nanokinetics.config import BuildConfig, SampleConfig
@@ -88,7 +89,7 @@ def _listed(config: SampleConfig, source: Source, scan: Scan | None, origin: Man
         splits = [group.split for group in selection.quotas]
         found = replace(_annotations(config, source, scan, splits), digests=digests)
     else:
-        found = Annotations(source.locate(selection.frame, scan), digests)
+        found = Annotations(source.locate(selection.frame, scan)[0], digests)
     return Choice(found, with_locations(selection, found.frame), origin)
 
 
@@ -121,11 +122,17 @@ def _annotations(
         class_names=config.class_names,
         listing=config.listing,
         skip_bad_rows=config.skip_bad_rows,
+        classes=config.classes,
         splits=splits,
     )
-    if scan is None or dialect(config.dataset).from_files:
+    if scan is None:
         return found
-    return Annotations(source.locate(found.frame, scan), found.digests, found.bad_rows)
+    if not dialect(config.dataset).from_files:
+        located, notes = source.locate(found.frame, scan)
+        found = Annotations(located, found.digests, found.bad_rows, notes=notes)
+    return replace(
+        found, notes=(*scan.notes, *found.notes, *leftovers(scan, found.frame, found.passed))
+    )
 
 
 def _by_split(n: Mapping[str, int]) -> dict[str, int]:

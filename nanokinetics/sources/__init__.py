@@ -64,20 +64,31 @@ class Source(Protocol):
         """What the user should know before anything is asked for, a line each."""
         return ()
 
-    def scan(self, index: Path | None = None) -> Scan | None:
+    def scan(self, index: Path | None = None, *, listed: bool = False) -> Scan | None:
         """The contents of the source; None if they cannot be known in advance.
 
-        index: the file with an earlier scan of the archives. Raises InputError.
+        index: the file with an earlier scan of the archives. listed: list compressed archives too,
+        which takes as long as to unpack them. Raises InputError.
         """
         return None
 
-    def locate(self, candidates: pd.DataFrame, found: Scan) -> pd.DataFrame:
-        """The candidates with the columns of LOCATION: where the file of each was found."""
-        return candidates
+    def locate(self, candidates: pd.DataFrame, found: Scan) -> tuple[pd.DataFrame, tuple[str, ...]]:
+        """The candidates with the columns of LOCATION: where the file of each was found.
+
+        Also lines about files that share a name, of which one was taken.
+        """
+        return candidates, ()
 
     def require(self, located: pd.DataFrame, found: Scan) -> None:
         """Raises InputError if the source has none of the wanted files."""
         return None  # noqa: RET501 - or it would be abstract
+
+    def has_again(self, clip: Clip, message: str, found: Scan | None) -> bool:
+        """Whether a clip that was not found may be found now, as the source has changed since.
+
+        message: of its failure.
+        """
+        return False
 
     def recorded(self) -> Mapping[str, Any]:
         """The entries of `run.json` about the source, apart from its name."""

@@ -1,7 +1,7 @@
-"""Reads archives without unpacking: a plain tar by its headers, others as one stream.
+"""Reads tars without unpacking: a plain one by its headers, a compressed one as one stream.
 
 The contents are untrusted and may be damaged anywhere. An archive must not end early without an
-error, and it must not send its reader into an endless loop.
+error, and it must not send its reader into an endless loop. `zips` reads zips.
 """
 
 from __future__ import annotations
@@ -16,8 +16,13 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Final, Self, cast
+
+from nanokinetics.clip import Location
+from nanokinetics.sources.suffixes import IMAGES, VIDEOS
+from nanokinetics.sources.walk import is_littered
 
 TAR: Final = "tar"
 PACKED: Final = "packed"
@@ -28,14 +33,43 @@ _PACKED: Final[dict[bytes, Callable[[IO[bytes]], IO[bytes]]]] = {
     b"BZh": cast(Any, bz2.open),
     b"\xfd7zXZ\x00": cast(Any, lzma.open),
 }
-_ZIP: Final = b"PK\x03\x04"
+_ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
+"""The first bytes of a zip; the second of one without members."""
+
 _HEAD: Final = 512
 _DEPTH: Final = 2
 """Levels of archives within archives: ImageNet's archive has one archive per class."""
 
+_EMPTY: Final = 1 << 16
+"""Largest size in bytes of a tar without members: two empty records, filled up to a block."""
+
 
 class SeveralFilesError(tarfile.ReadError):
     """A zip that has more than one file, so it cannot be one part of an archive."""
+
+
+class UnreadableError(tarfile.ReadError):
+    """A part that the file system does not give: no damage of the archive.
+
+    error: what the file system said. path: of the part.
+    """
+
+    def __init__(self, path: Path, error: OSError) -> None:
+        super().__init__(f"{path}: {error.strerror}")
+        self.path, self.error = path, error
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """How a file begins, and how it ends.
+
+    kind: see `kind`. For a zip of one part, that of the part; for another zip, ZIP. size: in bytes.
+    is_ended: whether its last bytes are zeros, as at the end of a tar.
+    """
+
+    kind: str
+    size: int
+    is_ended: bool = False
 
 
 def kind(head: bytes) -> str:
@@ -44,23 +78,38 @@ def kind(head: bytes) -> str:
         return ZIP
     if head.startswith(tuple(_PACKED)):
         return PACKED
-    return TAR if head[257:262] == b"ustar" else ""
+    return TAR if head[257:262] == b"ustar" or _is_old_header(head) else ""
+
+
+def _is_old_header(head: bytes) -> bool:
+    """Whether it is a header of a tar from before POSIX: it has no mark but its checksum."""
+    try:
+        return bool(tarfile.TarInfo.frombuf(head[:_HEAD], "utf-8", "surrogateescape").name)
+    except tarfile.HeaderError:
+        return False
 
 
 def kind_of(path: Path) -> str:
-    """The `kind` of the file at this path. Raises OSError."""
+    """The `kind` of a file. A small file of zeros is an empty tar. Raises OSError."""
     with path.open("rb") as file:
-        return kind(file.read(_HEAD))
+        head = file.read(_HEAD)
+        size = os.fstat(file.fileno()).st_size
+    is_empty = len(head) == _HEAD and not any(head) and size <= _EMPTY
+    return TAR if is_empty else kind(head)
 
 
-def beginning(path: Path) -> tuple[str, int]:
-    """The `kind` of a part, and its size in bytes. For a zip, those of the one file in it.
-
-    Raises SeveralFilesError, and tarfile.ReadError for an unreadable part.
-    """
+def beginning(path: Path) -> Beginning:
+    """How a part begins. Raises tarfile.ReadError for an unreadable part."""
     with contextlib.ExitStack() as stack, _naming(path):
-        file, size = _part(path, stack)
-        return kind(file.read(_HEAD)), size
+        try:
+            file, size = _part(path, stack)
+        except SeveralFilesError:
+            return Beginning(ZIP, path.stat().st_size)
+        found = kind(file.read(_HEAD))
+        if found == TAR and isinstance(file, io.BufferedReader):
+            file.seek(max(0, size - 2 * _HEAD))
+            return Beginning(TAR, size, not any(file.read()))
+        return Beginning(found, size)
 
 
 class _Member(tarfile.TarInfo):
@@ -83,12 +132,29 @@ class _Member(tarfile.TarInfo):
 
 
 def is_plain(member: tarfile.TarInfo) -> bool:
-    """Whether a member is a normal file: not a link, a device, a sparse file, or a hidden file.
+    """Whether a member is a normal file: not a link, a device, a sparse file, or litter.
 
     The bytes of a sparse file are not contiguous. macOS adds a hidden twin to each file.
     """
-    hidden = PurePosixPath(member.name).name.startswith(".")
-    return member.isreg() and not member.issparse() and not hidden
+    return member.isreg() and not member.issparse() and not is_littered(member.name)
+
+
+def seek_member(file: IO[bytes], location: Location) -> None:
+    """Go to a member's bytes, which its header precedes.
+
+    Raises EOFError if the header is not there: the archive has changed since it was listed.
+    """
+    file.seek(location.offset - _HEAD)
+    try:
+        header = tarfile.TarInfo.frombuf(file.read(_HEAD), "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        raise EOFError(f"{location.name} is not at its place") from None
+    if header.size not in (location.size, _OF_PAX):
+        raise EOFError(f"{location.name} is not at its place")
+
+
+_OF_PAX: Final = 0
+"""The size in the header of a member whose real size needs a record of its own, from 8 GiB on."""
 
 
 def members(file: IO[bytes], size: int) -> Iterator[tuple[tarfile.TarInfo, int]]:
@@ -150,6 +216,29 @@ class _Window(io.RawIOBase):
         return data
 
 
+def streamed(archive: tarfile.TarFile) -> Iterator[tuple[str, int, IO[bytes]]]:
+    """The plain files of an opened stream and of the tars in it, in order: names, sizes, contents.
+
+    Sizes are bytes. Each content can be read until the next one is asked for. Raises
+    tarfile.TarError.
+    """
+    yield from _streamed(archive, _DEPTH)
+
+
+def _streamed(archive: tarfile.TarFile, depth: int) -> Iterator[tuple[str, int, IO[bytes]]]:
+    for member in archive:
+        archive.members = []  # type: ignore[attr-defined]  # or all of them would stay
+        content = archive.extractfile(member) if is_plain(member) else None
+        if content is None:
+            continue
+        if depth > 1 and member.name.endswith(".tar"):
+            with tarfile.open(fileobj=content, mode="r|", tarinfo=_Member) as inner:
+                for name, size, data in _streamed(inner, depth - 1):
+                    yield f"{PurePosixPath(member.name).stem}/{name}", size, data
+        else:
+            yield member.name, member.size, content
+
+
 @contextlib.contextmanager
 def opened(root: Path, parts: Sequence[str]) -> Iterator[tarfile.TarFile]:
     """Open an archive as one stream over its parts. It can be read once, from the beginning.
@@ -209,14 +298,18 @@ class _Joined(io.RawIOBase):
 
 
 def _part(path: Path, stack: contextlib.ExitStack) -> tuple[IO[bytes], int]:
-    """Open a part until the stack closes; returns the file and its size in bytes."""
+    """Open a part until the stack closes; returns the file and its size in bytes.
+
+    Raises SeveralFilesError for a zip of several files, or of an image or a video.
+    """
     file = stack.enter_context(path.open("rb"))
-    if file.read(len(_ZIP)) != _ZIP:
+    if not file.read(4).startswith(_ZIP):
         file.seek(0)
         return file, os.fstat(file.fileno()).st_size
     archive = stack.enter_context(zipfile.ZipFile(path))
     inner = [each for each in archive.infolist() if not each.is_dir()]
-    if len(inner) != 1:
+    is_media = PurePosixPath(inner[0].filename).suffix.lower() in IMAGES | VIDEOS if inner else True
+    if len(inner) != 1 or is_media:
         raise SeveralFilesError(f"{path} is a zip of {len(inner)} files, not of one part")
     return stack.enter_context(archive.open(inner[0])), inner[0].file_size
 
@@ -226,13 +319,17 @@ def _naming(path: Path) -> Iterator[None]:
     """Turn every error of reading a part into a tarfile.ReadError that names the part.
 
     zipfile checks the checksum at the end of a file. For a password, or for an unknown compression
-    method, it raises RuntimeError or a subclass.
+    method, it raises RuntimeError or a subclass. Damaged data may be an OSError without a number.
     """
     try:
         yield
+    except tarfile.ReadError:
+        raise
     except (
         *(OSError, EOFError, RuntimeError, ValueError),
         *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
     ) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise UnreadableError(path, error) from None
         why = getattr(error, "strerror", None) or error
         raise tarfile.ReadError(f"{path}: {why}") from None

@@ -17,14 +17,32 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
-from nanokinetics.clip import LOCATION, WHOLE, Clip, ClipId, Grouping, Location, MakerSpec
+from nanokinetics.clip import (
+    LOCATION,
+    WHOLE,
+    Clip,
+    ClipId,
+    Grouping,
+    Location,
+    MakerSpec,
+    seconds,
+)
 from nanokinetics.common.extras import needed
 from nanokinetics.common.logs import logger
 from nanokinetics.config import COPY, HARDLINK, SYMLINK, TRANSCODE, BuildConfig, SampleConfig
 from nanokinetics.errors import Failure, InputError, Reason
-from nanokinetics.sources import Source
-from nanokinetics.sources.archives import is_plain, opened
-from nanokinetics.sources.scan import IMAGES, VIDEOS, Scan, endings, scan
+from nanokinetics.sources import Source, zips
+from nanokinetics.sources.archives import (
+    ZIP,
+    UnreadableError,
+    kind_of,
+    opened,
+    seek_member,
+    streamed,
+)
+from nanokinetics.sources.reading import Root, reading
+from nanokinetics.sources.scan import Scan, scan
+from nanokinetics.sources.suffixes import IMAGES, VIDEOS, endings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,8 +78,8 @@ class Local(Source):
         place = config.place if isinstance(config, BuildConfig) else None
         return cls(config.src, place or COPY)
 
-    def scan(self, index: Path | None = None) -> Scan:
-        found = scan(self.src, index)
+    def scan(self, index: Path | None = None, *, listed: bool = False) -> Scan:
+        found = scan(self.src, index, listed=listed)
         _log.info(
             "%s: %d files, %d members of archives, %d archives to be read as streams",
             self.src,
@@ -75,7 +93,7 @@ class Local(Source):
             )
         return found
 
-    def locate(self, candidates: pd.DataFrame, found: Scan) -> pd.DataFrame:
+    def locate(self, candidates: pd.DataFrame, found: Scan) -> tuple[pd.DataFrame, tuple[str, ...]]:
         from nanokinetics.sources.located import locate  # pandas, which workers do not need
 
         return locate(candidates, found, VIDEOS)
@@ -85,8 +103,11 @@ class Local(Source):
 
         Raises EnvironmentFault if there are images but Pillow is not installed.
         """
-        if not found.streams and not (located[LOCATION[0]] != "").any():
-            raise InputError(f"--src {self.src}: holds none of the files that the annotations name")
+        if not found.unlisted and not (located[LOCATION[0]] != "").any():
+            why = f": {found.doubt.message}" if found.doubt else ""
+            raise InputError(
+                f"--src {self.src}: holds none of the files that the annotations name{why}"
+            )
         names = itertools.chain(found.files, (member.name for member in found.members))
         if endings(names, IMAGES):
             needed("PIL", "images")
@@ -100,23 +121,44 @@ class Local(Source):
             return Grouping(together=sys.maxsize, processes=1)
         return Grouping(together=1 if self.place == TRANSCODE else SMALL_FILES)
 
+    def has_again(self, clip: Clip, message: str, found: Scan | None) -> bool:
+        """A file counts if it is there now; a stream counts again if it has changed since."""
+        if found is None:
+            return False
+        return clip.location is not None or (
+            bool(found.unlisted) and _state(found.state) not in message
+        )
+
     def maker(self, found: Scan | None) -> MakerSpec:
         if found is None:
             raise ValueError("a local source is scanned before clips are made of it")
-        files = partial(LocalFiles, str(found.root.resolve()), found.streams)
+        root = Root(str(found.root.resolve()), found.identity)
+        absent = found.doubt or Failure(
+            Reason.NOT_FOUND,
+            "it is not in the source" + (_state(found.state) if found.unlisted else ""),
+        )
+        is_listed = not found.unlisted
+        files = partial(LocalFiles, root, found.streams, absent, is_listed=is_listed)
         return MakerSpec(WHOLE, files, place=self.place)
+
+
+def _state(digest: str) -> str:
+    """What the message of a `not_found` says of the streams, so that a change of them shows."""
+    return f" (archives as of {digest})"
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
     """The place of a clip's bytes: a file, or a section of an archive.
 
-    own: whether it is a temporary copy, which may be moved into the dataset.
+    own: whether it is a temporary copy, which may be moved into the dataset. zipped: whether the
+    archive is a zip.
     """
 
     path: str
     location: Location
     own: bool = False
+    zipped: bool = False
 
     @property
     def size(self) -> int:
@@ -125,22 +167,44 @@ class Origin:
         return location.size if location.is_member else os.stat(self.path).st_size  # noqa: PTH116
 
     def read(self) -> bytes:
-        """Read all bytes. Raises OSError, and EOFError for a truncated archive."""
-        with open(self.path, "rb") as file:  # noqa: PTH123 - a Path for each of a million files
+        """Read all bytes.
+
+        Raises OSError that names the file, and EOFError or DamagedZipError for a damaged archive.
+        """
+        with reading(self.path), open(self.path, "rb") as file:  # noqa: PTH123 - a Path for each of a million files
             if not self.location.is_member:
                 return file.read()
-            file.seek(self.location.offset)
+            if self.zipped:
+                return b"".join(zips.chunks(file, self.location))
+            seek_member(file, self.location)
             data = file.read(self.location.size)
         if len(data) < self.location.size:
             raise EOFError(f"{self.path} ends within {self.location.name}")
         return data
 
     def extracted(self, target: Path) -> Origin:
-        """Copy the bytes into a file of their own. Raises OSError or EOFError."""
+        """Copy the bytes into a file of their own. Raises what `read` raises."""
         location = self.location
         with Path(self.path).open("rb") as source, target.open("wb") as copy:
-            copy_bytes(source.fileno(), copy.fileno(), location.offset, location.size)
+            if self.zipped:
+                for data in _named(zips.chunks(source, location), self.path):
+                    copy.write(data)
+            else:
+                with reading(self.path):
+                    seek_member(source, location)
+                offset, size = location.offset, location.size
+                copy_bytes(source.fileno(), copy.fileno(), offset, size, self.path)
         return Origin(str(target), Location(location.name), own=True)
+
+
+def _named(chunks: Iterator[bytes], path: str) -> Iterator[bytes]:
+    """The pieces of a file; an error of reading one names the file."""
+    while True:
+        with reading(path):
+            data = next(chunks, None)
+        if data is None:
+            return
+        yield data
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,38 +220,71 @@ class LocalFiles:
     """Gives a worker the local files for its clips.
 
     root: the folder that locations are relative to. streams: the archives that must be read from
-    the beginning, each as a sequence of its parts.
+    the beginning, each as a sequence of its parts. absent: the failure of a clip that is nowhere.
+    is_listed: whether the contents of the streams are known, so that each clip in them has a
+    location.
     """
 
-    def __init__(self, root: str, streams: Sequence[Sequence[str]]) -> None:
-        self.root = Path(root)
+    def __init__(
+        self,
+        root: Root | str,
+        streams: Sequence[Sequence[str]],
+        absent: Failure | None = None,
+        *,
+        is_listed: bool = False,
+    ) -> None:
+        self.source = Root(root) if isinstance(root, str) else root
+        self.root = Path(self.source.path)
+        self.absent = absent or Failure(Reason.NOT_FOUND, "it is not in the source")
         self._streams = streams
+        self._is_listed = is_listed
         self._seen: frozenset[str] | None = None
         self._numbers = itertools.count(1)
+        self._zips: dict[str, bool] = {}
 
     def origin(self, location: Location) -> Origin:
-        return Origin(f"{self.root}/{location.path}", location)
+        """Where the bytes of a file or a member are. Raises OSError that names the archive."""
+        path = f"{self.source.path}/{location.path}"
+        if location.is_member and location.path not in self._zips:
+            with reading(path):
+                self._zips[location.path] = kind_of(Path(path)) == ZIP
+        return Origin(path, location, zipped=self._zips.get(location.path, False))
 
     def arriving(self, clips: Sequence[Clip], folder: Path) -> Iterator[Arrival | Failure]:
         """Read the streams once, and extract the files of the clips into `folder`.
 
+        A clip with a location is a member of that name; another one is known by its base name.
+
         The order is that of the archive, and a clip arrives at most once. A Failure means that the
-        rest of an archive cannot be read. Raises OSError if `folder` cannot be written to, or if a
-        part cannot be opened.
+        rest of an archive cannot be read. Raises OSError if `folder` cannot be written to.
         """
+        by_member: defaultdict[tuple[str, str], list[Clip]] = defaultdict(list)
         pending: defaultdict[str, list[Clip]] = defaultdict(list)
         for clip in clips:
-            for name in names_of(clip):
+            if clip.location is not None:
+                by_member[clip.location.path, clip.location.name].append(clip)
+                continue
+            for name in () if self._is_listed else names_of(clip):
                 pending[name].append(clip)
-        if not any(self._may_hold(*names_of(clip)) for clip in clips):
+        unplaced = [clip for clip in clips if clip.location is None and not self._is_listed]
+        if not by_member and not any(self._may_hold(*names_of(clip)) for clip in unplaced):
             return
         arrived: set[ClipId] = set()
-        for each in self.passing(partial(_is_wanted, pending), folder):
+
+        def is_wanted(archive: str, member: str) -> bool:
+            if (archive, member) in by_member:
+                return True
+            return bool(pending) and _is_wanted(pending, member)
+
+        only = None if pending else frozenset(archive for archive, _ in by_member)
+        for each in self.passing(is_wanted, folder, only):
             if isinstance(each, Failure):
                 yield each
                 continue
-            member, path = each
-            waiting = tuple(c for c in _meant(pending, member) if c.id not in arrived)
+            archive, member, path = each
+            named = by_member.pop((archive, member), None)
+            meant = _meant(pending, member) if named is None else named
+            waiting = tuple(clip for clip in meant if clip.id not in arrived)
             arrived.update(clip.id for clip in waiting)
             if waiting:
                 yield Arrival(waiting, PurePosixPath(member).name, path)
@@ -195,39 +292,52 @@ class LocalFiles:
                 path.unlink()
 
     def passing(
-        self, wanted: Callable[[str], bool], folder: Path
-    ) -> Generator[tuple[str, Path] | Failure, None, None]:
+        self,
+        wanted: Callable[[str, str], bool],
+        folder: Path,
+        only: frozenset[str] | None = None,
+    ) -> Generator[tuple[str, str, Path] | Failure, None, None]:
         """Read the streams once, from the beginning, and extract the wanted members.
 
-        wanted: decides from the path of a member. Gives the path of each wanted member and its
-        file in `folder`; the caller takes or removes that file. Gives a Failure if the rest
-        of an archive cannot be read. Raises OSError if `folder` cannot be written to; errors of the
-        source are no OSError (see `opened`).
+        wanted: decides from the first part of the archive and the path of the member. only: the
+        archives to read, if not all. Gives both names for each wanted member, and its file in
+        `folder`; the caller takes or removes that file. Gives a Failure if the rest of an archive
+        cannot be read. Raises OSError if `folder` cannot be written to; errors of the source are no
+        OSError (see `opened`).
         """
         seen: set[str] = set()
         whole = True
         for parts in self._streams:
+            if only is not None and parts[0] not in only:
+                whole = False
+                continue
             try:
                 with opened(self.root, parts) as archive:
-                    for member in archive:
-                        archive.members = []  # type: ignore[attr-defined]  # or all would stay
-                        name = PurePosixPath(member.name)
-                        if not is_plain(member):
-                            continue
+                    for member, size, content in streamed(archive):
+                        name = PurePosixPath(member)
                         seen.add(name.stem)
-                        content = archive.extractfile(member) if wanted(member.name) else None
-                        if content is not None:
+                        if wanted(parts[0], member):
                             target = folder / f"member{next(self._numbers)}{name.suffix}"
                             with target.open("wb") as copy:
-                                if member.size > LARGEST_FILE:  # its size alone gets it refused
+                                if size > LARGEST_FILE:  # its size alone gets it refused
                                     copy.truncate(LARGEST_FILE + 1)
                                 else:
                                     shutil.copyfileobj(content, copy, CHUNK)
-                            yield member.name, target
+                            yield parts[0], member, target
+            except UnreadableError as error:
+                whole = False
+                yield self._of_part(error)
             except tarfile.TarError as error:
                 whole = False
-                yield Failure(Reason.TRUNCATED, f"{parts[0]} is damaged: {error}")
-        self._seen = frozenset(seen) if whole else None
+                yield Failure(Reason.ARCHIVE_DAMAGED, f"{parts[0]} is damaged: {error}")
+        self._seen = frozenset(seen) if whole else self._seen
+
+    def _of_part(self, error: UnreadableError) -> Failure:
+        """The failure of the clips in an archive whose part cannot be read."""
+        found = self.source.failure(str(error.path), error.error)
+        if found.reason is Reason.NOT_FOUND:
+            return Failure(Reason.ARCHIVE_DAMAGED, f"{error.path} is missing")
+        return found
 
     def _may_hold(self, *names: str) -> bool:
         """Whether the streams may have a member with one of these base names."""
@@ -236,8 +346,24 @@ class LocalFiles:
 
 def names_of(clip: Clip) -> tuple[str, ...]:
     """The base names, without extension, that the file of a clip or of its video may have."""
-    stem = clip.key.rpartition("/")[2]
-    return (stem, clip.youtube_id) if clip.youtube_id else (stem,)
+    if not clip.youtube_id:
+        return (clip.key.rpartition("/")[2],)
+    start, end = clip.time_start or 0.0, clip.time_end or 0.0
+    return (*trimmed_names(clip.key, clip.youtube_id, start, end), clip.youtube_id)
+
+
+def trimmed_names(key: str, youtube_id: str, start: float, end: float) -> tuple[str, ...]:
+    """The base names of a clip that is cut already: with times of six digits, or as they are.
+
+    The crawler of ActivityNet writes the first, others write the times as the annotations do.
+    """
+    plain = f"{youtube_id}_{seconds(start)}_{seconds(end)}"
+    return (key, plain) if plain != key else (key,)
+
+
+def is_cut(stem: str, clip: Clip) -> bool:
+    """Whether a file of this name is the clip itself, and not the video with its window."""
+    return stem in names_of(clip) and stem != clip.youtube_id
 
 
 def _is_wanted(pending: Mapping[str, Sequence[Clip]], member: str) -> bool:
@@ -262,23 +388,24 @@ def _meant(pending: Mapping[str, Sequence[Clip]], member: str) -> Sequence[Clip]
     return clips if not own or "/" not in clips[0].key else ()
 
 
-def copy_bytes(source: int, target: int, offset: int, size: int) -> None:
+def copy_bytes(source: int, target: int, offset: int, size: int, path: str) -> None:
     """Copy `size` bytes at `offset` to the position of the target; in the kernel if possible.
 
-    Raises EOFError if the source is too short.
+    path: of the source, which an error of reading names. Raises EOFError if the source is too
+    short.
     """
     quick = hasattr(os, "copy_file_range")
     while size:
-        try:
-            if quick:
+        if quick:
+            try:
                 count = os.copy_file_range(source, target, min(size, 1 << 30), offset)
-            else:
-                count = os.write(target, os.pread(source, min(size, CHUNK), offset))
-        except OSError:
-            if not quick:
-                raise
-            quick = False  # two file systems, or one without this feature
-            continue
+            except OSError:
+                quick = False  # two file systems, one without this feature, or an error of either
+                continue
+        else:
+            with reading(path):
+                data = os.pread(source, min(size, CHUNK), offset)
+            count = os.write(target, data) if data else 0
         if not count:
-            raise EOFError("the file ends before its member")
+            raise EOFError(f"{path} ends early")
         offset, size = offset + count, size - count

@@ -6,14 +6,17 @@ needs pandas; workers do not use it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from nanokinetics.clip import LOCATION
-from nanokinetics.sources.scan import Scan, endings
+from nanokinetics.common.names import shown
+from nanokinetics.sources.local import trimmed_names
+from nanokinetics.sources.scan import Scan
+from nanokinetics.sources.suffixes import endings
 
 NOWHERE: Final = -1
 """The index of a candidate whose file is not known."""
@@ -61,16 +64,63 @@ def with_places(frame: pd.DataFrame, places: Sequence[int], found: Scan) -> pd.D
     )
 
 
-def locate(frame: pd.DataFrame, found: Scan, suffixes: frozenset[str]) -> pd.DataFrame:
+class Stems:
+    """The files of a scan by their base names. Of several files with one name the first counts."""
+
+    def __init__(self, found: Scan, suffixes: frozenset[str]) -> None:
+        self._first: dict[str, tuple[str, int]] = {}
+        self._more: dict[str, list[str]] = {}
+        for path, place in zip(*named(found, suffixes), strict=True):
+            stem = parted(path)[1]
+            if stem in self._first:
+                self._more.setdefault(stem, []).append(path)
+            else:
+                self._first[stem] = path, place
+
+    def place(self, stem: str) -> int:
+        return self._first[stem][1] if stem in self._first else NOWHERE
+
+    def notes(self, stems: Iterable[str]) -> tuple[str, ...]:
+        """A line about files that share the name of a candidate, if there are any."""
+        shared = {stem: self._more[stem] for stem in stems if stem in self._more}
+        pairs = [(self._first[stem][0], path) for stem, more in shared.items() for path in more]
+        return one_key(sorted(pairs))
+
+
+def one_key(pairs: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    """A line about files with one key, from pairs of the file that was taken and one that was not.
+
+    The same file may lie in a folder and in an archive: that is worth a line too.
+    """
+    if not pairs:
+        return ()
+    taken, other = pairs[0]
+    many = "files have" if len(pairs) > 1 else "file has"
+    return (
+        f"{len(pairs)} {many} the key of another one and {'are' if len(pairs) > 1 else 'is'} left "
+        f"out, for instance {shown(other)} beside {shown(taken)}; rename them to have both",
+    )
+
+
+def locate(
+    frame: pd.DataFrame, found: Scan, suffixes: frozenset[str]
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """The candidates of Kinetics with the locations of their clips or their whole videos.
 
-    The base name of a file identifies it: the key of a clip, or the id of a whole video. A clip is
-    preferred to the video from which it would be cut.
+    The base name of a file identifies it: that of a clip (see `trimmed_names`), or the id of a
+    whole video. A clip is preferred to the video from which it would be cut. Also gives lines about
+    files that share a name.
     """
-    by_stem: dict[str, int] = {}
-    for path, place in zip(*named(found, suffixes), strict=True):
-        by_stem.setdefault(parted(path)[1], place)
+    stems = Stems(found, suffixes)
     keys, ids = frame["key"].tolist(), frame["youtube_id"].tolist()
-    whole = [by_stem.get(youtube_id, NOWHERE) for youtube_id in ids]
-    places = [by_stem.get(key, video) for key, video in zip(keys, whole, strict=True)]
-    return with_places(frame, places, found)
+    starts, ends = frame["time_start"].tolist(), frame["time_end"].tolist()
+    places: list[int] = []
+    taken: set[str] = set()
+    for key, youtube_id, start, end in zip(keys, ids, starts, ends, strict=True):
+        for stem in (*trimmed_names(key, youtube_id, start, end), youtube_id):
+            place = stems.place(stem)
+            if place != NOWHERE:
+                taken.add(stem)
+                break
+        places.append(place)
+    return with_places(frame, places, found), stems.notes(sorted(taken))

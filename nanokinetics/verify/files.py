@@ -14,7 +14,7 @@ from nanokinetics.clips.measure import measure
 from nanokinetics.common.files import digest_of
 from nanokinetics.common.system import die_with_parent
 from nanokinetics.errors import Failure
-from nanokinetics.sources.scan import IMAGES
+from nanokinetics.sources.suffixes import IMAGES
 
 SLOWEST: Final = 100_000
 """Bytes a second. Decoding may take two minutes, plus the time that this rate gives."""

@@ -13,7 +13,7 @@ from nanokinetics.clip import Group
 from nanokinetics.common.folder import Folder
 from nanokinetics.dataset import indexes
 from nanokinetics.layout import SPLITS, STRAYS, metadata_of
-from nanokinetics.sources.scan import IMAGES, VIDEOS
+from nanokinetics.sources.suffixes import IMAGES, VIDEOS
 from nanokinetics.verify.tables import Tables
 from nanokinetics.verify.verdict import Problem, ProblemKind
 

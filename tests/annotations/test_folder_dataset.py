@@ -41,8 +41,11 @@ def test_folders_of_splits_stand_above_the_classes(tmp_path):
 
 
 def test_what_lies_deeper_belongs_to_the_class_above(tmp_path):
-    source = lay(tmp_path, {"a/x/1.jpg": b"x", "a/y/1.jpg": b"x", "a/x/y/2.jpg": b"x"})
-    assert _offered(source) == {("train", "a", key) for key in ("a/x/1", "a/y/1", "a/x/y/2")}
+    source = lay(
+        tmp_path, {"a/x/1.jpg": b"x", "a/y/1.jpg": b"x", "a/x/y/2.jpg": b"x", "b/3.jpg": b""}
+    )
+    expected = {("train", "a", key) for key in ("a/x/1", "a/y/1", "a/x/y/2")}
+    assert _offered(source) == expected | {("train", "b", "b/3")}
 
 
 @pytest.mark.parametrize("packing", ["folder", "tar", "tar within a folder"])

@@ -25,7 +25,8 @@ from nanokinetics.errors import InputError
 from nanokinetics.sources.archives import opened
 from nanokinetics.sources.local import LocalFiles
 from nanokinetics.sources.located import named
-from nanokinetics.sources.scan import IMAGES, Scan, save, scan
+from nanokinetics.sources.scan import Scan, save, scan
+from nanokinetics.sources.suffixes import IMAGES
 
 TREE = {
     "a/1.jpg": picture(1),
@@ -69,14 +70,34 @@ def test_a_folder_gives_its_files_sorted_in_whatever_order_they_were_made(tmp_pa
         assert found.files == expected
 
 
-def test_hidden_files_linked_folders_and_what_is_no_file_are_passed_over(tmp_path):
+def test_hidden_files_links_to_what_is_read_and_what_is_no_file_are_passed_over(tmp_path):
     tree = {"a/1.jpg": b"x", "a/._1.jpg": b"x", ".cache/2.jpg": b"x", "a/.DS_Store": b"x"}
     source = lay(tmp_path / "source", tree)
     (source / "again").symlink_to(source / "a")
     (source / "loop").symlink_to(source)
+    (source / "above").symlink_to(tmp_path.parent)
     (source / "a" / "dangling.jpg").symlink_to(source / "nothing")
+    (source / "a" / "self.jpg").symlink_to("self.jpg")
     os.mkfifo(source / "a" / "pipe.jpg")
-    assert scan(source).files == ("a/1.jpg",)
+    found = scan(source)
+    assert found.files == ("a/1.jpg",)
+    dead, again = found.notes
+    assert dead == "2 links to nothing passed over: 'a/dangling.jpg'"
+    assert again.startswith("3 folders behind links passed over")
+    assert found.doubt is not None
+
+
+def test_a_link_to_a_folder_elsewhere_is_followed_once_whatever_its_name(tmp_path):
+    full = lay(tmp_path / "full", {"x/1.jpg": b"x", "y/2.jpg": b"x", "y/more/3.jpg": b"x"})
+    (full / "y" / "back").symlink_to(full)
+    source = lay(tmp_path / "source", {"plain/0.jpg": b"x"})
+    (source / "b").symlink_to(full / "x")
+    (source / "a").symlink_to(full / "x")
+    (source / "z").symlink_to(full / "y")
+    found = scan(source)
+    assert found.files == ("a/1.jpg", "plain/0.jpg", "z/2.jpg", "z/more/3.jpg")
+    (note,) = found.notes
+    assert note.startswith("2 folders behind links passed over")
 
 
 def test_a_source_that_is_not_there_is_named(tmp_path):
@@ -98,10 +119,19 @@ def test_a_tar_gives_the_files_of_the_folder_each_where_it_lies(tmp_path, make):
     assert scan(tmp_path).members == found.members
 
 
-def test_an_archive_is_told_by_its_first_bytes_not_only_by_its_name(tmp_path):
-    lay(tmp_path, {"notes.tar": b"no archive", "empty.tar": b"", "data-07": b"a log of some kind"})
-    found = scan(tmp_path)
-    assert found.files == ("data-07", "empty.tar", "notes.tar")
+@pytest.mark.parametrize("data", [b"<html>not found</html>", b"", bytes(1 << 20)])
+@pytest.mark.parametrize("name", ["a.tar", "a.tgz", "a.tar.gz", "a.tar.xz", "a.zip", "a_01.tgz"])
+def test_what_is_called_an_archive_and_is_none_is_named(tmp_path, name, data):
+    lay(tmp_path, TREE | {name: data})
+    with pytest.raises(InputError, match=rf"{name}: is no archive.*download it again"):
+        scan(tmp_path)
+
+
+def test_a_numbered_file_that_is_no_archive_is_a_file(tmp_path):
+    found = scan(
+        lay(tmp_path, {"data-07": b"a log of some kind", "x-00": b"another", "x-01": b"y"})
+    )
+    assert found.files == ("data-07", "x-00", "x-01")
     assert not found.members
     assert not found.streams
 
@@ -320,7 +350,7 @@ def test_a_damaged_zip_around_a_part_is_damage_like_any_other(tmp_path, how):
         "of two files": two.getvalue(),
     }[how]
     lay(tmp_path, pieces)
-    with pytest.raises((tarfile.TarError, EOFError, OSError)):
+    with pytest.raises((InputError, tarfile.TarError), match=r"-0\d\.zip"):
         _stream(scan(tmp_path))
 
 
@@ -402,9 +432,8 @@ def test_a_member_of_any_declared_size_fills_no_disk(tmp_path, monkeypatch):
     folder = tmp_path / "tmp"
     folder.mkdir()
     files = LocalFiles(str(tmp_path), [("v.tar.gz",)])
-    arrived = dict(
-        each for each in files.passing(lambda _: True, folder) if isinstance(each, tuple)
-    )
+    passed = [each for each in files.passing(lambda *_: True, folder) if isinstance(each, tuple)]
+    arrived = {Path(member).name: path for _, member, path in passed}
     assert arrived["2.mp4"].read_bytes() == b"small"
     large = arrived["1.mp4"].stat()
     assert large.st_size == 10_000_001, "its size gets it refused"

@@ -32,7 +32,6 @@ from helpers import (
 )
 from trees import WNIDS, lay, nested, packed, parts, picture, prefixed, zipped
 
-from nanokinetics.cli import main
 from nanokinetics.clip import Clip, Job, Made, Outcome
 from nanokinetics.clips.ffmpeg import find_ffmpeg
 from nanokinetics.clips.maker import MakerConfig
@@ -46,22 +45,6 @@ pytestmark = pytest.mark.slow
 
 Run = Callable[..., Done]
 LABELS = ("training dog", "massaging person's head")
-
-
-@pytest.fixture
-def run(tmp_path, monkeypatch, capsys) -> Run:
-    """The command line within this process, which spares the start of another; in `tmp_path`."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str | Path) -> Done:
-        command, *rest = arguments
-        usual = (*FAST, "--quiet", "--dest", "dest", "--workers", "1")  # what follows overrules it
-        capsys.readouterr()
-        code = main([str(each) for each in (command, *usual, *rest)])
-        said = capsys.readouterr()
-        return Done(code, said.out, said.err)
-
-    return run
 
 
 def _files(dest: Path) -> dict[str, bytes]:

@@ -21,7 +21,8 @@ from nanokinetics.annotations.lists.naming import splits_in
 from nanokinetics.annotations.lists.rows import MEDIA
 from nanokinetics.common.names import shown
 from nanokinetics.sources.located import NOWHERE, named
-from nanokinetics.sources.scan import IMAGES, VIDEOS, Scan, endings
+from nanokinetics.sources.scan import Scan
+from nanokinetics.sources.suffixes import IMAGES, VIDEOS, endings
 
 _DRIVE: Final = re.compile(r"[A-Za-z]:/")
 

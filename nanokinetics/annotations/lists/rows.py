@@ -17,7 +17,7 @@ from nanokinetics.annotations.files import AnnotationFile
 from nanokinetics.annotations.lists.columns import Columns, check, columns_of
 from nanokinetics.common.names import shown
 from nanokinetics.errors import BadRow, InputError
-from nanokinetics.sources.scan import IMAGES, VIDEOS
+from nanokinetics.sources.suffixes import IMAGES, VIDEOS
 
 _ENDINGS: Final = "|".join(sorted(ending[1:] for ending in IMAGES | VIDEOS))
 MEDIA: Final = re.compile(rf"\.(?:{_ENDINGS})$", re.IGNORECASE)
