@@ -90,6 +90,11 @@ def _add_making(parser: Parser) -> None:
         help="x264's quality, 0 best to 51 (default: 23)",
     )
     add("--x264-preset", metavar="P", help="x264's speed (default: veryfast)")
+    add(
+        "--gop",
+        metavar="SECONDS|none",
+        help="the most seconds between two keyframes, for fast random reads (default: none)",
+    )
     add = parser.add_argument_group("how to ask").add_argument
     add(
         "--workers",
@@ -152,8 +157,8 @@ def _add_making(parser: Parser) -> None:
     )
     add(
         "--ffmpeg",
-        metavar="FILE",
-        help="the ffmpeg to use (default: the system's, else the bundled one)",
+        metavar="FILE|system",
+        help="another ffmpeg than the bundled one, which makes the same clips on every machine",
     )
     add(
         "--failed-logs",

@@ -11,9 +11,11 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,27 +28,38 @@ from nanokinetics.errors import EnvironmentFault
 CONTAINERS: Final = (
     *("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "flv", "asf"),
     *("mpeg", "mpegts", "mpegvideo", "m4v"),  # the last two are streams without a container
+    "nut",  # what this program repacks
 )
 """The formats that an input may have, by their ffmpeg names. None of them can refer to other files.
 Playlists, manifests and scripts can, and their file names may claim another format."""
+
+SYSTEM: Final = "system"
+"""The name of the ffmpeg on the search path, as a value of `--ffmpeg`."""
 
 FROM_FILES: Final = "file"
 FROM_SERVERS: Final = "http,https,httpproxy,tls,tcp"
 """The protocols that ffmpeg may use to read an input."""
 
 
+TIME_BASE: Final = "1:120000"
+"""The unit of the times of frames, in seconds. All usual frames last whole numbers of it, such as
+24000/1001 a second, and so are milliseconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ffmpeg:
     """An ffmpeg program, the options of its HTTP code, and its encoders.
 
-    reader: the program that measures finished files.
+    frame_sync: its option for which frames are written. It has another name before ffmpeg 5.1.
+    threaded: whether it reads, decodes and encodes in threads of their own, as ffmpeg 7 and later.
     """
 
     path: str
     version: str
     http_options: frozenset[str]
     encoders: frozenset[str]
-    reader: str
+    frame_sync: str
+    threaded: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,26 +104,31 @@ class Completed:
 
 
 def find_ffmpeg(path: str | None = None) -> Ffmpeg:
-    """The program to use: the named one, else the system's if it has H.264, else the wheel's.
+    """The program to use: by default the wheel's, so that every machine makes the same clips.
 
-    Without a named program, the wheel's ffmpeg measures finished files. It is linked statically and
-    starts in a quarter of the time of a distribution's ffmpeg. That saves a tenth of a second for
-    each clip.
+    path: another program, or SYSTEM for the one on the search path. That is also the default where
+    the wheel has none that works. The wheel's is linked statically and starts in a quarter of the
+    time of a distribution's, which saves a tenth of a second for each clip.
 
     Raises EnvironmentFault if no program works.
     """
-    bundled = None if path else _from_wheel()
-    candidates = [path] if path else [shutil.which("ffmpeg"), bundled]
-    for candidate in filter(None, candidates):
-        found = _examine(candidate, reader=path or bundled or candidate)
-        if found:
-            return found
-    if path and not (Path(path).exists() or shutil.which(path)):
-        raise EnvironmentFault(f"there is no file '{path}'; name an ffmpeg with --ffmpeg FILE")
-    named = f"'{path}' is not an ffmpeg that can" if path else "there is no ffmpeg here that can"
-    raise EnvironmentFault(
-        f"{named} encode H.264 (libx264); install ffmpeg, or name one with --ffmpeg FILE"
-    )
+    system = shutil.which("ffmpeg")
+    named = system if path == SYSTEM else path
+    candidates = [_from_wheel(), system] if path is None else [named]
+    found = next(filter(None, map(_examine, filter(None, candidates))), None)
+    if found:
+        return found
+    if path is None:
+        raise EnvironmentFault(
+            "there is no ffmpeg here that can encode H.264 (libx264); install ffmpeg, or name one "
+            "with --ffmpeg FILE"
+        )
+    remedy = "name another with --ffmpeg FILE, or leave the option out to use the bundled one"
+    if path == SYSTEM and not system:
+        raise EnvironmentFault(f"there is no ffmpeg on the search path; {remedy}")
+    if path != SYSTEM and not (Path(path).exists() or shutil.which(path)):
+        raise EnvironmentFault(f"there is no file '{path}'; {remedy}")
+    raise EnvironmentFault(f"'{named}' is not an ffmpeg that can encode H.264 (libx264); {remedy}")
 
 
 def _from_wheel() -> str | None:
@@ -120,9 +138,10 @@ def _from_wheel() -> str | None:
         return None
 
 
-def _examine(path: str, *, reader: str) -> Ffmpeg | None:
+def _examine(path: str) -> Ffmpeg | None:
     try:
         encoders, protocol = _ask(path, "-encoders"), _ask(path, "-h", "protocol=http")
+        usage = _ask(path, "-h", "long")
     except (OSError, subprocess.SubprocessError):
         return None
     known = _coders(encoders.stdout)
@@ -130,7 +149,15 @@ def _examine(path: str, *, reader: str) -> Ffmpeg | None:
         return None
     options = frozenset(re.findall(r"^ +-(\w+) ", protocol.stdout, re.MULTILINE))
     version = re.search(r"ffmpeg version (\S+)", encoders.stderr)
-    return Ffmpeg(path, version[1] if version else "unknown", options, known, reader)
+    known_sync = re.search(r"^-fps_mode(\[:<stream_spec>\])?", usage.stdout, re.MULTILINE)
+    return Ffmpeg(
+        path,
+        version[1] if version else "unknown",
+        options,
+        known,
+        frame_sync="fps_mode" if known_sync else "vsync",
+        threaded=bool(known_sync and known_sync[1]),  # its help names the form since then
+    )
 
 
 def inputs_of(program: Ffmpeg) -> tuple[frozenset[str], frozenset[str]]:
@@ -144,6 +171,16 @@ def inputs_of(program: Ffmpeg) -> tuple[frozenset[str], frozenset[str]]:
         raise EnvironmentFault(f"{program.path} does not say what it can read") from None
     inputs = protocols.stdout.partition("Output:")[0]
     return frozenset(re.findall(r"^  (\S+)$", inputs, re.MULTILINE)), _coders(decoders.stdout)
+
+
+@cache
+def filters_of(path: str) -> frozenset[str]:
+    """The names of the filters of a program; none if it does not list them."""
+    try:
+        listing = _ask(path, "-filters").stdout
+    except (OSError, subprocess.SubprocessError):
+        return frozenset()
+    return frozenset(re.findall(r"^ [T.][S.][C.]? (\w+) +\S+->", listing, re.MULTILINE))
 
 
 def _ask(path: str, *question: str) -> subprocess.CompletedProcess[str]:
@@ -180,8 +217,14 @@ def name_of(place: str | Path) -> str:
     return text if text.startswith(("http://", "https://")) else f"file:{text}"
 
 
-def run(argv: Sequence[str], timeout: float) -> Completed:
-    """Run ffmpeg to its end, or kill it after `timeout` seconds. It never outlives this call."""
+def run(
+    argv: Sequence[str], timeout: float, *, enough: Callable[[str], bool] | None = None
+) -> Completed:
+    """Run ffmpeg to its end, or kill it after `timeout` seconds. It never outlives this call.
+
+    enough: called with each line of its log. Once it says so, ffmpeg is told to finish its output,
+    which counts as success.
+    """
     began = time.monotonic()
     process = subprocess.Popen(
         argv,
@@ -193,20 +236,52 @@ def run(argv: Sequence[str], timeout: float) -> Completed:
         preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - a worker has one thread
     )
     _running.append(process)
+    listener = _Listener(process, enough) if enough else None
     try:
-        stdout, stderr = process.communicate(timeout=timeout)
+        stdout, stderr = (
+            listener.wait(timeout) if listener else process.communicate(timeout=timeout)
+        )
         code: int | None = process.returncode
     except subprocess.TimeoutExpired:
         process.kill()
-        stdout, stderr = process.communicate()
+        stdout, stderr = listener.wait(None) if listener else process.communicate()
         code = None
     finally:
         if process.poll() is None:
             process.kill()
             process.wait()
         _running.remove(process)
+    if listener and listener.finished and code == 255:  # what ffmpeg returns after a signal
+        code = 0
     seconds = time.monotonic() - began
     return Completed(code, stdout, stderr, seconds, subprocess.list2cmdline(argv))
+
+
+class _Listener(threading.Thread):
+    """Reads the log of an ffmpeg that writes nothing else, and tells it to finish when it may.
+
+    finished: whether it was told so.
+    """
+
+    def __init__(self, process: subprocess.Popen[str], enough: Callable[[str], bool]) -> None:
+        super().__init__(daemon=True)
+        self.finished = False
+        self._process, self._enough = process, enough
+        self._lines: list[str] = []
+        self.start()
+
+    def run(self) -> None:
+        for line in self._process.stderr or ():
+            self._lines.append(line)
+            if not self.finished and self._enough(line):
+                self.finished = True
+                self._process.terminate()  # a worker's children may not hear SIGINT
+
+    def wait(self, timeout: float | None) -> tuple[str, str]:
+        """Wait for ffmpeg; gives its output and its log. Raises TimeoutExpired."""
+        self._process.wait(timeout)
+        self.join()
+        return "", "".join(self._lines)
 
 
 _running: list[subprocess.Popen[str]] = []

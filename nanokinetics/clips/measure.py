@@ -5,11 +5,18 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 from pathlib import Path
+from typing import Final
 
 import ffmpeg
 
 from nanokinetics.clip import Media
-from nanokinetics.clips.ffmpeg import Ffmpeg, input_of, run
+from nanokinetics.clips.ffmpeg import TIME_BASE, Ffmpeg, input_of, run
+
+JITTER: Final = 0.002
+"""Seconds by which the frames of an even rate may differ, since containers round their times."""
+
+SHORTEST_FRAME: Final = 0.001
+"""Seconds. A single frame that is shown for less has no known length."""
 
 
 def measure(
@@ -20,10 +27,13 @@ def measure(
     decode: decode every frame too, which finds damage inside the packets. timeout: seconds.
     """
     source = input_of(path)
-    how = {} if decode else {"codec": "copy"}
+    # Each decoded frame once and at its time, whatever rate the header claims.
+    as_it_is = {program.frame_sync: "passthrough", "enc_time_base:v": TIME_BASE}
+    how = as_it_is if decode else {"codec": "copy"}
     output = ffmpeg.output(source["v:0"], source["a:0?"], "pipe:", format="framecrc", **how)
-    flags = ["-hide_banner", "-nostdin", "-loglevel", "error", *(["-xerror"] if decode else [])]
-    argv = ffmpeg.compile(output.global_args(*flags), cmd=program.reader)
+    flags = ["-hide_banner", "-nostdin", "-loglevel", "error", "-copyts"]
+    flags += ["-xerror"] if decode else []
+    argv = ffmpeg.compile(output.global_args(*flags), cmd=program.path)
     done = run(argv, timeout)
     if done.returncode != 0 or (decode and done.stderr.strip()):
         return None
@@ -43,13 +53,26 @@ def parse_framecrc(text: str) -> Media | None:
         return None
     tick = int(base[1]) / int(base[2])
     times = sorted((int(pts), int(duration)) for pts, duration in rows)
-    span = times[-1][0] + times[-1][1] - times[0][0]
-    longest = max([times[-1][1], *(later[0] - earlier[0] for earlier, later in pairwise(times))])
+    gaps = [later[0] - earlier[0] for earlier, later in pairwise(times)]
+    # Muxers make up how long the last frame is shown, or lose it: then as long as the one before.
+    final = times[-1][1]
+    if gaps and abs(final - gaps[-1]) * tick > JITTER:
+        final = gaps[-1]
+    span = times[-1][0] + final - times[0][0]
     return Media(
         width=int(size[1]),
         height=int(size[2]),
         frames=len(times),
-        duration=round(span * tick, 6),
-        longest_frame=longest * tick,
+        duration=round(span * tick, 6) if span * tick >= SHORTEST_FRAME else 0.0,
+        longest_frame=max([final, *gaps]) * tick,
         has_audio="#media_type 1: audio" in text,
+        begins=round(times[0][0] * tick, 6),
+        last=round(times[-1][0] * tick, 6),
     )
+
+
+def begins_at(text: str) -> float:
+    """The time in seconds of the first packet of a video in a `framecrc` listing; 0 without one."""
+    base = re.search(r"^#tb 0: (\d+)/(\d+)$", text, re.MULTILINE)
+    first = re.search(r"^0, +(?:-?\d+|NOPTS), +(-?\d+),", text, re.MULTILINE)
+    return int(first[1]) * int(base[1]) / int(base[2]) if base and first else 0.0

@@ -14,8 +14,10 @@ from typing import Final
 
 from nanokinetics.clip import Clip, ClipId, Failed, Job, Location, Made, Media, Outcome
 from nanokinetics.clips.cut import cut
+from nanokinetics.clips.ffmpeg import Completed
+from nanokinetics.clips.filters import passed
 from nanokinetics.clips.images import look_at_image
-from nanokinetics.clips.judge import judge
+from nanokinetics.clips.judge import judge, too_short
 from nanokinetics.clips.maker import Maker
 from nanokinetics.common.files import digest_of
 from nanokinetics.common.system import flush_folder
@@ -29,8 +31,8 @@ from nanokinetics.sources.stream import Stream
 SLOWEST_COPY: Final = 1e6
 """Bytes per second that even a slow disk and a slow decoder reach."""
 
-SHORTENED: Final = 0.1
-"""Seconds by which a video may be shorter than its header says: sound is often longer."""
+LOST: Final = 1.0
+"""Seconds by which the last frame may move if `--fps` gives a video another rate."""
 
 
 class WholeMaker(Maker):
@@ -133,12 +135,14 @@ class WholeMaker(Maker):
         if not is_image and _begins_like_a_picture(path):
             return Failure(Reason.UNDECODABLE, "it is a picture, not a video")
         window = clip.window if origin.location.stem != clip.key else None
-        if window is not None or (self._how == TRANSCODE and not is_image):
-            return self._encode(clip, path, window, log)
+        if window is not None:
+            return self._cut(clip, path, window, log)
+        if self._how == TRANSCODE and not is_image:
+            return self._transcode(clip, path, log)
         target = path if origin.own else Path(self._new(suffix))
         if not origin.own:
             self._place(path, target)
-        looked = look_at_image(target.read_bytes()) if is_image else self._look(target)
+        looked = look_at_image(target.read_bytes()) if is_image else self._look(clip, target)
         if isinstance(looked, Failure):
             target.unlink()
             return looked
@@ -175,10 +179,39 @@ class WholeMaker(Maker):
                 size = os.fstat(source.fileno()).st_size
                 copy_bytes(source.fileno(), copy.fileno(), 0, size)
 
-    def _encode(
-        self, clip: Clip, path: Path, window: tuple[float, float] | None, log: list[str]
+    def _cut(
+        self, clip: Clip, path: Path, window: tuple[float, float], log: list[str]
     ) -> Made | Failure:
-        """Encode the window, or the whole video, to mp4 at the capped resolution."""
+        """Encode the window of a video to mp4 at the capped resolution."""
+        target, done, found = self._encode(path, window, log)
+        wrong = None
+        if done.returncode == 0:
+            wrong = judge(
+                window,
+                found,
+                passed=passed(done.stderr),
+                ends_at=done.input_duration,
+                whole=True,
+            )
+        if found is None or wrong:
+            target.unlink(missing_ok=True)
+            return wrong or Failure(Reason.UNDECODABLE, "ffmpeg cannot read the video")
+        return self._made(clip, target, found, MP4, seconds=done.seconds)
+
+    def _transcode(self, clip: Clip, path: Path, log: list[str]) -> Made | Failure:
+        """Encode a whole video to mp4. It counts if its copy would, and if all of it arrived."""
+        source = self._look(clip, path)
+        if isinstance(source, Failure):
+            return source
+        target, done, found = self._encode(path, None, log)
+        if found is None or found.last - found.begins < source.last - source.begins - LOST:
+            target.unlink(missing_ok=True)
+            return Failure(Reason.UNDECODABLE, "ffmpeg cannot encode the video to its end")
+        return self._made(clip, target, found, MP4, seconds=done.seconds)
+
+    def _encode(
+        self, path: Path, window: tuple[float, float] | None, log: list[str]
+    ) -> tuple[Path, Completed, Media | None]:
         config, target = self._config, Path(self._new(MP4))
         done = cut(
             config.ffmpeg,
@@ -190,29 +223,14 @@ class WholeMaker(Maker):
             timeout=self._patience(path),
         )
         log.append(f"ffmpeg {config.ffmpeg.version}\n{done.log}")
-        found = self._look(target) if done.returncode == 0 else None
-        media_found = found if isinstance(found, Media) else None
-        wrong = None
-        if window and done.returncode == 0:
-            wrong = judge(window, media_found, ends_at=done.input_duration, whole=True)
-        if media_found is None or wrong:
-            target.unlink(missing_ok=True)
-            return wrong or Failure(Reason.UNDECODABLE, "ffmpeg cannot read the video")
-        claimed = done.input_duration or 0.0
-        if not window and media_found.duration < claimed - media_found.longest_frame - SHORTENED:
-            # The header counts the sound too. So measure the source, which is slow, only here.
-            whole = self._look(path)
-            if isinstance(whole, Failure) or media_found.duration < whole.duration - SHORTENED:
-                target.unlink()
-                return Failure(
-                    Reason.UNDECODABLE,
-                    f"only {media_found.duration:.2f} of {claimed:.2f} s are there",
-                )
-        return self._made(clip, target, media_found, MP4, seconds=done.seconds)
+        return target, done, self._measure(target) if done.returncode == 0 else None
 
-    def _look(self, path: Path) -> Media | Failure:
+    def _look(self, clip: Clip, path: Path) -> Media | Failure:
+        """Decode a video to its end. The verdict holds however the clip is placed."""
         found = self._measure(path, decode=True, timeout=self._patience(path))
-        return found or Failure(Reason.UNDECODABLE, "the video cannot be read to its end")
+        if found is None:
+            return Failure(Reason.UNDECODABLE, "the video cannot be read to its end")
+        return (too_short(clip.window, found.duration) if clip.window else None) or found
 
     def _made(
         self,
