@@ -157,8 +157,8 @@ def _add_making(parser: Parser) -> None:
     )
     add(
         "--ffmpeg",
-        metavar="FILE|system",
-        help="another ffmpeg than the bundled one, which makes the same clips on every machine",
+        metavar="FILE",
+        help="another ffmpeg than the bundled one, or `system` for that of the search path",
     )
     add(
         "--failed-logs",

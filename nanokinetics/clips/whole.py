@@ -200,13 +200,14 @@ class WholeMaker(Maker):
 
     def _transcode(self, clip: Clip, path: Path, log: list[str]) -> Made | Failure:
         """Encode a whole video to mp4. It counts if its copy would, and if all of it arrived."""
-        source = self._look(clip, path)
-        if isinstance(source, Failure):
-            return source
         target, done, found = self._encode(path, None, log)
-        if found is None or found.last - found.begins < source.last - source.begins - LOST:
+        source = self._look(clip, path)
+        wrong = source if isinstance(source, Failure) else None
+        if isinstance(source, Media) and (found is None or _length(found) < _length(source) - LOST):
+            wrong = Failure(Reason.UNDECODABLE, "ffmpeg cannot encode the video to its end")
+        if found is None or wrong:
             target.unlink(missing_ok=True)
-            return Failure(Reason.UNDECODABLE, "ffmpeg cannot encode the video to its end")
+            return wrong or Failure(Reason.UNDECODABLE, "ffmpeg cannot read the video")
         return self._made(clip, target, found, MP4, seconds=done.seconds)
 
     def _encode(
@@ -272,6 +273,11 @@ class WholeMaker(Maker):
 
     def _patience(self, path: Path) -> float:
         return self._config.patience.decoding + path.stat().st_size / SLOWEST_COPY
+
+
+def _length(media: Media) -> float:
+    """Seconds from the first frame to the last one. How long that is shown, containers make up."""
+    return media.last - media.begins
 
 
 def _begins_like_a_picture(path: Path) -> bool:

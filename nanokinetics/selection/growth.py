@@ -168,10 +168,6 @@ def _classes(quotas: Mapping[Group, int]) -> dict[str, list[str]]:
 
 def _contradiction(root: Path, name: str, before: object, now: object) -> InputError:
     return InputError(
-        f"{root} was built with {name} {_shown(before)}, and this asks for {_shown(now)}; "
+        f"{root} was built with {name} {before}, and this asks for {now}; "
         "ask for what is there or more, or name another --dest"
     )
-
-
-def _shown(value: object) -> object:
-    return "none" if value is None else value

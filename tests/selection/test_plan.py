@@ -189,6 +189,7 @@ def test_annotations_under_other_names_are_the_same_annotations(
         ({"audio": False}, "audio True"),
         ({"crf": 30}, "crf 23"),
         ({"x264_preset": "slow"}, "x264_preset veryfast"),
+        ({"gop": "0.5"}, "gop None"),
         ({"classes": ["yoga"]}, "'abseiling'"),
         ({"num_classes": 3}, "classes"),
     ],
