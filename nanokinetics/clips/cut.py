@@ -137,18 +137,20 @@ MOST_FRAMES: Final = 1_000_000
 """More frames between two keyframes than any clip has: the times alone decide."""
 
 
-def repack(program: Ffmpeg, source: Path, target: Path, *, timeout: float) -> Completed:
-    """Copy the streams of a local file, without decoding, into a NUT file, which has an index.
+def repack(program: Ffmpeg, stream: Stream, target: Path, *, timeout: float) -> Completed:
+    """Copy a local stream, without decoding, into a NUT file, which has an index.
 
     MPEG-TS, the format of HLS segments, has no index: a seek in it misses the keyframes. NUT keeps
     all times as they are, where mp4 loses the last frame if it has no length. `begins_at` reads the
     start of the picture from the output.
     """
-    whole = input_of(source)
-    output = ffmpeg.merge_outputs(
-        ffmpeg.output(whole["v:0?"], whole["a:0?"], name_of(target), format="nut", codec="copy"),
-        ffmpeg.output(whole["v:0?"], "pipe:", format="framecrc", codec="copy", **{"frames:v": 1}),
+    whole = input_of(stream.url)
+    output = ffmpeg.output(
+        whole["v:0?"], whole["a:0?"], name_of(target), format="nut", codec="copy"
     )
+    if stream.has_video:
+        first = ffmpeg.output(whole["v:0"], "pipe:", format="framecrc", codec="copy", vframes=1)
+        output = ffmpeg.merge_outputs(output, first)
     flags = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "verbose"]
     argv = ffmpeg.compile(output.global_args(*flags), cmd=program.path, overwrite_output=True)
     return run(argv, timeout)

@@ -281,6 +281,9 @@ class _Listener(threading.Thread):
         """Wait for ffmpeg; gives its output and its log. Raises TimeoutExpired."""
         self._process.wait(timeout)
         self.join()
+        for pipe in (self._process.stdout, self._process.stderr):
+            if pipe:
+                pipe.close()
         return "", "".join(self._lines)
 
 

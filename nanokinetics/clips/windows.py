@@ -103,7 +103,7 @@ class WindowMaker(Maker):
         for stream in whole.streams:
             target = Path(f"{stream.url}.repacked.nut")
             patience = self._config.patience.repacking
-            done = repack(self._config.ffmpeg, Path(stream.url), target, timeout=patience)
+            done = repack(self._config.ffmpeg, stream, target, timeout=patience)
             visit.note(done.log)
             if done.killed:
                 return _KILLED

@@ -78,7 +78,7 @@ def test_no_playlist_is_followed(tmp_path, secret, ffmpeg, kind):
     made = tmp_path / "made.mp4"
     assert measure(program, path) is None
     assert measure(program, path, decode=True) is None
-    assert repack(program, path, made, timeout=20).returncode not in (0, None)
+    assert repack(program, Stream(str(path)), made, timeout=20).returncode not in (0, None)
     for window in (None, (0.0, 0.5)):
         done = cut(program, [Stream(str(path))], window, VIDEO, made, threads=1, timeout=20)
         assert done.returncode not in (0, None)

@@ -12,7 +12,7 @@ import pytest
 from helpers import FFMPEGS, WHEEL
 
 from nanokinetics.clips import cut as cutting
-from nanokinetics.clips.cut import cut
+from nanokinetics.clips.cut import cut, repack
 from nanokinetics.clips.ffmpeg import Ffmpeg, find_ffmpeg
 from nanokinetics.clips.filters import SoundIsOver, passed
 from nanokinetics.clips.judge import judge
@@ -93,6 +93,19 @@ def test_sound_lasts_as_long_as_its_window_whatever_the_picture_does(films, tmp_
         assert float(sound.duration * sound.time_base) == pytest.approx(10, abs=0.05)
         first = next(clip.decode(picture)).time
     assert first == pytest.approx(2.8, abs=0.002)  # the slide of 14.8 s
+
+
+@pytest.mark.parametrize("ffmpeg", FFMPEGS)
+def test_segments_of_sound_alone_are_repacked_too(films, tmp_path, ffmpeg):
+    """HLS may give picture and sound apart."""
+    source = FilmStore(films, WHEEL).streams(FILM, "audio_only")[0].path
+    apart = tmp_path / "sound.ts"
+    subprocess.run([WHEEL, "-v", "error", "-i", source, "-c", "copy", apart], check=True)
+    stream = Stream(str(apart), has_video=False)
+    done = repack(find_ffmpeg(ffmpeg), stream, tmp_path / "sound.nut", timeout=60)
+    assert done.returncode == 0, done.log
+    with av.open(str(tmp_path / "sound.nut")) as sound:
+        assert len(sound.streams.audio) == 1
 
 
 def test_sound_is_over_only_if_it_is_far_behind_its_picture():
