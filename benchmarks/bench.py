@@ -113,7 +113,7 @@ def main() -> None:
     add("--candidates", type=int, default=0, help="rows of the annotations, at least")
     add("--rounds", type=int, default=3)
     add("--only", choices=(OURS, THEIRS, FLOOR), nargs="+", default=[OURS, THEIRS, FLOOR])
-    add("--ffmpeg", help="for all three (default: the system's, else the bundled one)")
+    add("--ffmpeg", help="for all three (default: the bundled one)")
     add("--json", type=Path, metavar="FILE", help="settings, machine and every round")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="nanokinetics-bench-") as folder:

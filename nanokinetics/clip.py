@@ -147,7 +147,8 @@ class Media:
     """The measured properties of a finished file.
 
     width, height: pixels. duration: seconds. longest_frame: the longest time in seconds that one
-    frame is shown. fps: the mean number of frames per second.
+    frame is shown. begins, last: the times in seconds, in the file, of its first and last frame.
+    fps: the mean number of frames per second.
     """
 
     width: int
@@ -156,6 +157,13 @@ class Media:
     duration: float
     longest_frame: float
     has_audio: bool
+    begins: float = 0.0
+    last: float = 0.0
+
+    @property
+    def ends(self) -> float:
+        """The end of the last frame in seconds from the start of the file."""
+        return self.begins + self.duration
 
     @property
     def fps(self) -> float:

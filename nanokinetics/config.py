@@ -29,14 +29,20 @@ COPY: Final = "copy"
 PLACES: Final = (COPY, HARDLINK, SYMLINK, TRANSCODE)
 """How local files get into a dataset."""
 
-VIDEO: Final = ("resolution", "audio", "fps", "crf", "x264_preset")
+VIDEO: Final = ("resolution", "audio", "fps", "crf", "x264_preset", "gop")
 """The fields of `VideoConfig`: how clips are encoded."""
+
+NO_GOP: Final = "none"
+"""The value of `gop` for keyframes where x264 wants them: at cuts, and every 250 frames."""
 
 DEFAULT_SEED: Final = "0"
 X264_PRESETS: Final = (
     *("ultrafast", "superfast", "veryfast", "faster", "fast"),
     *("medium", "slow", "slower", "veryslow", "placebo"),
 )
+
+LONGEST_GOP: Final = 3600.0
+"""Seconds."""
 
 LONGEST_DURATION: Final = 3652 * 86400.0
 """Seconds, about ten years. A later time could not be shown as a date."""
@@ -194,6 +200,7 @@ class VideoConfig:
     audio: whether to keep the sound.
     fps: frames per second; None keeps the rate of the video.
     crf, x264_preset: x264's quality (0 best to 51 worst) and speed.
+    gop: the most seconds between two keyframes; None leaves them to x264.
     """
 
     resolution: int = 360
@@ -201,6 +208,7 @@ class VideoConfig:
     fps: float | None = None
     crf: int = 23
     x264_preset: str = "veryfast"
+    gop: float | None = None
 
     def __post_init__(self) -> None:
         if self.resolution < 16 or self.resolution % 2:
@@ -213,6 +221,26 @@ class VideoConfig:
             raise InputError(
                 f"--x264-preset is one of {', '.join(X264_PRESETS)}, not '{self.x264_preset}'"
             )
+        if self.gop is not None and not (
+            type(self.gop) in (int, float) and 0 < self.gop <= LONGEST_GOP
+        ):
+            raise InputError(
+                f"--gop is a number of seconds above 0, at most {LONGEST_GOP:g}, or "
+                f"{NO_GOP}, not {self.gop}"
+            )
+
+    def recorded(self) -> dict[str, Any]:
+        """The entries of `run.json`. Without `gop` it is None, as in those of earlier versions."""
+        found = {name: getattr(self, name) for name in VIDEO}
+        return {name: value for name, value in found.items() if (name, value) != ("gop", None)}
+
+
+def _gop(value: float | str | None) -> float | str | None:
+    """Parse a text such as `0.5`. Another text is kept: `VideoConfig` refuses it, unless `none`."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,8 +304,8 @@ class BuildConfig(SampleConfig):
     workers: number of worker processes; None chooses a number for this machine.
     place: how local files get into the folder, one of PLACES. None is `copy`; with `from_`, it is
         `transcode` if that subset was made so.
-    resolution, audio, fps, crf, x264_preset: see `VideoConfig`. None is the default; with `from_`,
-        it is the value of that subset.
+    resolution, audio, fps, crf, x264_preset, gop: see `VideoConfig`. None is the default; with
+        `from_`, it is the value of that subset. A gop of `none` is no such distance, there too.
     max_per_hour: videos requested in any hour, 0 for no limit; None is 300 without cookies and
         2000 with them.
     max_wait: total seconds to wait while YouTube refuses, before the run gives up.
@@ -286,7 +314,7 @@ class BuildConfig(SampleConfig):
     retry_failed: try again clips whose failure may have passed; `all` tries every failed clip.
     replace_transient: let reserves replace clips with a transient failure, to have n clips now.
     cookies, proxy, yt_dlp_args, canary: see `NetworkConfig`.
-    ffmpeg: the ffmpeg program; None finds one.
+    ffmpeg: the ffmpeg program, or `system` for that of the search path; None is the bundled one.
     failed_logs: the folder for the complete output of failed attempts; None is `DEST-failed_logs`,
         beside the dataset.
     """
@@ -299,6 +327,7 @@ class BuildConfig(SampleConfig):
     fps: float | None = None
     crf: int | None = None
     x264_preset: str | None = None
+    gop: float | str | None = None
     max_per_hour: int | None = None
     max_wait: float = 6 * 3600.0
     wait_forever: bool = False
@@ -335,13 +364,16 @@ class BuildConfig(SampleConfig):
         _ = self.pace  # checks its own values
         if self.block_wait <= 0:
             raise InputError("--block-wait is a duration above 0")
+        self._set("gop", _gop(self.gop))
         _ = self.network  # checks its own values
         _ = self.video  # checks its own values
 
     @property
     def video(self) -> VideoConfig:
         given = {name: getattr(self, name) for name in VIDEO}
-        return VideoConfig(**{name: value for name, value in given.items() if value is not None})
+        return VideoConfig(
+            **{name: value for name, value in given.items() if value not in (None, NO_GOP)}
+        )
 
     @property
     def network(self) -> NetworkConfig:

@@ -46,6 +46,7 @@ class BuildOptions(SampleOptions, total=False):
     fps: float | None
     crf: int | None
     x264_preset: str | None
+    gop: float | str | None
     max_per_hour: int | None
     max_wait: float | str
     wait_forever: bool

@@ -158,6 +158,7 @@ BAD_VALUES = [
     ("crf", -1, "--crf"),
     ("crf", 52, "--crf"),
     ("x264_preset", "warp", "--x264-preset"),
+    *(("gop", value, "--gop") for value in (0, -1, "0", "fast", "1s", True, float("nan"), 1e9)),
     ("cookies", "no-such-file.txt", "--cookies"),
 ]
 
@@ -196,6 +197,8 @@ def test_a_folder_is_no_cookie_file(tmp_path: Path) -> None:
         ("crf", 0),
         ("crf", 51),
         ("x264_preset", "placebo"),
+        ("gop", 0.5),
+        ("gop", "none"),
     ],
 )
 def test_values_at_the_edge_are_taken(name: str, value: object) -> None:

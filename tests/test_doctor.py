@@ -183,6 +183,13 @@ def test_an_ffmpeg_that_cannot_decode_all_of_youtube_is_worth_a_warning(
     assert result in found[1]
 
 
+def test_an_ffmpeg_without_the_filters_for_hdr_is_worth_a_warning(tmp_path: Path) -> None:
+    level, found, remedy = of_ffmpeg(lacking(tmp_path, "zscale"))
+    assert level is Level.WARNING
+    assert "HDR" in found
+    assert "bundled" in remedy
+
+
 def test_an_ffmpeg_that_is_not_there_is_told_as_that(tmp_path: Path) -> None:
     found = examined(tmp_path, ffmpeg="nope")["ffmpeg"]
     assert (found.level, found.found.partition(";")[0]) == (

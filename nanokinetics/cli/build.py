@@ -91,6 +91,11 @@ def _add_making(parser: Parser) -> None:
         help="x264's quality, 0 best to 51 (default: 23)",
     )
     add("--x264-preset", metavar="P", help="x264's speed (default: veryfast)")
+    add(
+        "--gop",
+        metavar="SECONDS|none",
+        help="the most seconds between two keyframes, for fast random reads (default: none)",
+    )
     add = parser.add_argument_group("how to ask").add_argument
     add(
         "--workers",
@@ -154,7 +159,7 @@ def _add_making(parser: Parser) -> None:
     add(
         "--ffmpeg",
         metavar="FILE",
-        help="the ffmpeg to use (default: the system's, else the bundled one)",
+        help="another ffmpeg than the bundled one, or `system` for that of the search path",
     )
     add(
         "--failed-logs",

@@ -37,7 +37,7 @@ def add(commands: Any) -> None:
         help="ask YouTube for a video: this id, or by default its first video; without this option "
         "nothing is asked of the network",
     )
-    add("--ffmpeg", metavar="FILE", help="the ffmpeg to look at, as for build")
+    add("--ffmpeg", metavar="FILE", help="the ffmpeg to look at, as for build; also: system")
     add("--cookies", metavar="FILE", type=Path, help="as for build")
     add("--proxy", metavar="URL", help="as for build")
     add("--yt-dlp-args", metavar="ARGS", default="", help="as for build")

@@ -46,7 +46,7 @@ def add(commands: Any) -> None:
         type=_count,
         help="clips of each class to show, at most; 0 for none (default: about 1,000 in all)",
     )
-    add("--ffmpeg", metavar="FILE", help="the ffmpeg to use")
+    add("--ffmpeg", metavar="FILE", help="another ffmpeg to use; also: system")
     add_quiet(parser)
 
 

@@ -35,7 +35,7 @@ def add(commands: Any) -> None:
         help="take out what is bad, so that the next build makes it again",
     )
     add("--workers", metavar="W", type=int, help="processes at once (default: processors)")
-    add("--ffmpeg", metavar="FILE", help="the ffmpeg to decode with")
+    add("--ffmpeg", metavar="FILE", help="another ffmpeg to decode with; also: system")
     add("--json", action="store_true", help="print one JSON object: the counts, and the findings")
     add_quiet(parser)
 

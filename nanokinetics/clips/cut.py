@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import ffmpeg
 
-from nanokinetics.clips.ffmpeg import Completed, Ffmpeg, input_of, name_of, run
+from nanokinetics.clips.colours import curve_in
+from nanokinetics.clips.ffmpeg import (
+    TIME_BASE,
+    Completed,
+    Ffmpeg,
+    filters_of,
+    input_of,
+    name_of,
+    run,
+)
+from nanokinetics.clips.filters import SoundIsOver, paced, shape, sound
 from nanokinetics.config import VideoConfig
 from nanokinetics.sources.stream import Stream
 
@@ -44,25 +55,49 @@ def cut(
 
     ffmpeg seeks once before each input, so it starts to read at the keyframe before the window. The
     decoder drops the frames before the window, so the cut is exact to the frame. Remote inputs are
-    read strictly: an unreadable part is an error, not a gap.
+    read strictly: an unreadable part is an error, not a gap. HDR becomes SDR. Where the host does
+    not tell of it, ffmpeg's log does, and the clip is made again.
     """
+    curve = next((s.transfer for s in streams if s.has_video), "")
+    encode = partial(_encode, program, streams, window, video, target, threads, timeout)
+    done = encode(curve)
+    seen = curve_in(done.stderr)
+    return done if seen in ("", curve) else encode(seen)
+
+
+def _encode(
+    program: Ffmpeg,
+    streams: Sequence[Stream],
+    window: tuple[float, float] | None,
+    video: VideoConfig,
+    target: Path,
+    threads: int,
+    timeout: float,
+    curve: str,
+) -> Completed:
     start, end = window or (0.0, 0.0)
-    span = {"ss": start, "t": end - start} if window else {}
+    seconds = end - start if window else None
     inputs = [
-        input_of(s.url, threads=threads, **span, **_access(program, s, end - start))
+        input_of(
+            s.url,
+            threads=threads,
+            **({"ss": f"{start + s.begins:.6f}"} if window else {}),
+            **_access(program, s, end - start),
+        )
         for s in streams
     ]
     shown = next(i for i, s in zip(inputs, streams, strict=True) if s.has_video)
     heard = next((i for i, s in zip(inputs, streams, strict=True) if s.has_audio), None)
-    # Both sides shrink by one factor until the shorter one fits. 4:2:0 needs even sides.
-    factor = f"min(1,{video.resolution}/min(iw,ih))"
-    picture = shown["v:0"].filter(
-        "scale", f"max(2,2*round(iw*{factor}/2))", f"max(2,2*round(ih*{factor}/2))"
-    )
-    if video.fps:
-        picture = picture.filter("fps", video.fps)
-    tracks = [picture] + ([heard["a:0?"]] if heard is not None and video.audio else [])
-    sound = {"acodec": "aac", "audio_bitrate": "128k"} if len(tracks) > 1 else {}
+    zscale = not curve or "zscale" in filters_of(program.path)
+    tracks = [shape(shown["v:0"], video, seconds, curve, zscale=zscale)]
+    how: dict[str, Any] = {}
+    over = None
+    if heard is not None and video.audio:
+        tracks.append(heard["a:0?"])
+        how = {"acodec": "aac", "audio_bitrate": "128k"}
+        if seconds is not None:
+            over = SoundIsOver(seconds) if heard is shown and streams[0].is_remote else None
+            how["filter:a"] = sound(seconds, told=over is not None)
     output = ffmpeg.output(
         *tracks,
         name_of(target),
@@ -75,24 +110,47 @@ def cut(
         movflags="+faststart",
         map_metadata=-1,
         map_chapters=-1,
-        **sound,
+        **_keyframes(video.gop),
+        **{program.frame_sync: "vfr", "enc_time_base:v": TIME_BASE},
+        **how,
     )
     flags = ["-hide_banner", "-nostdin", "-nostats", "-benchmark", "-loglevel", "verbose"]
     if any(s.is_remote for s in streams):
         flags.append("-xerror")
+    if over:
+        flags += ["-stats_period", "0.02"]  # seconds after which ffmpeg looks for a signal
     argv = ffmpeg.compile(output.global_args(*flags), cmd=program.path, overwrite_output=True)
-    return run(argv, timeout)
+    if over and seconds and program.threaded:
+        graph = argv.index("-filter_complex") + 1
+        argv[graph] = paced(argv[graph], seconds)
+    return run(argv, timeout, enough=over)
 
 
-def repack(program: Ffmpeg, source: Path, target: Path, *, timeout: float) -> Completed:
-    """Copy the streams of a local file, without decoding, into an mp4, which has an index.
+def _keyframes(gop: float | None) -> dict[str, Any]:
+    """The options for a keyframe every `gop` seconds, by time, and wherever x264 wants one."""
+    if gop is None:
+        return {}
+    return {"force_key_frames": f"expr:gte(t,n_forced*{gop})", "g": MOST_FRAMES}
 
-    MPEG-TS, the format of HLS segments, has no index: a seek in it misses the keyframes.
+
+MOST_FRAMES: Final = 1_000_000
+"""More frames between two keyframes than any clip has: the times alone decide."""
+
+
+def repack(program: Ffmpeg, stream: Stream, target: Path, *, timeout: float) -> Completed:
+    """Copy a local stream, without decoding, into a NUT file, which has an index.
+
+    MPEG-TS, the format of HLS segments, has no index: a seek in it misses the keyframes. NUT keeps
+    all times as they are, where mp4 loses the last frame if it has no length. `begins_at` reads the
+    start of the picture from the output.
     """
-    whole = input_of(source)
+    whole = input_of(stream.url)
     output = ffmpeg.output(
-        whole["v:0?"], whole["a:0?"], name_of(target), format="mp4", codec="copy"
+        whole["v:0?"], whole["a:0?"], name_of(target), format="nut", codec="copy"
     )
+    if stream.has_video:
+        first = ffmpeg.output(whole["v:0"], "pipe:", format="framecrc", codec="copy", vframes=1)
+        output = ffmpeg.merge_outputs(output, first)
     flags = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "verbose"]
     argv = ffmpeg.compile(output.global_args(*flags), cmd=program.path, overwrite_output=True)
     return run(argv, timeout)

@@ -11,42 +11,54 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO, Any, Final
 
 import ffmpeg
 import imageio_ffmpeg
 
-from nanokinetics.clips.output import HeadAndTail, Sink, drain
+from nanokinetics.clips.output import HeadAndTail, Sink, Watched, drain
 from nanokinetics.common.system import die_with_parent, has_threads
 from nanokinetics.errors import EnvironmentFault
 
 CONTAINERS: Final = (
     *("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "flv", "asf"),
     *("mpeg", "mpegts", "mpegvideo", "m4v"),  # the last two are streams without a container
+    "nut",  # what this program repacks
 )
 """The formats that an input may have, by their ffmpeg names. None of them can refer to other files.
 Playlists, manifests and scripts can, and their file names may claim another format."""
+
+SYSTEM: Final = "system"
+"""The name of the ffmpeg on the search path, as a value of `--ffmpeg`."""
 
 FROM_FILES: Final = "file"
 FROM_SERVERS: Final = "http,https,httpproxy,tls,tcp"
 """The protocols that ffmpeg may use to read an input."""
 
 
+TIME_BASE: Final = "1:120000"
+"""The unit of the times of frames, in seconds. All usual frames last whole numbers of it, such as
+24000/1001 a second, and so are milliseconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ffmpeg:
     """An ffmpeg program, the options of its HTTP code, and its encoders.
 
-    reader: the program that measures finished files.
+    frame_sync: its option for which frames are written. It has another name before ffmpeg 5.1.
+    threaded: whether it reads, decodes and encodes in threads of their own, as ffmpeg 7 and later.
     """
 
     path: str
     version: str
     http_options: frozenset[str]
     encoders: frozenset[str]
-    reader: str
+    frame_sync: str
+    threaded: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,26 +103,31 @@ class Completed:
 
 
 def find_ffmpeg(path: str | None = None) -> Ffmpeg:
-    """The program to use: the named one, else the system's if it has H.264, else the wheel's.
+    """The program to use: by default the wheel's, so that every machine makes the same clips.
 
-    Without a named program, the wheel's ffmpeg measures finished files. It is linked statically and
-    starts in a quarter of the time of a distribution's ffmpeg. That saves a tenth of a second for
-    each clip.
+    path: another program, or SYSTEM for the one on the search path. That is also the default where
+    the wheel has none that works. The wheel's is linked statically and starts in a quarter of the
+    time of a distribution's, which saves a tenth of a second for each clip.
 
     Raises EnvironmentFault if no program works.
     """
-    bundled = None if path else _from_wheel()
-    candidates = [path] if path else [shutil.which("ffmpeg"), bundled]
-    for candidate in filter(None, candidates):
-        found = _examine(candidate, reader=path or bundled or candidate)
-        if found:
-            return found
-    if path and not (Path(path).exists() or shutil.which(path)):
-        raise EnvironmentFault(f"there is no file '{path}'; name an ffmpeg with --ffmpeg FILE")
-    named = f"'{path}' is not an ffmpeg that can" if path else "there is no ffmpeg here that can"
-    raise EnvironmentFault(
-        f"{named} encode H.264 (libx264); install ffmpeg, or name one with --ffmpeg FILE"
-    )
+    system = shutil.which("ffmpeg")
+    named = system if path == SYSTEM else path
+    candidates = [_from_wheel(), system] if path is None else [named]
+    found = next(filter(None, map(_examine, filter(None, candidates))), None)
+    if found:
+        return found
+    if path is None:
+        raise EnvironmentFault(
+            "there is no ffmpeg here that can encode H.264 (libx264); install ffmpeg, or name one "
+            "with --ffmpeg FILE"
+        )
+    remedy = "name another with --ffmpeg FILE, or leave the option out to use the bundled one"
+    if path == SYSTEM and not system:
+        raise EnvironmentFault(f"there is no ffmpeg on the search path; {remedy}")
+    if path != SYSTEM and not (Path(path).exists() or shutil.which(path)):
+        raise EnvironmentFault(f"there is no file '{path}'; {remedy}")
+    raise EnvironmentFault(f"'{named}' is not an ffmpeg that can encode H.264 (libx264); {remedy}")
 
 
 def _from_wheel() -> str | None:
@@ -120,9 +137,10 @@ def _from_wheel() -> str | None:
         return None
 
 
-def _examine(path: str, *, reader: str) -> Ffmpeg | None:
+def _examine(path: str) -> Ffmpeg | None:
     try:
         encoders, protocol = _ask(path, "-encoders"), _ask(path, "-h", "protocol=http")
+        usage = _ask(path, "-h", "long")
     except (OSError, subprocess.SubprocessError):
         return None
     known = _coders(encoders.stdout)
@@ -130,7 +148,15 @@ def _examine(path: str, *, reader: str) -> Ffmpeg | None:
         return None
     options = frozenset(re.findall(r"^ +-(\w+) ", protocol.stdout, re.MULTILINE))
     version = re.search(r"ffmpeg version (\S+)", encoders.stderr)
-    return Ffmpeg(path, version[1] if version else "unknown", options, known, reader)
+    known_sync = re.search(r"^-fps_mode(\[:<stream_spec>\])?", usage.stdout, re.MULTILINE)
+    return Ffmpeg(
+        path,
+        version[1] if version else "unknown",
+        options,
+        known,
+        frame_sync="fps_mode" if known_sync else "vsync",
+        threaded=bool(known_sync and known_sync[1]),  # its help names the form since then
+    )
 
 
 def inputs_of(program: Ffmpeg) -> tuple[frozenset[str], frozenset[str]]:
@@ -144,6 +170,16 @@ def inputs_of(program: Ffmpeg) -> tuple[frozenset[str], frozenset[str]]:
         raise EnvironmentFault(f"{program.path} does not say what it can read") from None
     inputs = protocols.stdout.partition("Output:")[0]
     return frozenset(re.findall(r"^  (\S+)$", inputs, re.MULTILINE)), _coders(decoders.stdout)
+
+
+@cache
+def filters_of(path: str) -> frozenset[str]:
+    """The names of the filters of a program; none if it does not list them."""
+    try:
+        listing = _ask(path, "-filters").stdout
+    except (OSError, subprocess.SubprocessError):
+        return frozenset()
+    return frozenset(re.findall(r"^ [T.][S.][C.]? (\w+) +\S+->", listing, re.MULTILINE))
 
 
 def _ask(path: str, *question: str) -> subprocess.CompletedProcess[str]:
@@ -180,11 +216,18 @@ def name_of(place: str | Path) -> str:
     return text if text.startswith(("http://", "https://")) else f"file:{text}"
 
 
-def run(argv: Sequence[str], timeout: float, listing: Sink | None = None) -> Completed:
+def run(
+    argv: Sequence[str],
+    timeout: float,
+    listing: Sink | None = None,
+    *,
+    enough: Callable[[str], bool] | None = None,
+) -> Completed:
     """Run ffmpeg to its end, or kill it after `timeout` seconds. It never outlives this call.
 
     listing: takes the standard output. Without it, and of the standard error, only the beginning
-    and the end are kept.
+    and the end are kept. enough: called with each line of the standard error. Once it says so,
+    ffmpeg is told to finish its output, which counts as success.
     """
     began = time.monotonic()
     process = subprocess.Popen(
@@ -198,7 +241,9 @@ def run(argv: Sequence[str], timeout: float, listing: Sink | None = None) -> Com
     assert process.stdout is not None  # noqa: S101 - it is a pipe
     assert process.stderr is not None  # noqa: S101
     _running.append(process)
-    stdout, stderr = HeadAndTail(), HeadAndTail()
+    stdout = HeadAndTail()
+    # A worker's children may not hear SIGINT.
+    stderr = Watched(enough, process.terminate) if enough else HeadAndTail()
     sinks: dict[IO[bytes], Sink] = {process.stdout: listing or stdout, process.stderr: stderr}
     try:
         in_time = drain(process, sinks, began + timeout)
@@ -213,6 +258,8 @@ def run(argv: Sequence[str], timeout: float, listing: Sink | None = None) -> Com
             stream.close()
         _running.remove(process)
     code = process.returncode if in_time else None
+    if isinstance(stderr, Watched) and stderr.finished and code == _AFTER_A_SIGNAL:
+        code = 0
     seconds = time.monotonic() - began
     command = subprocess.list2cmdline(argv)
     return Completed(code, stdout.text(), stderr.text(), seconds, command)
@@ -220,6 +267,9 @@ def run(argv: Sequence[str], timeout: float, listing: Sink | None = None) -> Com
 
 _LAST_WORDS: Final = 5.0
 """Seconds to read what a killed ffmpeg had written."""
+
+_AFTER_A_SIGNAL: Final = 255
+"""What ffmpeg returns when a signal made it finish."""
 
 _running: list[subprocess.Popen[bytes]] = []
 

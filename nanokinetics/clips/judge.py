@@ -25,6 +25,7 @@ def judge(
     window: tuple[float, float],
     media: Media | None,
     *,
+    passed: bool,
     ends_at: float | None,
     whole: bool,
 ) -> Failure | None:
@@ -32,29 +33,44 @@ def judge(
 
     window: start and end, in seconds of the video.
     media: the measured file; None if it has no picture.
+    passed: whether a frame after the window was met. Then all of the window was read, however far
+        apart its frames are.
     ends_at: the end of the video in seconds, from its header; None if unknown.
     whole: whether the video was read from a complete local copy. If not, the connection may have
         been cut, and a short result is `truncated`.
     """
     start, end = window
     wanted = end - start
-    got = media.duration if media else 0.0
+    got = media.ends if media else 0.0
     # One frame of this file: some videos have one frame per second.
     tolerance = min(media.longest_frame, LONGEST_GAP) + 0.002 if media else 0.05
-    if media and abs(got - wanted) <= tolerance:
+    if media and media.last > wanted + tolerance:
+        return Failure(
+            Reason.UNDECODABLE,
+            f"a frame at {media.last:.2f} s came out of a window of {wanted:g} s",
+        )
+    if media and (passed or got >= wanted - tolerance):
         return None
-    if got > wanted:
-        return Failure(Reason.UNDECODABLE, f"{got:.2f} s came out of a window of {wanted:g} s")
+    if passed:
+        return Failure(
+            Reason.TOO_SHORT, f"one picture stands still in the window {start:g}-{end:g}"
+        )
     left = max(0.0, ends_at - start) if ends_at is not None else wanted
     if not whole and not (left < wanted and got >= left - tolerance - HEADER_SLACK):
         return Failure(Reason.TRUNCATED, f"{got:.2f} s of {min(left, wanted):.2f} s arrived")
-    if got == 0 and left > tolerance + HEADER_SLACK and ends_at is not None:
+    if media is None and left > tolerance + HEADER_SLACK and ends_at is not None:
         return Failure(Reason.UNDECODABLE, "no picture came out of a window within the video")
-    if got == 0:
+    if media is None:
         last = f" ends at {ends_at:.2f} s" if ends_at is not None else " ends"
         return Failure(
             Reason.OUTSIDE_VIDEO, f"the video{last}, before the window {start:g}-{end:g}"
         )
-    if got < min(SHORTEST, wanted / 2):
+    return too_short(window, got)
+
+
+def too_short(window: tuple[float, float], got: float) -> Failure | None:
+    """The failure of a clip of which too little exists. got: seconds from the window's start."""
+    start, end = window
+    if got < min(SHORTEST, (end - start) / 2):
         return Failure(Reason.TOO_SHORT, f"only {got:.2f} s of the window {start:g}-{end:g} exist")
     return None

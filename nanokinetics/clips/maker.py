@@ -112,7 +112,7 @@ class Maker(ABC):
         found = self._measure(path, decode=True)
         if (
             found is None
-            or judge(clip.window, found, ends_at=None, whole=False)
+            or judge(clip.window, found, passed=False, ends_at=None, whole=True)
             or min(found.width, found.height) > self._config.video.resolution
         ):
             return None

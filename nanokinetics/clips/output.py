@@ -10,7 +10,7 @@ import os
 import selectors
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import IO, Final, Protocol
 
 KEPT: Final = 512 * 1024
@@ -52,6 +52,32 @@ class HeadAndTail:
         gap = f"\n[... {self._dropped} bytes are left out ...]\n" if self._dropped else ""
         text = gap.join(part.decode(errors="replace") for part in (self._head, self._tail))
         return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+class Watched(HeadAndTail):
+    """A stream whose lines are looked at as they come. `finished`: whether one was enough."""
+
+    def __init__(self, enough: Callable[[str], bool], finish: Callable[[], object]) -> None:
+        super().__init__()
+        self.finished = False
+        self._enough, self._finish = enough, finish
+        self._rest = b""
+
+    def feed(self, data: bytes) -> None:
+        super().feed(data)
+        if self.finished:
+            return
+        *lines, self._rest = (self._rest + data).splitlines(keepends=True) or [b""]
+        if self._rest.endswith((b"\n", b"\r")):
+            lines, self._rest = [*lines, self._rest], b""
+        self._rest = self._rest[-_LONGEST_LINE:]
+        if any(self._enough(line.decode(errors="replace")) for line in lines):
+            self.finished = True
+            self._finish()
+
+
+_LONGEST_LINE: Final = 100_000
+"""Bytes of a line without an end that are kept."""
 
 
 def drain(process: subprocess.Popen[bytes], sinks: Mapping[IO[bytes], Sink], until: float) -> bool:

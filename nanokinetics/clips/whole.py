@@ -17,8 +17,10 @@ from typing import Final
 
 from nanokinetics.clip import Clip, ClipId, Failed, Job, Location, Made, Media, Outcome
 from nanokinetics.clips.cut import cut
+from nanokinetics.clips.ffmpeg import Completed
+from nanokinetics.clips.filters import passed
 from nanokinetics.clips.images import look_at_image
-from nanokinetics.clips.judge import judge
+from nanokinetics.clips.judge import judge, too_short
 from nanokinetics.clips.maker import Maker
 from nanokinetics.clips.measure import is_sound_alone
 from nanokinetics.common.files import digest_of
@@ -46,8 +48,8 @@ from nanokinetics.sources.zips import DamagedZipError
 SLOWEST_COPY: Final = 1e6
 """Bytes per second that even a slow disk and a slow decoder reach."""
 
-SHORTENED: Final = 0.1
-"""Seconds by which a video may be shorter than its header says: sound is often longer."""
+LOST: Final = 1.0
+"""Seconds by which the last frame may move if `--fps` gives a video another rate."""
 
 
 class WholeMaker(Maker):
@@ -211,8 +213,10 @@ class WholeMaker(Maker):
             if wrong:
                 return Failure(Reason.UNDECODABLE, wrong)
         window = None if is_cut(origin.location.stem, clip) else clip.window
-        if window is not None or (self._how == TRANSCODE and not is_image):
-            return self._encode(clip, path, window, log)
+        if window is not None:
+            return self._cut(clip, path, window, log)
+        if self._how == TRANSCODE and not is_image:
+            return self._transcode(clip, path, log)
         target = path if origin.own else Path(self._new(suffix))
         if not origin.own:
             self._place(path, target)
@@ -220,7 +224,7 @@ class WholeMaker(Maker):
             with reading(path):
                 looked = look_at_image(target.read_bytes())
         else:
-            looked = self._look(target)
+            looked = self._look(clip, target)
         if isinstance(looked, Failure):
             self._discard(target)
             return looked
@@ -259,10 +263,40 @@ class WholeMaker(Maker):
                 size = os.fstat(source.fileno()).st_size
                 copy_bytes(source.fileno(), copy.fileno(), 0, size, str(path))
 
-    def _encode(
-        self, clip: Clip, path: Path, window: tuple[float, float] | None, log: list[str]
+    def _cut(
+        self, clip: Clip, path: Path, window: tuple[float, float], log: list[str]
     ) -> Made | Failure:
-        """Encode the window, or the whole video, to mp4 at the capped resolution."""
+        """Encode the window of a video to mp4 at the capped resolution."""
+        target, done, found = self._encode(path, window, log)
+        wrong = None
+        if done.returncode == 0:
+            wrong = judge(
+                window,
+                found,
+                passed=passed(done.stderr),
+                ends_at=done.input_duration,
+                whole=True,
+            )
+        if found is None or wrong:
+            self._discard(target)
+            return wrong or self._unreadable(path, "ffmpeg cannot read the video")
+        return self._made(clip, target, found, MP4, seconds=done.seconds)
+
+    def _transcode(self, clip: Clip, path: Path, log: list[str]) -> Made | Failure:
+        """Encode a whole video to mp4. It counts if its copy would, and if all of it arrived."""
+        target, done, found = self._encode(path, None, log)
+        source = self._look(clip, path)
+        wrong = source if isinstance(source, Failure) else None
+        if isinstance(source, Media) and (found is None or _length(found) < _length(source) - LOST):
+            wrong = Failure(Reason.UNDECODABLE, "ffmpeg cannot encode the video to its end")
+        if found is None or wrong:
+            self._discard(target)
+            return wrong or self._unreadable(path, "ffmpeg cannot read the video")
+        return self._made(clip, target, found, MP4, seconds=done.seconds)
+
+    def _encode(
+        self, path: Path, window: tuple[float, float] | None, log: list[str]
+    ) -> tuple[Path, Completed, Media | None]:
         config, target = self._config, Path(self._new(MP4))
         done = cut(
             config.ffmpeg,
@@ -274,29 +308,14 @@ class WholeMaker(Maker):
             timeout=self._patience(path),
         )
         log.append(f"ffmpeg {config.ffmpeg.version}\n{done.log}")
-        found = self._look(target) if done.returncode == 0 else None
-        media_found = found if isinstance(found, Media) else None
-        wrong = None
-        if window and done.returncode == 0:
-            wrong = judge(window, media_found, ends_at=done.input_duration, whole=True)
-        if media_found is None or wrong:
-            self._discard(target)
-            return wrong or self._unreadable(path, "ffmpeg cannot read the video")
-        claimed = done.input_duration or 0.0
-        if not window and media_found.duration < claimed - media_found.longest_frame - SHORTENED:
-            # The header counts the sound too. So measure the source, which is slow, only here.
-            whole = self._look(path)
-            if isinstance(whole, Failure) or media_found.duration < whole.duration - SHORTENED:
-                self._discard(target)
-                return Failure(
-                    Reason.UNDECODABLE,
-                    f"only {media_found.duration:.2f} of {claimed:.2f} s are there",
-                )
-        return self._made(clip, target, media_found, MP4, seconds=done.seconds)
+        return target, done, self._measure(target) if done.returncode == 0 else None
 
-    def _look(self, path: Path) -> Media | Failure:
+    def _look(self, clip: Clip, path: Path) -> Media | Failure:
+        """Decode a video to its end. The verdict holds however the clip is placed."""
         found = self._measure(path, decode=True, timeout=self._patience(path))
-        return found or self._unreadable(path, "the video cannot be read to its end")
+        if found is None:
+            return self._unreadable(path, "the video cannot be read to its end")
+        return (too_short(clip.window, found.duration) if clip.window else None) or found
 
     def _unreadable(self, path: Path, why: str) -> Failure:
         """The failure of a video that cannot be decoded: it may be sound alone."""
@@ -351,6 +370,11 @@ class WholeMaker(Maker):
 
     def _patience(self, path: Path) -> float:
         return self._config.patience.decoding + path.stat().st_size / SLOWEST_COPY
+
+
+def _length(media: Media) -> float:
+    """Seconds from the first frame to the last one. How long that is shown, containers make up."""
+    return media.last - media.begins
 
 
 def _is_no_video(path: Path) -> str:

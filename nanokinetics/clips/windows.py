@@ -14,8 +14,10 @@ from tenacity.wait import wait_random_exponential
 from nanokinetics.clip import Clip, Failed, Job, Made, Media, Outcome
 from nanokinetics.clips.cut import cut, repack
 from nanokinetics.clips.ffmpeg import Completed
+from nanokinetics.clips.filters import passed
 from nanokinetics.clips.judge import judge
 from nanokinetics.clips.maker import Maker
+from nanokinetics.clips.measure import begins_at
 from nanokinetics.clips.visit import OF_THE_LINK, Visit
 from nanokinetics.common.files import flush
 from nanokinetics.errors import Failure, Kind, Reason
@@ -99,16 +101,16 @@ class WindowMaker(Maker):
         """Copy the streams into files that allow seeking."""
         streams = []
         for stream in whole.streams:
-            target = Path(f"{stream.url}.repacked.mp4")
+            target = Path(f"{stream.url}.repacked.nut")
             patience = self._config.patience.repacking
-            done = repack(self._config.ffmpeg, Path(stream.url), target, timeout=patience)
+            done = repack(self._config.ffmpeg, stream, target, timeout=patience)
             visit.note(done.log)
             if done.killed:
                 return _KILLED
             if done.returncode != 0:
                 return Failure(Reason.UNDECODABLE, _last_line(done.stderr))
             Path(stream.url).unlink()
-            streams.append(replace(stream, url=str(target)))
+            streams.append(replace(stream, url=str(target), begins=begins_at(done.stdout)))
         return visit.settle(replace(whole, streams=tuple(streams), seekable=True))
 
     def _cut(self, clip: Clip, visit: Visit, source: OpenedVideo) -> Made | Failure | None:
@@ -136,7 +138,7 @@ class WindowMaker(Maker):
         if done.returncode == 0 and not complaint:
             found = self._measure(target)
             ends_at = done.input_duration or source.duration
-            wrong = judge(window, found, ends_at=ends_at, whole=local)
+            wrong = judge(window, found, passed=passed(done.stderr), ends_at=ends_at, whole=local)
             if found and not wrong:
                 return self._made_from(clip, visit, source, done, target, found)
         self._discard(target)

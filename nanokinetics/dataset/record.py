@@ -36,7 +36,7 @@ def check_record(record: Mapping[str, Any], where: str) -> None:
         if type(record.get(name, ...)) not in kinds or "\n" in str(record[name]):
             raise InputError(f"{where}: its {name} is missing or is not what it should be")
     try:
-        VideoConfig(**{name: record[name] for name in VIDEO})
+        VideoConfig(**{name: record[name] for name in VIDEO if name in record})
     except (TypeError, InputError) as error:
         raise InputError(f"{where}: its encoding cannot be used: {error}") from None
     n, classes, labels = (record[name] for name in ("n", "classes", "labels"))

@@ -148,7 +148,10 @@ class Stage:
         for form in video.forms:
             for stream in self._store.streams(video.film, form) if form != "hls" else ():
                 url = base + pages.media_path(youtube_id, stream.itag, clen=stream.size)
-                formats[stream.itag] = pages.format_entry(stream, video.film, url)
+                entry = pages.format_entry(stream, video.film, url)
+                if video.original and stream.has_audio:
+                    entry["audioTrack"] = pages.audio_track(original=form == video.original)
+                formats[stream.itag] = entry
         hls = self._base(turn, MANIFEST_HOST) + pages.hls_path(youtube_id)
         return pages.player_response(
             youtube_id, video, None, formats.values(), hls if "hls" in video.forms else None

@@ -228,17 +228,34 @@ def _picture(film: Film, width: int, height: int) -> str:
     return (
         f"testsrc2=s={width}x{height}:{at},noise=alls=16:allf=t:all_seed=7[picture];"
         f"color=s={BLOCKS}x2:{at},format=yuv420p,geq=lum='20+215*mod({number},2)':cb=128:cr=128,"
-        f"scale={width}:{strip}:flags=neighbor[strip];[picture][strip]overlay=0:0[v]"
+        f"scale={width}:{strip}:flags=neighbor[strip];[picture][strip]overlay=0:0"
+        f"{_rhythm(film)}[v]"
     )
 
 
+def _rhythm(film: Film) -> str:
+    """The filter that leaves out the frames that the film does not show."""
+    keeps = {
+        "stalls": f"lt(mod(n,{round(4 * film.rate)}),{round(3.5 * film.rate)})",
+        "drops": "lt(mod(mod(n*7919,97),5),3)",
+        "slides": f"not(mod(n,{round(3.7 * film.rate)}))",
+    }
+    keeps_here = keeps.get(film.rhythm)
+    return f",trim=end_frame={film.frames},select='{keeps_here}'" if keeps_here else ""
+
+
 def _sound(film: Film) -> list[str]:
-    at = f"duration={film.duration}:sample_rate=44100"
+    at = f"duration={film.sound_ends or film.duration}:sample_rate=44100"
     noise = f"anoisesrc=color=pink:amplitude=0.2:seed=7:{at}"
     return ["-f", "lavfi", "-i", f"sine=frequency=440:{at}[a];{noise}[b];[a][b]amix", "-ac", "2"]
 
 
 def _frames(film: Film) -> list[str]:
+    if film.rhythm != "even":
+        # Keyframes by time, since frames do not tell it; and each frame keeps its own.
+        keys = f"expr:gte(t,n_forced*{film.gop_seconds})"
+        return ["-fps_mode", "passthrough", "-enc_time_base", f"1:{round(film.rate * 1000)}",
+                "-force_key_frames", keys, "-g", "9999", "-pix_fmt", "yuv420p"]  # fmt: skip
     gop = str(max(1, round(film.gop_seconds * film.rate)))
     return ["-frames:v", str(film.frames), "-g", gop, "-keyint_min", gop, "-pix_fmt", "yuv420p"]
 

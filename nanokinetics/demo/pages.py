@@ -193,6 +193,13 @@ def format_entry(stream: FilmStream, film: Film, url: str) -> dict[str, Any]:
     return entry
 
 
+def audio_track(*, original: bool) -> dict[str, Any]:
+    """What an element of `formats` says of its sound, where a video has several."""
+    if original:
+        return {"displayName": "French original", "id": "fr.4", "audioIsDefault": False}
+    return {"displayName": "English (United States)", "id": "en-US.10", "audioIsDefault": True}
+
+
 def media_path(youtube_id: str, itag: int, **more: object) -> str:
     """The path and query of a media URL. It has no `n`, which yt-dlp would solve by JavaScript."""
     query = {"expire": EXPIRES, "id": youtube_id, "itag": itag, "source": "youtube", **more}

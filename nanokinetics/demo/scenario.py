@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from nanokinetics.demo.failures import FAILURES, ScriptedFailure
 Form = Literal["progressive", "fragmented", "webm", "video_only", "audio_only", "hls"]
 Where = Literal["watch", "player", "media"]
 Scope = Literal["pages", "media", "all"]
+Rhythm = Literal["even", "stalls", "drops", "slides"]
 
 CANARY = "jNQXAC9IVRw"
 """The id of a video that is on the site whatever happens to others, as it is on YouTube."""
@@ -46,12 +48,19 @@ class Film:
     """Shorter sides of the separate streams, in pixels. Empty: only that of the film."""
     video_rate: int | None = None
     """Bits per second. None: about the rate of YouTube at that size (0.45 Mbit/s at 360p)."""
+    rhythm: Rhythm = "even"
+    """When frames are shown. `stalls`: none for half a second every 4 s. `drops`: two in five are
+    missing here and there. `slides`: one every 3.7 s. Frame n is still that of n / fps seconds."""
+    sound_ends: float | None = None
+    """Seconds after which there is no sound. None: it is as long as the picture."""
 
     def __post_init__(self) -> None:
         if self.width % 2 or self.height % 2 or min(self.width, self.height) < 64:
             raise ValueError(f"film of {self.width}x{self.height}: sides must be even, 64 or more")
         if self.duration <= 0 or self.fps <= 0 or self.gop_seconds <= 0:
             raise ValueError("film: duration, fps and gop_seconds must be positive")
+        if self.sound_ends is not None and not 0 < self.sound_ends <= self.duration:
+            raise ValueError("film: sound_ends must lie within the film")
         if self.frames > 1 << 16:
             raise ValueError(f"film of {self.frames} frames: the number strip counts to 65,536")
 
@@ -63,6 +72,19 @@ class Film:
     @property
     def frames(self) -> int:
         return round(self.duration * self.rate)
+
+    def shows(self, number: int) -> bool:
+        """Whether the frame of that number is there. `films` has the same rule as an expression."""
+        if self.rhythm == "stalls":
+            return number % round(4 * self.rate) < round(3.5 * self.rate)
+        if self.rhythm == "drops":
+            return number * 7919 % 97 % 5 < 3
+        return self.rhythm != "slides" or number % round(3.7 * self.rate) == 0
+
+    def within(self, start: float, end: float) -> list[int]:
+        """The numbers of the frames whose time lies in [start, end) in seconds."""
+        first, last = (math.ceil(Fraction(str(at)) * self.rate) for at in (start, end))
+        return [n for n in range(max(0, first), min(last, self.frames)) if self.shows(n)]
 
     @property
     def short_side(self) -> int:
@@ -127,6 +149,9 @@ class Video:
     rate: float | None = None
     """Bytes per second of each media connection."""
     title: str | None = None
+    original: Form | None = None
+    """The form whose sound is the original. That of the others is an automatic dub, which is the
+    default, as YouTube marks it for some countries. None: nothing is marked."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from datetime import date
 from importlib.metadata import PackageNotFoundError, requires, version
 from typing import Final
 
-from nanokinetics.clips.ffmpeg import find_ffmpeg, inputs_of
+from nanokinetics.clips.ffmpeg import filters_of, find_ffmpeg, inputs_of
 from nanokinetics.config import NetworkConfig
 from nanokinetics.doctor.findings import UPDATE, CheckResult, Level
 
@@ -35,6 +35,9 @@ def of_ffmpeg(path: str | None) -> CheckResult:
     if not protocols >= {"https", "tls"}:
         why = "but it cannot read https, and every stream of YouTube is that"
         return Level.FAULT, f"{about}, {why}", "install another ffmpeg, or name one with --ffmpeg"
+    if not filters_of(found.path) >= {"zscale", "tonemap"}:
+        why = "but no zscale: the colours of HDR videos become paler than they are"
+        return Level.WARNING, f"{about}, {why}", "without --ffmpeg the bundled one is used"
     lacks = [codec for codec, able in DECODERS.items() if not decoders & able]
     if lacks:
         why = f"but nothing that decodes {', '.join(lacks)}: videos that come as that alone fail"

@@ -86,7 +86,9 @@ def made_alike(config: BuildConfig, record: Mapping[str, Any]) -> BuildConfig:
 
     record: the record of that subset.
     """
-    made_with = {name: record[name] for name in VIDEO if getattr(config, name) is None}
+    made_with: dict[str, Any] = {
+        name: record.get(name) for name in VIDEO if getattr(config, name) is None
+    }
     as_there = TRANSCODE if record.get("place") == TRANSCODE else COPY
     return replace(config, **made_with, place=config.place or as_there)
 

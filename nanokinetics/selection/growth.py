@@ -16,7 +16,7 @@ import pandas as pd
 from nanokinetics.annotations.candidates import Annotations
 from nanokinetics.clip import LOCATION, Group
 from nanokinetics.common.folder import Folder
-from nanokinetics.config import VIDEO, BuildConfig
+from nanokinetics.config import BuildConfig
 from nanokinetics.dataset.record import MUST_AGREE, REQUEST, is_as_written, quotas_of, read_record
 from nanokinetics.errors import InputError
 from nanokinetics.layout import SELECTION, SPLITS
@@ -42,7 +42,6 @@ def make_plan(
     origin: entries of `run.json` for a selection taken from another subset. request: the digest
     from `request_of`, by which `same_again` recognises an equal request.
     """
-    video = config.video
     asked = {
         "dataset": config.dataset,
         "source": source.name,
@@ -50,7 +49,7 @@ def make_plan(
         "split": [s for s in SPLITS if any(g.split == s for g in selection.quotas)],
         "n": {group.split: wanted for group, wanted in selection.quotas.items()},
         "classes": _classes(selection.quotas),
-        **{name: getattr(video, name) for name in VIDEO},
+        **config.video.recorded(),
         "annotations": dict(annotations.digests),
         "labels": list(selection.labels),
         REQUEST: request,

@@ -11,6 +11,8 @@ class Stream:
 
     verify, ca_file: how to check the server's certificate. timeout: seconds of silence after which
     a connection is given up. bit_rate: bits per second, as the host states it; 0 if it does not.
+    transfer: the curve of an HDR picture, one of `clips.filters.HDR`, as far as the host states it.
+    begins: seconds from the start of the file to that of its picture, from which windows count.
     """
 
     url: str
@@ -23,6 +25,8 @@ class Stream:
     ca_file: str = ""
     timeout: float = 15.0
     bit_rate: float = 0.0
+    transfer: str = ""
+    begins: float = 0.0
 
     @property
     def is_remote(self) -> bool:

@@ -31,6 +31,7 @@ from nanokinetics.sources.ytdlp_options import (
     fixed_params,
     in_english,
     parse_yt_dlp_args,
+    transfer_of,
 )
 
 SOCKET_TIMEOUT: Final = 15.0
@@ -128,7 +129,8 @@ class YtDlpFetcher:
             size, promised = Path(path).stat().st_size, part.get("filesize") or 0
             if size < promised:
                 return Failure(Reason.TRUNCATED, f"{size} of {promised} bytes arrived")
-            streams.append(Stream(path, **_kinds(part)))
+            transfer = transfer_of(part.get("dynamic_range"))
+            streams.append(Stream(path, **_kinds(part), transfer=transfer))
             ids.append(part["format_id"])
         size = sum(Path(s.url).stat().st_size for s in streams)
         seconds = time.monotonic() - began
@@ -169,6 +171,7 @@ class YtDlpFetcher:
             ca_file=ca_file(params),
             timeout=float(params["socket_timeout"]),
             bit_rate=1000 * float(part.get("tbr") or 0),
+            transfer=transfer_of(part.get("dynamic_range")),
         )
 
     def _cookies(self, url: str) -> str:

@@ -49,16 +49,22 @@ _IGNORED: Final = frozenset(
 video."""
 
 
+ORIGINAL_SOUND: Final = "bv+ba[language_preference>=5]"
+"""A sound that is marked as the original (10) or as the default (5), where a video has several. A
+file that holds both picture and sound may hold a dub. The further alternatives of the format cover
+videos that lack some kind of stream."""
+
+
 def fixed_params(resolution: int, *, audio: bool) -> dict[str, Any]:
     """The parameters that this program needs. They override the user's options.
 
     resolution: the shorter side in pixels. yt-dlp must not retry: the worker and the gate do that.
     """
     return {
-        # Each alternative covers a video that lacks some kind of stream.
-        "format": "bv*+ba/b/bv*" if audio else "bv/b/bv*",
-        # `res` is the shorter side. Seekable protocols come first, then cheap decoders.
-        "format_sort": [f"res:{resolution}", "proto", "vcodec:h264", "acodec:aac"],
+        "format": f"{ORIGINAL_SOUND}/bv*+ba/b/bv*" if audio else "bv/b/bv*",
+        # `res` is the shorter side. Seekable protocols come first, then cheap decoders. A dub never
+        # comes before the original, whatever its codec.
+        "format_sort": [f"res:{resolution}", "proto", "vcodec:h264", "lang", "acodec:aac"],
         "extractor_retries": 0,
         "retries": 0,
         "fragment_retries": 0,
@@ -105,3 +111,10 @@ def ca_file(params: dict[str, Any]) -> str:
     if certifi and "no-certifi" not in params.get("compat_opts", ()):
         return str(certifi.where())
     return ssl.get_default_verify_paths().cafile or ""
+
+
+def transfer_of(dynamic_range: str | None) -> str:
+    """The HDR curve that yt-dlp's `dynamic_range` means, by its name in ffmpeg; empty for SDR."""
+    if (dynamic_range or "").startswith("HDR"):
+        return "smpte2084"
+    return "arib-std-b67" if dynamic_range == "HLG" else ""

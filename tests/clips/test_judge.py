@@ -13,9 +13,10 @@ from nanokinetics.errors import Reason
 WINDOW = (123.0, 133.0)
 
 
-def film(duration: float, longest_frame: float = 1 / 30) -> Media:
+def film(duration: float, longest_frame: float = 1 / 30, begins: float = 0.0) -> Media:
     frames = max(1, round(duration / longest_frame))
-    return Media(320, 240, frames, duration, longest_frame, has_audio=True)
+    last = begins + duration - longest_frame
+    return Media(320, 240, frames, duration, longest_frame, True, begins, last)
 
 
 def verdict(
@@ -24,8 +25,9 @@ def verdict(
     *,
     whole: bool = False,
     window: tuple[float, float] = WINDOW,
+    passed: bool = False,
 ) -> str:
-    failure = judge(window, media, ends_at=ends_at, whole=whole)
+    failure = judge(window, media, passed=passed, ends_at=ends_at, whole=whole)
     return failure.reason if failure else "good"
 
 
@@ -81,20 +83,52 @@ def test_what_is_cut_from_a_complete_copy_is_all_there_is(
     assert verdict(media, ends_at, whole=True) == says
 
 
-@pytest.mark.parametrize("whole", [True, False])
 @pytest.mark.parametrize(
     ("got", "longest_frame", "good"),
     [
         (9.0, 1.0, True),  # one frame a second, the last one shown for nothing
         (11.0, 1.0, True),
         (9.3, 0.8, True),  # frames of any length, one of them stands for 0.8 s
-        (12.5, 3.0, False),  # a picture that stands still is no excuse for three seconds
+        (12.5, 3.0, True),  # slides: the last one begins within the window
+        (15.0, 3.0, False),  # it begins after the window
+        (7.5, 2.5, False),  # a picture that stands still is no excuse for more than a second
     ],
 )
 def test_slow_and_uneven_films_are_judged_by_their_own_frames(
-    got: float, longest_frame: float, good: bool, whole: bool
+    got: float, longest_frame: float, good: bool
 ) -> None:
-    assert (verdict(film(got, longest_frame), whole=whole) == "good") == good
+    assert (verdict(film(got, longest_frame)) == "good") == good
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize(
+    "media",
+    [
+        pytest.param(film(9.5), id="a stall across the end"),
+        pytest.param(film(9.5, begins=0.5), id="a stall across the start"),
+        pytest.param(film(7.4, 3.7, begins=2.8), id="long slides"),
+        pytest.param(Media(320, 240, 1, 0.0, 0.0, False, 3.0, 3.0), id="one slide"),
+    ],
+)
+def test_where_the_window_was_read_to_its_end_the_times_of_frames_say_nothing(
+    media: Media, whole: bool
+) -> None:
+    assert verdict(media, whole=whole, passed=True) == "good"
+    assert verdict(media, None, whole=whole, passed=True) == "good"
+
+
+def test_a_stall_across_the_start_does_not_hide_that_the_rest_is_missing() -> None:
+    assert verdict(film(9.5, begins=0.5)) == "good"
+    assert verdict(film(5, begins=0.5)) == "truncated"
+
+
+@pytest.mark.parametrize("passed", [True, False])
+def test_no_frame_may_come_after_the_window(passed: bool) -> None:
+    assert verdict(film(10.5), passed=passed) == "undecodable"
+
+
+def test_a_picture_that_stands_still_through_the_window_is_no_clip() -> None:
+    assert verdict(None, passed=True) == "too_short"
 
 
 def test_a_slow_film_may_be_cut_short_too() -> None:
@@ -107,7 +141,7 @@ def test_of_a_window_of_less_than_two_seconds_half_is_enough(got: float, says: s
 
 
 def test_a_failure_says_what_was_wanted_and_what_came() -> None:
-    failure = judge(WINDOW, film(4), ends_at=240, whole=False)
+    failure = judge(WINDOW, film(4), passed=False, ends_at=240, whole=False)
     assert failure is not None
     assert failure.reason is Reason.TRUNCATED
     assert "4.00 s of 10.00 s" in failure.message

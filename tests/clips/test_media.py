@@ -16,21 +16,38 @@ from nanokinetics.clips.cut import cut, picture, repack
 from nanokinetics.clips.ffmpeg import find_ffmpeg
 from nanokinetics.clips.measure import measure
 from nanokinetics.config import VideoConfig
+from nanokinetics.errors import EnvironmentFault
 from nanokinetics.sources.stream import Stream
 
 VIDEO = VideoConfig(x264_preset="ultrafast")
 
 
 @pytest.mark.parametrize("path", FFMPEGS)
-def test_an_ffmpeg_that_is_named_also_reads_clips_back(path):
+def test_an_ffmpeg_that_is_named_is_used(path):
     found = find_ffmpeg(path)
-    assert (found.path, found.reader) == (path, path)
+    assert found.path == path
     assert found.version not in ("", "unknown")
     assert {"libx264", "aac"} <= found.encoders
 
 
-def test_otherwise_the_one_that_starts_fastest_reads_clips_back():
-    assert find_ffmpeg().reader == WHEEL
+def test_otherwise_every_machine_uses_the_bundled_one():
+    assert find_ffmpeg().path == WHEEL
+
+
+def test_the_one_of_the_search_path_can_be_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(EnvironmentFault, match="no ffmpeg on the search path"):
+        find_ffmpeg("system")
+    (tmp_path / "ffmpeg").symlink_to(WHEEL)
+    assert find_ffmpeg("system").path == str(tmp_path / "ffmpeg")
+    assert find_ffmpeg().path == WHEEL
+
+
+def test_where_the_bundle_holds_none_the_systems_is_used(tmp_path, monkeypatch):
+    (tmp_path / "ffmpeg").symlink_to(WHEEL)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("nanokinetics.clips.ffmpeg._from_wheel", lambda: None)
+    assert find_ffmpeg().path == str(tmp_path / "ffmpeg")
 
 
 # -- an input that names others
@@ -61,7 +78,7 @@ def test_no_playlist_is_followed(tmp_path, secret, ffmpeg, kind):
     made = tmp_path / "made.mp4"
     assert measure(program, path) is None
     assert measure(program, path, decode=True) is None
-    assert repack(program, path, made, timeout=20).returncode not in (0, None)
+    assert repack(program, Stream(str(path)), made, timeout=20).returncode not in (0, None)
     for window in (None, (0.0, 0.5)):
         done = cut(program, [Stream(str(path))], window, VIDEO, made, threads=1, timeout=20)
         assert done.returncode not in (0, None)

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from nanokinetics.config import BuildConfig
 from nanokinetics.dataset.record import quotas_of
 from nanokinetics.errors import InputError
 from nanokinetics.layout import LOCK
-from nanokinetics.selection import settle, source_of
+from nanokinetics.selection import made_alike, settle, source_of
 from nanokinetics.selection.frame import Selection
 from nanokinetics.selection.growth import make_plan
 from nanokinetics.selection.plan import Plan, request_of, same_again
@@ -189,6 +190,7 @@ def test_annotations_under_other_names_are_the_same_annotations(
         ({"audio": False}, "audio True"),
         ({"crf": 30}, "crf 23"),
         ({"x264_preset": "slow"}, "x264_preset veryfast"),
+        ({"gop": "0.5"}, "gop None"),
         ({"classes": ["yoga"]}, "'abseiling'"),
         ({"num_classes": 3}, "classes"),
     ],
@@ -203,6 +205,23 @@ def test_what_contradicts_is_refused_by_name_and_changes_nothing(
     assert named in str(caught.value)
     assert str(dest.path) in str(caught.value)
     assert everything(dest.path) == before
+
+
+def test_the_distance_of_keyframes_is_recorded_if_there_is_one(plan: Planner) -> None:
+    """Without it `run.json` is as earlier versions wrote it; so their folders go on."""
+    assert "gop" not in plan().record
+    assert "gop" not in plan(gop="none").record
+
+
+def test_another_subset_hands_its_distance_of_keyframes_on(plan: Planner, dest: Folder) -> None:
+    record = dict(plan(gop="0.5").record)
+    assert record["gop"] == 0.5
+    config = BuildConfig(dataset="kinetics", from_=dest.path, dest=dest.path / "again")
+    assert made_alike(config, record).video.gop == 0.5
+    assert made_alike(replace(config, gop="none"), record).video.gop is None
+    assert made_alike(replace(config, gop=2), record).video.gop == 2
+    del record["gop"]
+    assert made_alike(config, record).video.gop is None
 
 
 @pytest.mark.parametrize(

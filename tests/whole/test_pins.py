@@ -488,22 +488,29 @@ def _without_versions(lines: list[str]) -> list[str]:
 
 # -- how ffmpeg is called
 
+SIZED = (
+    r"scale=max(2\,2*round(iw*min(1\,96/min(iw\,ih))/2))"
+    r":max(2\,2*round(ih*min(1\,96/min(iw\,ih))/2))"
+)
+CUT = r"select=if(gte(t\,9.999500)\,print(t\,32)\,1)[s0];[s0]trim=end=10.000000[s1];[s1]"
 ENCODED = (
-    r"[0:v:0]scale=max(2\,2*round(iw*min(1\,96/min(iw\,ih))/2))"
-    r":max(2\,2*round(ih*min(1\,96/min(iw\,ih))/2))[s0];[s0]fps=5.0[s1] -map [s1] -map 0:a:0? "
-    "-f mp4 -b:a 128k -acodec aac -crf 30 -map_chapters -1 -map_metadata -1 -movflags +faststart "
+    "-map 0:a:0? -f mp4 -b:a 128k -acodec aac -crf 30 -enc_time_base:v 1:120000 ENDS-fps_mode vfr "
+    "-map_chapters -1 -map_metadata -1 -movflags +faststart "
     "-pix_fmt yuv420p -preset veryfast -threads T -vcodec libx264 file:dest/.tmp/PID/TARGET "
     "-hide_banner -nostdin -nostats -benchmark -loglevel verbose -y"
 )
 OPENED = (
-    "-format_whitelist mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,asf,mpeg,mpegts,mpegvideo,m4v "
+    "-format_whitelist "
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,asf,mpeg,mpegts,mpegvideo,m4v,nut "
     "-protocol_whitelist file"
 )
 WORDS = {
-    "wholevideo1": f"FFMPEG {OPENED} -ss 500.0 -t 10.0 -threads T -i file:SOURCE/wholevideo1.mp4 "
-    f"-filter_complex {ENCODED.replace('TARGET', '1.mp4')}",
+    "wholevideo1": f"FFMPEG {OPENED} -ss 500.000000 -threads T -i file:SOURCE/wholevideo1.mp4 "
+    f"-filter_complex [0:v:0]{CUT}{SIZED}[s2];[s2]fps=5.0[s3] -map [s3] "
+    + ENCODED.replace("ENDS", "-filter:a atrim=end=10.000000 ").replace("TARGET", "1.mp4"),
     "brokenclip1": f"FFMPEG {OPENED} -threads T -i file:SOURCE/brokenclip1_000001_000011.mp4 "
-    f"-filter_complex {ENCODED.replace('TARGET', '2.mp4')}",
+    f"-filter_complex [0:v:0]{SIZED}[s0];[s0]fps=5.0[s1] -map [s1] "
+    + ENCODED.replace("ENDS", "").replace("TARGET", "2.mp4"),
 }
 """What ffmpeg is called with for a window of a whole video, and for a whole clip."""
 
