@@ -25,6 +25,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any, Final, NoReturn, Protocol
 
+from nanokinetics.common.kin import end_children, end_group, lead_group
 from nanokinetics.common.system import die_with_parent
 from nanokinetics.errors import EnvironmentFault
 
@@ -75,6 +76,7 @@ class Spawned:
         if process is None:
             return None
         process.join()
+        end_group(process.pid)
         return process.exitcode
 
     def close(self) -> None:
@@ -82,6 +84,7 @@ class Spawned:
             process.terminate()
         for process in self._processes.values():
             _reap(process)
+            end_group(process.pid)
         self._processes.clear()
 
 
@@ -225,11 +228,15 @@ def _flush() -> None:
 def _begin(pipe: Connection, function: Function, argument: object) -> None:
     """Set the signals of a child and run its function. Only the parent acts on Ctrl-C."""
     die_with_parent()
+    lead_group(os.getppid())
     if sys.platform == "win32":
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     else:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-    function(pipe, argument)
+    try:
+        function(pipe, argument)
+    finally:
+        end_children()
 
 
 def _spawn(function: Function, argument: object) -> tuple[Connection, SpawnProcess]:
