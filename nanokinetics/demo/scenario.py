@@ -19,6 +19,7 @@ from nanokinetics.demo.failures import FAILURES, ScriptedFailure
 
 Form = Literal["progressive", "fragmented", "webm", "video_only", "audio_only", "hls"]
 Where = Literal["watch", "player", "media"]
+Live = Literal["now", "processing", "unsaid"]
 Scope = Literal["pages", "media", "all"]
 
 CANARY = "jNQXAC9IVRw"
@@ -127,6 +128,9 @@ class Video:
     rate: float | None = None
     """Bytes per second of each media connection."""
     title: str | None = None
+    live: Live | None = None
+    """A live video: its HLS playlist moves and has no end. now, processing: the player says so;
+    unsaid: only the playlist shows it."""
 
 
 @dataclass(frozen=True)
