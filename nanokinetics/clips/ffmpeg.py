@@ -10,9 +10,9 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +20,7 @@ from typing import Any, Final
 import ffmpeg
 import imageio_ffmpeg
 
-from nanokinetics.common.system import die_with_parent
+from nanokinetics.common.kin import end_children, tie
 from nanokinetics.errors import EnvironmentFault
 
 CONTAINERS: Final = (
@@ -51,13 +51,17 @@ class Ffmpeg:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """A finished run of ffmpeg. `returncode` is None if the run reached its timeout."""
+    """A finished run of ffmpeg. `returncode` is None if the run reached its timeout.
+
+    relayed: bytes that its relay read; None without a relay.
+    """
 
     returncode: int | None
     stdout: str
     stderr: str
     seconds: float
     command: str
+    relayed: int | None = None
 
     @property
     def killed(self) -> bool:
@@ -66,8 +70,15 @@ class Completed:
         return code is not None and (code < 0 or (code == 255 and "received signal" in self.stderr))
 
     @property
+    def opened(self) -> int:
+        """How many inputs could be opened. ffmpeg opens them in order."""
+        return len(re.findall(r"^Input #\d+, ", self.stderr, re.MULTILINE))
+
+    @property
     def bytes_read(self) -> int:
         """Bytes read from the inputs. ffmpeg reports them at its log level `verbose`."""
+        if self.relayed is not None:
+            return self.relayed
         # To move the index to the front of an mp4, ffmpeg reads its output: that does not count.
         inputs = re.sub(r"Starting second pass[^\n]*\n[^\n]*bytes read", "", self.stderr)
         return sum(int(n) for n in re.findall(r"Statistics: (\d+) bytes read", inputs))
@@ -155,6 +166,7 @@ def _ask(path: str, *question: str) -> subprocess.CompletedProcess[str]:
         errors="replace",
         timeout=60,
         stdin=subprocess.DEVNULL,
+        env=environment(),
     )
 
 
@@ -180,8 +192,18 @@ def name_of(place: str | Path) -> str:
     return text if text.startswith(("http://", "https://")) else f"file:{text}"
 
 
-def run(argv: Sequence[str], timeout: float) -> Completed:
-    """Run ffmpeg to its end, or kill it after `timeout` seconds. It never outlives this call."""
+def run(
+    argv: Sequence[str],
+    timeout: float,
+    *,
+    proxy: str = "",
+    beside: AbstractContextManager[object] | None = None,
+) -> Completed:
+    """Run ffmpeg to its end, or kill it after `timeout` seconds. It never outlives this call.
+
+    proxy: the address of an HTTP proxy, which may hold a password: it stands in the environment of
+    ffmpeg and not among its arguments. beside: a context that is open while ffmpeg runs.
+    """
     began = time.monotonic()
     process = subprocess.Popen(
         argv,
@@ -190,11 +212,13 @@ def run(argv: Sequence[str], timeout: float) -> Completed:
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - a worker has one thread
+        env=environment(proxy),
+        preexec_fn=tie(),  # noqa: PLW1509 - a worker has one thread: `beside` starts its own later
     )
     _running.append(process)
     try:
-        stdout, stderr = process.communicate(timeout=timeout)
+        with beside or nullcontext():
+            stdout, stderr = process.communicate(timeout=timeout)
         code: int | None = process.returncode
     except subprocess.TimeoutExpired:
         process.kill()
@@ -209,14 +233,25 @@ def run(argv: Sequence[str], timeout: float) -> Completed:
     return Completed(code, stdout, stderr, seconds, subprocess.list2cmdline(argv))
 
 
+def environment(proxy: str = "") -> dict[str, str]:
+    """The environment of an ffmpeg: no proxy but this one, and no report file.
+
+    ffmpeg would obey `http_proxy` and `no_proxy` of this process, whatever yt-dlp was told.
+    """
+    kept = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
+    kept.pop("FFREPORT", None)
+    return kept | ({"http_proxy": proxy} if proxy else {})
+
+
 _running: list[subprocess.Popen[str]] = []
 
 
 def exit_now(*_: object) -> None:
-    """End this process and its ffmpeg at once. It can serve as a signal handler.
+    """End this process and all that it has started at once. It can serve as a signal handler.
 
     It raises nothing: an exception in a signal handler could appear anywhere and be printed.
     """
     for process in _running:
         process.kill()
+    end_children()
     os._exit(0)

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import yt_dlp
 from yt_dlp.dependencies import certifi
+from yt_dlp.postprocessor.ffmpeg import FFmpegPostProcessor
 
 from nanokinetics.errors import InputError
 
@@ -42,11 +43,20 @@ _IGNORED: Final = frozenset(
         *("listformats", "list_thumbnails", "listsubtitles", "match_filter", "daterange"),
         *("simulate", "skip_download", "min_views", "max_views", "age_limit", "download_archive"),
         *("forceprint", "print_to_file", "dump_single_json", "forcejson", "wait_for_video"),
-        *("live_from_start", "outtmpl", "paths"),
+        *("live_from_start", "outtmpl", "paths", "download_ranges", "force_keyframes_at_cuts"),
     }
 )
 """Parameters that are ignored: with them yt-dlp prints, skips or simulates instead of finding a
 video."""
+
+
+NO_FFMPEG: Final = "(yt-dlp may start no ffmpeg here)"
+"""A file that does not exist."""
+
+
+def start_no_ffmpeg() -> None:
+    """Keep yt-dlp from the system's ffmpeg: parts of it look for one without asking its options."""
+    FFmpegPostProcessor._ffmpeg_location.set(NO_FFMPEG)  # noqa: SLF001 - as its command line does
 
 
 def fixed_params(resolution: int, *, audio: bool) -> dict[str, Any]:
@@ -62,6 +72,7 @@ def fixed_params(resolution: int, *, audio: bool) -> dict[str, Any]:
         "extractor_retries": 0,
         "retries": 0,
         "fragment_retries": 0,
+        "skip_unavailable_fragments": False,  # the clip would have a hole
         "ignoreerrors": False,
         "quiet": True,
         "noprogress": True,
@@ -70,7 +81,11 @@ def fixed_params(resolution: int, *, audio: bool) -> dict[str, Any]:
         "cachedir": False,
         "nopart": True,
         "overwrites": True,
+        # yt-dlp starts no downloader: it would know neither our time limits nor our proxy.
         "hls_prefer_native": True,
+        "external_downloader": {"default": "native"},
+        "ffmpeg_location": NO_FFMPEG,
+        "concurrent_fragment_downloads": 1,
         "postprocessors": [],
     }
 
