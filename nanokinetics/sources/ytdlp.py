@@ -18,7 +18,7 @@ from yt_dlp.networking import Request, Response
 from yt_dlp.networking.exceptions import HTTPError, RequestError
 from yt_dlp.utils import DownloadError, YoutubeDLError
 
-from nanokinetics.common.kin import OutOfTimeError, tie_children
+from nanokinetics.common.kin import OutOfTimeError
 from nanokinetics.config import NetworkConfig
 from nanokinetics.errors import Failure, Reason
 from nanokinetics.sources import diagnosis
@@ -30,8 +30,8 @@ from nanokinetics.sources.ytdlp_options import (
     cookies_of,
     fixed_params,
     in_english,
+    no_ffmpeg,
     parse_yt_dlp_args,
-    start_no_ffmpeg,
 )
 from nanokinetics.sources.ytdlp_ways import Ways
 
@@ -85,8 +85,6 @@ class YtDlpFetcher:
             self._params["proxy"] = network.proxy
         if network.cookies is not None:
             self._params["cookiefile"] = cookies_of(network.cookies)
-        tie_children()
-        start_no_ffmpeg()
         self._ydl = _Observer(self._params)
         self._ways = Ways(self._params)
         self._found: dict[str, Any] = {}
@@ -212,7 +210,8 @@ class YtDlpFetcher:
         """Call yt-dlp; returns its answer, or the Failure that its exception means."""
         observer = ydl or self._ydl
         try:
-            return question()
+            with no_ffmpeg():
+                return question()
         except OutOfTimeError:  # it was interrupted anywhere, so another one goes on
             self._ydl = _Observer(self._params, like=self._ydl)
             raise

@@ -7,6 +7,7 @@ import io
 import re
 import shlex
 import ssl
+from collections.abc import Iterator
 from optparse import OptParseError
 from pathlib import Path
 from typing import Any, Final
@@ -54,9 +55,15 @@ NO_FFMPEG: Final = "(yt-dlp may start no ffmpeg here)"
 """A file that does not exist."""
 
 
-def start_no_ffmpeg() -> None:
+@contextlib.contextmanager
+def no_ffmpeg() -> Iterator[None]:
     """Keep yt-dlp from the system's ffmpeg: parts of it look for one without asking its options."""
-    FFmpegPostProcessor._ffmpeg_location.set(NO_FFMPEG)  # noqa: SLF001 - as its command line does
+    location = FFmpegPostProcessor._ffmpeg_location  # noqa: SLF001 - its command line sets it too
+    before = location.set(NO_FFMPEG)
+    try:
+        yield
+    finally:
+        location.reset(before)
 
 
 def fixed_params(resolution: int, *, audio: bool) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any, Final, NoReturn, Protocol
 
-from nanokinetics.common.kin import end_children, end_group, lead_group
+from nanokinetics.common.kin import end_children, end_group, lead_group, tie_children
 from nanokinetics.common.system import die_with_parent
 from nanokinetics.errors import EnvironmentFault
 
@@ -228,6 +228,7 @@ def _flush() -> None:
 def _begin(pipe: Connection, function: Function, argument: object) -> None:
     """Set the signals of a child and run its function. Only the parent acts on Ctrl-C."""
     die_with_parent()
+    tie_children()
     lead_group(os.getppid())
     if sys.platform == "win32":
         signal.signal(signal.SIGINT, signal.SIG_IGN)
