@@ -37,7 +37,12 @@ def test_a_live_video_is_replaced_at_once(bench, live: Live, forms: tuple[Form, 
 @pytest.mark.parametrize("form", ["hls", "progressive", "webm"])
 def test_a_server_that_sends_a_byte_now_and_then_is_given_up(bench, form: Form):
     """Each byte comes before the connection counts as silent, and the last one never comes."""
-    made = bench(Scenario(default=Video(SMALL, (form,), rate=400)), ROWS[:1], 1, *FAST)
+    made = bench(
+        Scenario({ROWS[0].youtube_id: Video(SMALL, (form,), rate=400)}, Video(SMALL)),
+        ROWS[:1],
+        1,
+        *FAST,
+    )
     began = time.monotonic()
     made.run(NANOKINETICS_PATIENCE=IMPATIENT)
     assert time.monotonic() - began < 40
@@ -50,7 +55,7 @@ def test_a_server_that_sends_a_byte_now_and_then_is_given_up(bench, form: Form):
 @pytest.mark.parametrize("where", ["watch", "player"])
 def test_a_page_that_never_ends_is_given_up(bench, where):
     fault = Fault(where, "stall", after_bytes=10)
-    trickle = Scenario(default=Video(SMALL, faults=(fault,)))
+    trickle = Scenario({ROWS[0].youtube_id: Video(SMALL, faults=(fault,))}, Video(SMALL))
     made = bench(trickle, ROWS[:1], 1, *FAST)
     began = time.monotonic()
     made.run(NANOKINETICS_PATIENCE=IMPATIENT)
