@@ -238,6 +238,8 @@ WHOLE: Final = "whole"
 class Patience:
     """The number of tries and the time limits of a maker. Tests use smaller values.
 
+    opening: seconds allowed for finding a video. longest_download: seconds allowed for downloading
+    a whole one, however long it is; after them a clip is not tried again in one run.
     attempts: tries per clip in one run, while its failure may pass. first_wait, longest_wait:
     seconds between tries, growing, with jitter. start_up: seconds allowed for connecting, seeking
     and starting, on top of reading. slowest: seconds of video per second; a window that is read
@@ -252,6 +254,8 @@ class Patience:
     longest_wait: float = 8.0
     start_up: float = 20.0
     slowest: float = 0.2
+    opening: float = 120.0
+    longest_download: float = 3600.0
     repacking: float = 300.0
     decoding: float = 120.0
 

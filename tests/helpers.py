@@ -241,11 +241,13 @@ class Bench:
         # Each worker takes a second to start; where more of them matter, a test says so.
         self.options = ("--max-per-hour", "0", "--workers", "2", *options)
         self.yt_dlp = yt_dlp
+        self.proxy: tuple[str, ...] = ("--proxy", site.proxy_url)
 
     def start(self, *more: str, dest: Path | None = None, **environment: str) -> Running:
         return nanokinetics(
             *("build", "kinetics", "--annotations", self.csv, "--n", str(self.n)),
-            *("--dest", dest or self.dest, "--proxy", self.site.proxy_url),
+            *("--dest", dest or self.dest),
+            *self.proxy,
             f"--yt-dlp-args={self.yt_dlp}",
             *(*self.options, *more),
             cwd=self.folder,

@@ -277,6 +277,9 @@ def test_a_proxy_is_told_without_its_password(monkeypatch: pytest.MonkeyPatch) -
     level, found, _ = of_proxy(NetworkConfig())
     assert (level, "S3cr3t" in found, "there:8080" in found) == (Level.OK, False, True)
     assert of_proxy(NetworkConfig(proxy="socks5://h:1"))[0] is Level.WARNING
+    among_others = NetworkConfig(yt_dlp_args="--proxy socks5://me:S3cr3t@h:1")
+    level, found, _ = of_proxy(among_others)
+    assert (level, "S3cr3t" in found, "h:1" in found) == (Level.WARNING, False, True)
 
 
 # -- where the clips go

@@ -50,9 +50,11 @@ def run(options: dict[str, Any]) -> ExitCode:
     from dataclasses import asdict
     from datetime import UTC, datetime
 
+    from nanokinetics.common.kin import tie_children
     from nanokinetics.doctor import Level, examine
     from nanokinetics.sources import remote_source
 
+    tie_children()
     json_wanted = options.pop("json")
     network = NetworkConfig(
         **{name: options.pop(name) for name in ("cookies", "proxy", "yt_dlp_args")}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import ffmpeg
 
@@ -23,12 +24,18 @@ from nanokinetics.clips.filters import SoundIsOver, paced, shape, sound
 from nanokinetics.config import VideoConfig
 from nanokinetics.sources.stream import Stream
 
+if TYPE_CHECKING:
+    from nanokinetics.clips.relay import Relay
+
 READ_AHEAD: Final = 1 / 32
 """Size of the kernel's receive buffer, as a fraction of the window's bytes.
 
 Unread bytes are lost when the window ends or ffmpeg seeks; without a bound these are megabytes on a
 fast link. A connection carries one buffer per round trip, so a larger buffer would be faster over a
 long distance."""
+
+PIECE: Final = 1 / 16
+"""Size of a request of the relay, as a fraction of the picture's bytes in the window."""
 
 SMALLEST_BUFFER: Final = 16 * 1024
 LARGEST_BUFFER: Final = 256 * 1024
@@ -77,14 +84,15 @@ def _encode(
 ) -> Completed:
     start, end = window or (0.0, 0.0)
     seconds = end - start if window else None
+    relay = _relay(streams, end - start)
     inputs = [
         input_of(
-            s.url,
+            relay.address(n) if relay else s.url,
             threads=threads,
             **({"ss": f"{start + s.begins:.6f}"} if window else {}),
             **_access(program, s, end - start),
         )
-        for s in streams
+        for n, s in enumerate(streams)
     ]
     shown = next(i for i, s in zip(inputs, streams, strict=True) if s.has_video)
     heard = next((i for i, s in zip(inputs, streams, strict=True) if s.has_audio), None)
@@ -123,7 +131,25 @@ def _encode(
     if over and seconds and program.threaded:
         graph = argv.index("-filter_complex") + 1
         argv[graph] = paced(argv[graph], seconds)
-    return run(argv, timeout, enough=over)
+    if relay is None:
+        proxy = next((s.proxy for s in streams if s.proxy), "")
+        return run(argv, timeout, enough=over, proxy=proxy)
+    try:
+        done = run(argv, timeout, enough=over, beside=relay)
+    finally:
+        relay.close()
+    return replace(done, relayed=relay.bytes_read)
+
+
+def _relay(streams: Sequence[Stream], seconds: float) -> Relay | None:
+    """The relay for streams that ffmpeg cannot read itself; None if it can read all of them."""
+    read = [s.read for s in streams if s.read]
+    if len(read) < len(streams):
+        return None
+    from nanokinetics.clips.relay import Relay
+
+    rate = min((s.bit_rate for s in streams if s.has_video), default=0.0)
+    return Relay(read, rate / 8 * seconds * PIECE)
 
 
 def _keyframes(gop: float | None) -> dict[str, Any]:
@@ -159,11 +185,12 @@ def repack(program: Ffmpeg, stream: Stream, target: Path, *, timeout: float) -> 
 def _access(program: Ffmpeg, stream: Stream, seconds: float) -> dict[str, Any]:
     """The ffmpeg input options for a stream, so that a site treats ffmpeg like yt-dlp.
 
-    seconds: length of the window.
+    seconds: length of the window. A proxy goes through the environment: its address may hold a
+    password, and all users of a machine can see the arguments of a process.
     """
     if not stream.is_remote:
         return {}
-    headers = dict(stream.headers)
+    headers = {} if stream.read else dict(stream.headers)
     agent = headers.pop("User-Agent", None)
     ahead = (stream.bit_rate or 0) / 8 * seconds * READ_AHEAD
     wanted: dict[str, Any] = {
@@ -173,15 +200,13 @@ def _access(program: Ffmpeg, stream: Stream, seconds: float) -> dict[str, Any]:
         "rw_timeout": int(stream.timeout * 1_000_000),  # microseconds
         "user_agent": agent,
         "headers": "".join(f"{name}: {value}\r\n" for name, value in headers.items()),
-        "cookies": stream.cookies,
-        "http_proxy": stream.proxy,
     }
     tunnelled = stream.proxy and stream.url.startswith("https://")
     if not tunnelled:  # a tunnel does not pass this option on
         wanted["recv_buffer_size"] = int(min(max(SMALLEST_BUFFER, ahead), LARGEST_BUFFER))
     if "request_size" in program.http_options:
         wanted["request_size"] = REQUEST_SIZE
-    if stream.url.startswith("https://"):
+    if stream.url.startswith("https://") and not stream.read:
         wanted["tls_verify"] = int(stream.verify)
         wanted["ca_file"] = stream.ca_file if stream.verify else None
     return {name: value for name, value in wanted.items() if value not in (None, "")}

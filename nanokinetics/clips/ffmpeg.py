@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,7 +22,8 @@ import ffmpeg
 import imageio_ffmpeg
 
 from nanokinetics.clips.output import HeadAndTail, Sink, Watched, drain
-from nanokinetics.common.system import die_with_parent, has_threads
+from nanokinetics.common.kin import end_children, tie
+from nanokinetics.common.system import has_threads
 from nanokinetics.errors import EnvironmentFault
 
 CONTAINERS: Final = (
@@ -63,13 +65,17 @@ class Ffmpeg:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """A finished run of ffmpeg. `returncode` is None if the run reached its timeout."""
+    """A finished run of ffmpeg. `returncode` is None if the run reached its timeout.
+
+    relayed: bytes that its relay read; None without a relay.
+    """
 
     returncode: int | None
     stdout: str
     stderr: str
     seconds: float
     command: str
+    relayed: int | None = None
 
     @property
     def killed(self) -> bool:
@@ -78,8 +84,15 @@ class Completed:
         return code is not None and (code < 0 or (code == 255 and "received signal" in self.stderr))
 
     @property
+    def opened(self) -> int:
+        """How many inputs could be opened. ffmpeg opens them in order."""
+        return len(re.findall(r"^Input #\d+, ", self.stderr, re.MULTILINE))
+
+    @property
     def bytes_read(self) -> int:
         """Bytes read from the inputs. ffmpeg reports them at its log level `verbose`."""
+        if self.relayed is not None:
+            return self.relayed
         # To move the index to the front of an mp4, ffmpeg reads its output: that does not count.
         inputs = re.sub(r"Starting second pass[^\n]*\n[^\n]*bytes read", "", self.stderr)
         return sum(int(n) for n in re.findall(r"Statistics: (\d+) bytes read", inputs))
@@ -191,6 +204,7 @@ def _ask(path: str, *question: str) -> subprocess.CompletedProcess[str]:
         errors="replace",
         timeout=60,
         stdin=subprocess.DEVNULL,
+        env=environment(),
     )
 
 
@@ -222,12 +236,16 @@ def run(
     listing: Sink | None = None,
     *,
     enough: Callable[[str], bool] | None = None,
+    proxy: str = "",
+    beside: AbstractContextManager[object] | None = None,
 ) -> Completed:
     """Run ffmpeg to its end, or kill it after `timeout` seconds. It never outlives this call.
 
     listing: takes the standard output. Without it, and of the standard error, only the beginning
     and the end are kept. enough: called with each line of the standard error. Once it says so,
-    ffmpeg is told to finish its output, which counts as success.
+    ffmpeg is told to finish its output, which counts as success. proxy: the address of an HTTP
+    proxy, which may hold a password: it stands in the environment of ffmpeg and not among its
+    arguments. beside: a context that is open while ffmpeg runs.
     """
     began = time.monotonic()
     process = subprocess.Popen(
@@ -235,8 +253,10 @@ def run(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        # Code between fork and exec may hang where other threads hold locks.
-        preexec_fn=None if has_threads() else die_with_parent,  # noqa: PLW1509
+        env=environment(proxy),
+        # Code between fork and exec may hang where other threads hold locks. `beside` starts its
+        # own thread later.
+        preexec_fn=None if has_threads() else tie(),  # noqa: PLW1509
     )
     assert process.stdout is not None  # noqa: S101 - it is a pipe
     assert process.stderr is not None  # noqa: S101
@@ -246,7 +266,8 @@ def run(
     stderr = Watched(enough, process.terminate) if enough else HeadAndTail()
     sinks: dict[IO[bytes], Sink] = {process.stdout: listing or stdout, process.stderr: stderr}
     try:
-        in_time = drain(process, sinks, began + timeout)
+        with beside or nullcontext():
+            in_time = drain(process, sinks, began + timeout)
         if not in_time:
             process.kill()
             drain(process, sinks, time.monotonic() + _LAST_WORDS)
@@ -265,6 +286,16 @@ def run(
     return Completed(code, stdout.text(), stderr.text(), seconds, command)
 
 
+def environment(proxy: str = "") -> dict[str, str]:
+    """The environment of an ffmpeg: no proxy but this one, and no report file.
+
+    ffmpeg would obey `http_proxy` and `no_proxy` of this process, whatever yt-dlp was told.
+    """
+    kept = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
+    kept.pop("FFREPORT", None)
+    return kept | ({"http_proxy": proxy} if proxy else {})
+
+
 _LAST_WORDS: Final = 5.0
 """Seconds to read what a killed ffmpeg had written."""
 
@@ -275,10 +306,11 @@ _running: list[subprocess.Popen[bytes]] = []
 
 
 def exit_now(*_: object) -> None:
-    """End this process and its ffmpeg at once. It can serve as a signal handler.
+    """End this process and all that it has started at once. It can serve as a signal handler.
 
     It raises nothing: an exception in a signal handler could appear anywhere and be printed.
     """
     for process in _running:
         process.kill()
+    end_children()
     os._exit(0)

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
+from nanokinetics.clip import Patience
+from nanokinetics.common.kin import OutOfTimeError, time_limit
 from nanokinetics.errors import Failure, Kind, Reason
 from nanokinetics.sources import Fetcher
 from nanokinetics.sources.stream import OpenedVideo
+
+T = TypeVar("T")
 
 
 class Visit:
     """The state of work on one video: its streams once found, its log, and its cost."""
 
     def __init__(
-        self, fetcher: Fetcher, name: str, folder: Path, on_found: Callable[[], None]
+        self,
+        fetcher: Fetcher,
+        name: str,
+        folder: Path,
+        on_found: Callable[[], None],
+        patience: Patience,
     ) -> None:
         self.source_name = fetcher.name
         self.found = False
@@ -27,7 +37,9 @@ class Visit:
         self._name = name
         self._folder = folder
         self._on_found = on_found
+        self._patience = patience
         self._source: OpenedVideo | None = None
+        self._no_more = False
         self._notes: list[str] = []
         self._seconds = 0.0
         self.downloaded = 0
@@ -38,7 +50,11 @@ class Visit:
     def open(self) -> OpenedVideo | Failure:
         if self._source is None:
             began = time.monotonic()
-            found = self._fetcher.open(self._name)
+            found = self._in_time(
+                lambda: self._fetcher.open(self._name),
+                self._patience.opening,
+                "the video could not be found",
+            )
             self._seconds += time.monotonic() - began
             self.note(self._fetcher.log())
             if isinstance(found, Failure):
@@ -53,12 +69,40 @@ class Visit:
     def download(self) -> OpenedVideo | Failure:
         """Download the whole video. From then on every clip is cut from the local copy."""
         self._folder.mkdir(exist_ok=True)
-        got = self._fetcher.download(self._folder)
+        patience = self._patience
+        length = (self._source and self._source.duration) or math.inf
+        limit = min(patience.start_up + length / patience.slowest, patience.longest_download)
+        got = self._in_time(
+            lambda: self._fetcher.download(self._folder), limit, "the video could not be downloaded"
+        )
         self.note(self._fetcher.log())
         if isinstance(got, OpenedVideo):
             self.settle(got)
             self.downloaded += got.downloaded_bytes
         return got
+
+    def other(self, refused: int | None) -> OpenedVideo | None:
+        """Open the next best formats of the video; None if there are none.
+
+        refused: the index of the stream that the server refused; None if it is not known.
+        """
+        ask = self._source and self._source.other
+        if self._no_more or not ask:
+            return None
+        other = self._in_time(lambda: ask(refused), self._patience.opening, "no more formats")
+        self.note(self._fetcher.log())
+        if other is None or isinstance(other, Failure):
+            self._no_more = True  # for all clips of the video: each format was refused once
+            return None
+        return self.settle(other)
+
+    def _in_time(self, call: Callable[[], T], seconds: float, what: str) -> T | Failure:
+        """Call the fetcher. A server may send a byte now and then, and never end."""
+        try:
+            with time_limit(seconds):
+                return call()
+        except OutOfTimeError:
+            return Failure(Reason.TIMEOUT, f"{what} within {seconds:.0f} s")
 
     def settle(self, source: OpenedVideo) -> OpenedVideo:
         """Cut all further clips from this video."""

@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
+from tenacity import RetryCallState, Retrying, retry_if_result
+from tenacity.stop import stop_after_attempt, stop_after_delay, stop_any
 from tenacity.wait import wait_random_exponential
 
 from nanokinetics.clip import Clip, Failed, Job, Made, Media, Outcome
@@ -29,13 +30,18 @@ from nanokinetics.sources.stream import OpenedVideo
 class WindowMaker(Maker):
     """Makes clips of the videos of a `Fetcher`."""
 
+    _refused: int | None = None
+    """The index of the stream that ffmpeg could not open in its last run; None without one."""
+
     def work(self, job: Job) -> Iterator[tuple[Outcome, ...]]:
         """Do a job: gives one outcome for each clip, in order, as tuples of one.
 
         The video is found once for all clips.
         """
         name = job.clips[0].youtube_id
-        visit = Visit(self._bytes_from, name, self._folder / "whole", self._on_found)
+        folder = self._folder / "whole"
+        patience = self._config.patience
+        visit = Visit(self._bytes_from, name, folder, self._on_found, patience)
         try:
             for clip in job.clips:
                 yield (self._outcome(clip, visit, anew=job.anew),)
@@ -52,7 +58,10 @@ class WindowMaker(Maker):
             if result is None:
                 patience = self._config.patience
                 retrying = Retrying(
-                    stop=stop_after_attempt(patience.attempts),
+                    stop=stop_any(
+                        stop_after_attempt(patience.attempts),
+                        stop_after_delay(patience.longest_download),
+                    ),
                     wait=wait_random_exponential(
                         multiplier=patience.first_wait, max=patience.longest_wait
                     ),
@@ -70,7 +79,8 @@ class WindowMaker(Maker):
 
     def _attempt(self, clip: Clip, visit: Visit, retrying: Retrying) -> Made | Failure:
         """Try once to make a clip: from its window or, if that fails, from the whole video."""
-        last = retrying.statistics["attempt_number"] == self._config.patience.attempts
+        number = retrying.statistics["attempt_number"]
+        last = number == self._config.patience.attempts
         visit.downloaded_before = visit.downloaded
         source = visit.open()
         if isinstance(source, Failure):
@@ -81,17 +91,37 @@ class WindowMaker(Maker):
                 Reason.OUTSIDE_VIDEO,
                 f"the video ends at {source.duration:g} s, before the window's start, {start:g} s",
             )
-        if source.seekable:
-            result = self._cut(clip, visit, source)
-            if isinstance(result, Failure):
-                visit.consider(result)
-            if result is not None and not (last and _other_way_may_do(result)):
-                return result
+        result = self._make(clip, visit, source)
+        # An address may have expired, so the same format has a second chance with a new one.
+        if number > 1 or last:
+            result = self._elsewhere(clip, visit, result)
+        if isinstance(result, Failure) and last and source.seekable and _other_way_may_do(result):
+            visit.settle(source)
+            result = self._make_whole(clip, visit)
+        if isinstance(result, Failure):
+            visit.consider(result)
+        return result
+
+    def _elsewhere(self, clip: Clip, visit: Visit, result: Made | Failure) -> Made | Failure:
+        """While the server refuses a format, try the next best one."""
+        while isinstance(result, Failure) and result.reason is Reason.FORBIDDEN_MEDIA:
+            other = visit.other(self._refused)
+            if other is None:
+                break
+            result = self._make(clip, visit, other)
+        return result
+
+    def _make(self, clip: Clip, visit: Visit, source: OpenedVideo) -> Made | Failure:
+        """Make a clip from its window or, if windows cannot be read, from the whole video."""
+        result = self._cut(clip, visit, source) if source.seekable else None
+        return self._make_whole(clip, visit) if result is None else result
+
+    def _make_whole(self, clip: Clip, visit: Visit) -> Made | Failure:
+        self._refused = None
         whole = visit.download()
         if isinstance(whole, OpenedVideo) and not whole.seekable:
             whole = self._repack(whole, visit)
         if isinstance(whole, Failure):
-            visit.consider(whole)
             return whole
         return self._cut(clip, visit, whole) or Failure(
             Reason.UNDECODABLE, "ffmpeg could not make a clip even from the whole video"
@@ -129,6 +159,8 @@ class WindowMaker(Maker):
             timeout=patience.start_up + seconds / patience.slowest,
         )
         visit.note(f"ffmpeg {self._config.ffmpeg.version}, format {source.format_id}\n{done.log}")
+        # ffmpeg opens its inputs in order. So the server refused the first one that is not open.
+        self._refused = done.opened if done.opened < len(source.streams) else None
         local = not source.streams[0].is_remote
         visit.downloaded += 0 if local else done.bytes_read
         # After a broken connection ffmpeg may go on at another part of the video. So no file is

@@ -41,11 +41,15 @@ def flush_folder(folder: Path) -> None:
 _PR_SET_PDEATHSIG: Final = 1
 
 
+def kernel_ends_children() -> bool:
+    """Whether `die_with_parent` has an effect here."""
+    return _LIBC is not None
+
+
 def die_with_parent() -> None:
     """On Linux, let the kernel kill this process as soon as its parent ends, for any reason.
 
-    On other systems this does nothing: if a worker is killed, its ffmpeg runs on until the clip is
-    done.
+    On other systems this does nothing: see `kin.lead_group`.
     """
     if _LIBC:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -213,7 +213,8 @@ class Stage:
             base = self._base(turn, MEDIA_HOST)
             numbers = range(len(_layout(stream.path).pieces))
             urls = [base + pages.segment_path(youtube_id, stream.itag, n) for n in numbers]
-            text = pages.hls_media(video.film, urls)
+            live = video.live and pages.hls_live(video.film, urls, self._clock())
+            text = live or pages.hls_media(video.film, urls)
         return Answer(200, {"Content-Type": "application/vnd.apple.mpegurl"}, text.encode())
 
 

@@ -87,7 +87,7 @@ def player_response(
             "author": "Demo",
             "shortDescription": "",
             "viewCount": "1",
-            "isLiveContent": False,
+            **_live(video),
         },
         "microformat": {
             "playerMicroformatRenderer": {
@@ -115,6 +115,13 @@ def player_response(
         if hls:
             answer["streamingData"]["hlsManifestUrl"] = hls
     return answer
+
+
+def _live(video: Video) -> dict[str, bool]:
+    if video.live in (None, "unsaid"):
+        return {"isLiveContent": False}
+    state = "isLive" if video.live == "now" else "isPostLiveDvr"
+    return {"isLiveContent": True, state: True}
 
 
 def _unplayable(why: ScriptedFailure) -> dict[str, Any]:
@@ -222,6 +229,16 @@ def hls_master(streams: Iterable[FilmStream], film: Film, urls: Iterable[str]) -
         rate = round(stream.size * 8 / film.duration)
         size = f"RESOLUTION={stream.width}x{stream.height},FRAME-RATE={round(film.fps)}"
         lines += [f"#EXT-X-STREAM-INF:BANDWIDTH={rate},CODECS={codecs},{size}", url]
+    return "\n".join([*lines, ""])
+
+
+def hls_live(film: Film, urls: list[str], now: float) -> str:
+    """The last three segments of a live video at `now` (seconds): they repeat for ever."""
+    first = int(now / film.gop_seconds)
+    lines = ["#EXTM3U", "#EXT-X-VERSION:3", f"#EXT-X-MEDIA-SEQUENCE:{first}"]
+    lines.append(f"#EXT-X-TARGETDURATION:{math.ceil(film.gop_seconds)}")
+    for number in range(first, first + 3):
+        lines += [f"#EXTINF:{film.gop_seconds:.6f},", urls[number % len(urls)]]
     return "\n".join([*lines, ""])
 
 

@@ -20,6 +20,7 @@ from nanokinetics.demo.failures import FAILURES, ScriptedFailure
 
 Form = Literal["progressive", "fragmented", "webm", "video_only", "audio_only", "hls"]
 Where = Literal["watch", "player", "media"]
+Live = Literal["now", "processing", "unsaid"]
 Scope = Literal["pages", "media", "all"]
 Rhythm = Literal["even", "stalls", "drops", "slides"]
 
@@ -152,6 +153,9 @@ class Video:
     original: Form | None = None
     """The form whose sound is the original. That of the others is an automatic dub, which is the
     default, as YouTube marks it for some countries. None: nothing is marked."""
+    live: Live | None = None
+    """A live video: its HLS playlist moves and has no end. now, processing: the player says so;
+    unsaid: only the playlist shows it."""
 
 
 @dataclass(frozen=True)

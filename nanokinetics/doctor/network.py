@@ -43,14 +43,19 @@ def of_certificates(network: NetworkConfig, environment: Mapping[str, str]) -> C
 
 
 def of_proxy(network: NetworkConfig) -> CheckResult:
-    given = {"--proxy": network.proxy} if network.proxy is not None else {}
+    from nanokinetics.sources.ytdlp_options import parse_yt_dlp_args
+
+    named = network.proxy
+    if named is None:
+        named = parse_yt_dlp_args(network.yt_dlp_args).get("proxy")
+    given = {"--proxy": named} if named is not None else {}
     used = given or {f"{k}_proxy": v for k, v in urllib.request.getproxies().items()}
     if not used:
         return Level.OK, "none", ""
     about = ", ".join(f"{name} {mask(url)}" for name, url in used.items())
     spoken = [url for name, url in used.items() if name != "no_proxy"]
     if any(url and not url.startswith("http://") for url in spoken):
-        why = "ffmpeg speaks to http:// proxies only, so whole videos are fetched"
+        why = "ffmpeg speaks to http:// proxies only, so yt-dlp reads for it, in more requests"
         return Level.WARNING, f"{about}; {why}", "use an http:// proxy if there is one"
     return Level.OK, about or "none", ""
 

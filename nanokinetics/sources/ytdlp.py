@@ -17,27 +17,37 @@ import yt_dlp
 from yt_dlp.networking import Request, Response
 from yt_dlp.networking.exceptions import HTTPError, RequestError
 from yt_dlp.utils import DownloadError, YoutubeDLError
-from yt_dlp.utils.networking import select_proxy
 
+from nanokinetics.common.kin import OutOfTimeError
 from nanokinetics.config import NetworkConfig
 from nanokinetics.errors import Failure, Reason
 from nanokinetics.sources import diagnosis
 from nanokinetics.sources.diagnosis import HttpProblem
 from nanokinetics.sources.playability import read
 from nanokinetics.sources.stream import OpenedVideo, Stream
+from nanokinetics.sources.ytdlp_formats import Choice, Format, is_plain, kinds_of
 from nanokinetics.sources.ytdlp_options import (
-    ca_file,
     cookies_of,
     fixed_params,
     in_english,
+    no_ffmpeg,
     parse_yt_dlp_args,
     transfer_of,
 )
+from nanokinetics.sources.ytdlp_ways import Ways
 
 SOCKET_TIMEOUT: Final = 15.0
 """Seconds of silence after which a connection is given up, unless yt-dlp's options set others."""
 
 _ANOTHER: Final = "YouTube offers another video, like a trailer, in place of the video"
+
+
+_LIVE: Final = ("is_live", "is_upcoming", "post_live")
+"""What yt-dlp says of a video that is not finished. YouTube still processes a `post_live` one."""
+
+_LIVE_NOW: Final = Failure(
+    Reason.NOT_YET_AVAILABLE, "the video is live, or its recording is not finished"
+)
 
 
 class PlayerRefused(Exception):
@@ -77,7 +87,11 @@ class YtDlpFetcher:
         if network.cookies is not None:
             self._params["cookiefile"] = cookies_of(network.cookies)
         self._ydl = _Observer(self._params)
+        self._ways = Ways(self._params)
         self._found: dict[str, Any] = {}
+        self._choice = Choice((), audio=audio)
+        self._chosen: list[Format] = []
+        self._first: list[Format] = []
 
     def open(self, name: str) -> OpenedVideo | Failure:
         """Find a video. A guest needs two requests, or four with a JavaScript runtime."""
@@ -92,10 +106,20 @@ class YtDlpFetcher:
             return found
         if found.get("_type", "video") != "video":
             return self._ydl.failure(_ANOTHER, expected=True)
-        kinds = [_kinds(part) for part in found.get("formats") or ()]
-        if any(k["has_audio"] for k in kinds) and not any(k["has_video"] for k in kinds):
+        if found.get("is_live") or found.get("live_status") in _LIVE:
+            return _LIVE_NOW
+        kinds = [kinds_of(part) for part in found.get("formats") or ()]
+        if any(k.has_audio for k in kinds) and not any(k.has_video for k in kinds):
             return Failure(Reason.NO_VIDEO_STREAM, "the video has sound but no picture")
         self._found = found
+        self._choice = Choice(found.get("formats") or (), audio=self._choice.audio)
+        opened = self._choose(found)
+        if isinstance(opened, OpenedVideo):
+            self._first = self._chosen
+        return opened
+
+    def _choose(self, found: dict[str, Any]) -> OpenedVideo | Failure:
+        """Let yt-dlp choose among the formats of a video."""
         chosen = self._ask(
             lambda: self._ydl.process_ie_result(copy.deepcopy(found), download=False)
         )
@@ -104,6 +128,16 @@ class YtDlpFetcher:
         if not (chosen and (chosen.get("requested_formats") or chosen.get("url"))):
             return Failure(Reason.NO_FORMATS, "yt-dlp named no address; do its options forbid it?")
         return self._source(chosen)
+
+    def _other(self, refused: int | None) -> OpenedVideo | None:
+        """The next best formats. refused: the index of the stream that the server refused."""
+        self._choice.refuse(self._chosen if refused is None else [self._chosen[refused]])
+        for left in self._choice.left():
+            opened = self._choose({**self._found, "formats": left})
+            if isinstance(opened, OpenedVideo) and self._choice.accepts(self._chosen):
+                return opened
+        self._chosen = self._first
+        return None
 
     def download(self, folder: Path) -> OpenedVideo | Failure:
         """Download the whole video that was opened last, with yt-dlp's downloader."""
@@ -130,7 +164,7 @@ class YtDlpFetcher:
             if size < promised:
                 return Failure(Reason.TRUNCATED, f"{size} of {promised} bytes arrived")
             transfer = transfer_of(part.get("dynamic_range"))
-            streams.append(Stream(path, **_kinds(part), transfer=transfer))
+            streams.append(Stream(path, *kinds_of(part), transfer=transfer))
             ids.append(part["format_id"])
         size = sum(Path(s.url).stat().st_size for s in streams)
         seconds = time.monotonic() - began
@@ -138,7 +172,7 @@ class YtDlpFetcher:
             tuple(streams),
             self._found.get("duration"),
             "+".join(ids),
-            seekable=all(map(_is_plain, self._chosen)),
+            seekable=all(map(is_plain, self._chosen)),
             downloaded_bytes=size,
             download_seconds=seconds,
         )
@@ -146,43 +180,43 @@ class YtDlpFetcher:
     def log(self) -> str:
         return f"yt-dlp {yt_dlp.version.__version__}\n{self._lines.text()}"
 
-    def _source(self, info: dict[str, Any]) -> OpenedVideo:
+    def _source(self, info: dict[str, Any]) -> OpenedVideo | Failure:
         self._chosen = info.get("requested_formats") or [info]
-        streams = tuple(self._stream(part) for part in self._chosen)
-        # ffmpeg supports only HTTP proxies, and it must not bypass a proxy of another kind.
-        way = all(not s.proxy or s.proxy.startswith("http://") for s in streams)
+        for part in self._chosen:
+            moving = not is_plain(part) and self._ask(lambda part=part: self._is_moving(part))
+            if isinstance(moving, Failure):
+                return moving
+            if moving:
+                return _LIVE_NOW
         return OpenedVideo(
-            streams,
+            self._ways.streams(self._ydl, self._chosen),
             info.get("duration"),
             "+".join(part["format_id"] for part in self._chosen),
-            seekable=way and all(map(_is_plain, self._chosen)),
+            seekable=all(map(is_plain, self._chosen)),
+            other=self._other,
         )
 
-    def _stream(self, part: dict[str, Any]) -> Stream:
-        url, params = part["url"], self._params
-        proxies = {**self._ydl.proxies, **({"all": part["proxy"]} if part.get("proxy") else {})}
-        return Stream(
-            url,
-            **_kinds(part),
-            headers=tuple((part.get("http_headers") or {}).items()),
-            cookies=self._cookies(url),
-            proxy=select_proxy(url, proxies) or "",
-            verify=not params.get("nocheckcertificate"),
-            ca_file=ca_file(params),
-            timeout=float(params["socket_timeout"]),
-            bit_rate=1000 * float(part.get("tbr") or 0),
-            transfer=transfer_of(part.get("dynamic_range")),
-        )
+    def _is_moving(self, part: dict[str, Any]) -> bool:
+        """Whether a format is a list of segments that still grows: then it never ends.
 
-    def _cookies(self, url: str) -> str:
-        cookies = self._ydl.cookiejar.get_cookies_for_url(url)
-        return "\n".join(f"{c.name}={c.value}; path={c.path}; domain={c.domain};" for c in cookies)
+        RFC 8216, 4.3.3.4 and 4.3.3.5: a finished list has an end, or is of the type VOD.
+        """
+        if not part.get("protocol", "").startswith("m3u8"):
+            return False
+        headers = part.get("http_headers") or {}
+        text = self._ydl.urlopen(Request(part["url"], headers=headers)).read().decode()
+        finished = "#EXT-X-ENDLIST" in text or "#EXT-X-PLAYLIST-TYPE:VOD" in text
+        return "#EXTINF" in text and not finished
 
     def _ask(self, question: Any, ydl: _Observer | None = None) -> Any:
         """Call yt-dlp; returns its answer, or the Failure that its exception means."""
         observer = ydl or self._ydl
         try:
-            return question()
+            with no_ffmpeg():
+                return question()
+        except OutOfTimeError:  # it was interrupted anywhere, so another one goes on
+            self._ydl = _Observer(self._params, like=self._ydl)
+            raise
         except PlayerRefused as refused:
             return observer.failure(str(refused), expected=False)
         except DownloadError as error:
@@ -270,15 +304,3 @@ def _page(url: str) -> str:
         if part in url:
             return name
     return "other"
-
-
-def _is_plain(part: dict[str, Any]) -> bool:
-    """Whether a format is one file over HTTP, not a list of segments."""
-    return part.get("protocol") in ("http", "https")
-
-
-def _kinds(part: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "has_video": part.get("vcodec") != "none",
-        "has_audio": part.get("acodec") != "none",
-    }

@@ -6,12 +6,14 @@ import contextlib
 import io
 import shlex
 import ssl
+from collections.abc import Iterator
 from optparse import OptParseError
 from pathlib import Path
 from typing import Any, Final
 
 import yt_dlp
 from yt_dlp.dependencies import certifi
+from yt_dlp.postprocessor.ffmpeg import FFmpegPostProcessor
 
 from nanokinetics.errors import InputError
 from nanokinetics.sources import cookies
@@ -42,7 +44,7 @@ _IGNORED: Final = frozenset(
         *("listformats", "list_thumbnails", "listsubtitles", "match_filter", "daterange"),
         *("simulate", "skip_download", "min_views", "max_views", "age_limit", "download_archive"),
         *("forceprint", "print_to_file", "dump_single_json", "forcejson", "wait_for_video"),
-        *("live_from_start", "outtmpl", "paths"),
+        *("live_from_start", "outtmpl", "paths", "download_ranges", "force_keyframes_at_cuts"),
     }
 )
 """Parameters that are ignored: with them yt-dlp prints, skips or simulates instead of finding a
@@ -53,6 +55,20 @@ ORIGINAL_SOUND: Final = "bv+ba[language_preference>=5]"
 """A sound that is marked as the original (10) or as the default (5), where a video has several. A
 file that holds both picture and sound may hold a dub. The further alternatives of the format cover
 videos that lack some kind of stream."""
+
+NO_FFMPEG: Final = "(yt-dlp may start no ffmpeg here)"
+"""A file that does not exist."""
+
+
+@contextlib.contextmanager
+def no_ffmpeg() -> Iterator[None]:
+    """Keep yt-dlp from the system's ffmpeg: parts of it look for one without asking its options."""
+    location = FFmpegPostProcessor._ffmpeg_location  # noqa: SLF001 - its command line sets it too
+    before = location.set(NO_FFMPEG)
+    try:
+        yield
+    finally:
+        location.reset(before)
 
 
 def fixed_params(resolution: int, *, audio: bool) -> dict[str, Any]:
@@ -68,6 +84,7 @@ def fixed_params(resolution: int, *, audio: bool) -> dict[str, Any]:
         "extractor_retries": 0,
         "retries": 0,
         "fragment_retries": 0,
+        "skip_unavailable_fragments": False,  # the clip would have a hole
         "ignoreerrors": False,
         "quiet": True,
         "noprogress": True,
@@ -76,7 +93,11 @@ def fixed_params(resolution: int, *, audio: bool) -> dict[str, Any]:
         "cachedir": False,
         "nopart": True,
         "overwrites": True,
+        # yt-dlp starts no downloader: it would know neither our time limits nor our proxy.
         "hls_prefer_native": True,
+        "external_downloader": {"default": "native"},
+        "ffmpeg_location": NO_FFMPEG,
+        "concurrent_fragment_downloads": 1,
         "postprocessors": [],
     }
 

@@ -27,6 +27,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any, Final, Protocol
 
+from nanokinetics.common.kin import end_group
 from nanokinetics.errors import EnvironmentFault, InputError
 from nanokinetics.workers.template import Function, begin_anew, reap, serve
 
@@ -85,6 +86,7 @@ class Spawned:
         if process is None:
             return None
         reap(process)
+        end_group(process.pid)
         return process.exitcode
 
     def close(self) -> None:
@@ -92,6 +94,7 @@ class Spawned:
             process.terminate()
         for process in self._processes.values():
             reap(process)
+            end_group(process.pid)
         self._processes.clear()
 
 

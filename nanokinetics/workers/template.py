@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any, Final, NoReturn
 
+from nanokinetics.common.kin import end_children, lead_group, tie_children
 from nanokinetics.common.system import die_with_parent, has_threads
 
 GRACE: Final = 2.0
@@ -153,11 +154,16 @@ def _flush() -> None:
 def begin(pipe: Connection, function: Function, argument: object) -> None:
     """Set the signals of a child and run its function. Only the parent acts on Ctrl-C."""
     die_with_parent()
+    tie_children()
+    lead_group(os.getppid())
     if sys.platform == "win32":
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     else:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-    function(pipe, argument)
+    try:
+        function(pipe, argument)
+    finally:
+        end_children()
 
 
 def begin_anew(pipe: Connection, function: Function, argument: object) -> None:
