@@ -14,14 +14,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from nanokinetics.clip import ADOPTED, WINDOWS, Clip, Job, Made, MakerSpec, Media, Outcome, Patience
 from nanokinetics.clips.ffmpeg import Ffmpeg, exit_now
 from nanokinetics.clips.judge import judge
 from nanokinetics.clips.measure import measure
 from nanokinetics.common.files import flush
-from nanokinetics.common.folder import Folder
+from nanokinetics.common.folder import Folder, new_file
 from nanokinetics.config import VideoConfig
 from nanokinetics.errors import Failure, InputError
 from nanokinetics.layout import TEMPORARY, Layout
@@ -88,6 +88,12 @@ class Maker(ABC):
             self._make_folder()
         assert self._held is not None  # noqa: S101 - it was made
         return self._held
+
+    def _begin(self, temporary: str | Path) -> IO[bytes]:
+        """Open a new temporary file for writing."""
+        path = Path(temporary)
+        self._discard(path)  # an earlier worker may have had this process id
+        return new_file(self._here, path.name)
 
     def _discard(self, temporary: Path) -> None:
         """Remove a temporary file, if it is there."""

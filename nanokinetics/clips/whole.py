@@ -6,7 +6,6 @@ import errno
 import hashlib
 import itertools
 import os
-import posixpath
 import random
 import time
 from collections.abc import Iterator, Sequence
@@ -24,7 +23,6 @@ from nanokinetics.clips.judge import judge, too_short
 from nanokinetics.clips.maker import Maker
 from nanokinetics.clips.measure import is_sound_alone
 from nanokinetics.common.files import digest_of
-from nanokinetics.common.folder import new_file
 from nanokinetics.common.system import flush_folder
 from nanokinetics.common.text import size
 from nanokinetics.config import COPY, HARDLINK, SYMLINK, TRANSCODE
@@ -237,7 +235,7 @@ class WholeMaker(Maker):
         if isinstance(looked, Failure):
             return looked
         target = self._new(suffix)
-        with new_file(self._here, posixpath.basename(target)) as file:
+        with self._begin(target) as file:
             file.write(data)
         digest = hashlib.sha256(data).hexdigest()
         return Made(
@@ -254,12 +252,13 @@ class WholeMaker(Maker):
     def _place(self, path: Path, target: Path) -> None:
         if self._how in (HARDLINK, SYMLINK):
             path.stat()  # an error of the source names the source
+        self._discard(target)
         if self._how == HARDLINK:
             os.link(path.resolve(), target.name, dst_dir_fd=self._here)
         elif self._how == SYMLINK:
             os.symlink(path.resolve(), target.name, dir_fd=self._here)
         else:
-            with path.open("rb") as source, new_file(self._here, target.name) as copy:
+            with path.open("rb") as source, self._begin(target) as copy:
                 size = os.fstat(source.fileno()).st_size
                 copy_bytes(source.fileno(), copy.fileno(), 0, size, str(path))
 

@@ -127,14 +127,25 @@ def _texts_of(value: object) -> str:
 
 @pytest.mark.slow
 def test_a_player_that_says_why_it_does_not_play(bench):
+    """One video says so, then all: the first has a row and a log, and the run waits."""
     rows = [Row("yoga", youtube_id(i), 3, 5) for i in range(6)]
+    evil = Video(SMALL, failure=f"No {EVIL}")
+    good = Video(SMALL, ("progressive",))
     made = bench(
-        Scenario(default=Video(SMALL, failure=f"No {EVIL}")), rows, 6, *FAST, yt_dlp=ONE_CLIENT
+        Scenario({rows[0].youtube_id: evil}, default=good), rows, 6, *FAST, yt_dlp=ONE_CLIENT
     )
-    done = made.run()
-    assert done.code in (1, 3)
-    assert not acts(done.stdout + done.stderr)
-    assert "PWNED" in done.stderr
+    for scenario, codes in ((None, (3,)), (Scenario(default=evil), (1, 3, 75))):
+        if scenario:
+            made.site.replace(scenario)
+            shutil.rmtree(made.dest)
+        done = made.run("--max-wait", "1s", "--block-wait", "0.2s")
+        assert done.code in codes
+        assert not acts(done.stdout + done.stderr)
+        logs = list(made.folder.glob("dest-failed_logs/*.log"))
+        written = "".join(path.read_text() for path in [made.dest / "failed.csv", *logs])
+        assert not acts(written)
+        assert "PWNED" in written
+        assert logs
 
 
 def test_data_for_programs_stays_as_it_is(built, tmp_path, monkeypatch, capsys):
