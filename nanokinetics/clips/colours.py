@@ -41,25 +41,36 @@ def tone_mapped(picture: Any, curve: str) -> Any:
 
 
 def roughly_tone_mapped(picture: Any, curve: str) -> Any:
-    """Map red, green and blue each by itself, for an ffmpeg without zscale.
+    """Map colours, then the light of red, green and blue each by itself, in whole numbers.
 
-    Brightness is right. Strong colours are paler, since they stay those of BT.2020.
+    It is for an ffmpeg without zscale. Values differ by a few steps from those of `tone_mapped`.
     """
-    light = _PQ if curve == HDR[0] else _HLG
-    signal = f"st(0,{light});st(1,{_hable('ld(0)')}/{_hable(str(_BRIGHTEST))});{_GAMMA}"
-    level = f"clip(maxval*({signal}),0,maxval)"
+    light = f"{_PQ if curve == HDR[0] else _HLG}/{_BRIGHTEST}"
+    shown = f"{_hable(f'({_BRIGHTEST}*{_V})')}/{_hable(str(_BRIGHTEST))}"
     return (
         picture.filter("scale", in_color_matrix="bt2020", flags="accurate_rnd+full_chroma_int")
         .filter("format", "gbrp16le")
-        .filter("lutrgb", r=level, g=level, b=level)
+        .filter("lutrgb", **dict.fromkeys("rgb", f"clip(maxval*{light},0,maxval)"))
+        .filter("colorchannelmixer", **_TO_BT709)
+        .filter("lutrgb", **dict.fromkeys("rgb", f"maxval*pow(clip({shown},0,1),1/2.4)"))
         .filter("scale", out_color_matrix=_BT709, out_range="tv")
         .filter("format", "yuv420p")
         .filter("setparams", colorspace=_BT709, color_primaries=_BT709, color_trc=_BT709)
     )
 
 
+_TO_BT709: Final = dict(
+    zip(
+        ("rr", "rg", "rb", "gr", "gg", "gb", "br", "bg", "bb"),
+        (1.6605, -0.5876, -0.0728, -0.1246, 1.1329, -0.0083, -0.0182, -0.1006, 1.1187),
+        strict=True,
+    )
+)
+"""Light of BT.2020 in the primaries of BT.709 (ITU-R BT.2087)."""
+
+
 def _hable(x: str) -> str:
-    """Hable's curve as ffmpeg's `tonemap` has it."""
+    """Hable's curve as ffmpeg's `tonemap` has it. After it comes the inverse of BT.1886, 1/2.4."""
     return f"(({x}*({x}*0.15+0.05)+0.004)/({x}*({x}*0.15+0.5)+0.06)-0.0666667)"
 
 
@@ -71,5 +82,3 @@ _PQ: Final = (
 _HLG: Final = (
     f"10*pow(if(lte({_V},0.5),{_V}*{_V}/3,(exp(({_V}-0.55991073)/0.17883277)+0.28466892)/12),1.2)"
 )
-_GAMMA: Final = "pow(max(ld(1),0),1/2.4)"
-"""The inverse of BT.1886, the curve of screens, as zscale has it."""

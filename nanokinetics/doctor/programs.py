@@ -36,7 +36,7 @@ def of_ffmpeg(path: str | None) -> CheckResult:
         why = "but it cannot read https, and every stream of YouTube is that"
         return Level.FAULT, f"{about}, {why}", "install another ffmpeg, or name one with --ffmpeg"
     if not filters_of(found.path) >= {"zscale", "tonemap"}:
-        why = "but no zscale: the colours of HDR videos become paler than they are"
+        why = "but no zscale: HDR videos get their colours in a rougher way"
         return Level.WARNING, f"{about}, {why}", "without --ffmpeg the bundled one is used"
     lacks = [codec for codec, able in DECODERS.items() if not decoders & able]
     if lacks:
