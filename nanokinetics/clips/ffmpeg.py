@@ -24,7 +24,7 @@ import imageio_ffmpeg
 from nanokinetics.clips.output import HeadAndTail, Sink, Watched, drain
 from nanokinetics.common.kin import end_children, tie
 from nanokinetics.common.system import has_threads
-from nanokinetics.errors import EnvironmentFault
+from nanokinetics.errors import EnvironmentFault, Failure, Reason
 
 CONTAINERS: Final = (
     *("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "flv", "asf"),
@@ -63,6 +63,18 @@ class Ffmpeg:
     threaded: bool
 
 
+class KilledError(EnvironmentFault):
+    """Something killed ffmpeg: a signal, or the kernel for lack of memory. It says nothing of the
+    file that ffmpeg was reading."""
+
+    def __init__(self, why: str = "ffmpeg was killed, perhaps for want of memory") -> None:
+        super().__init__(why)
+
+    @property
+    def failure(self) -> Failure:
+        return Failure(Reason.WORKER_DIED, str(self))
+
+
 @dataclass(frozen=True, slots=True)
 class Completed:
     """A finished run of ffmpeg. `returncode` is None if the run reached its timeout.
@@ -87,6 +99,11 @@ class Completed:
     def opened(self) -> int:
         """How many inputs could be opened. ffmpeg opens them in order."""
         return len(re.findall(r"^Input #\d+, ", self.stderr, re.MULTILINE))
+
+    def check(self) -> None:
+        """Raises KilledError if something else ended it."""
+        if self.killed:
+            raise KilledError
 
     @property
     def bytes_read(self) -> int:

@@ -13,11 +13,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 from nanokinetics.clip import ADOPTED, WINDOWS, Clip, Job, Made, MakerSpec, Media, Outcome, Patience
-from nanokinetics.clips.ffmpeg import Ffmpeg, exit_now
+from nanokinetics.clips.ffmpeg import Ffmpeg, KilledError, exit_now
 from nanokinetics.clips.judge import judge
 from nanokinetics.clips.measure import measure
 from nanokinetics.common.files import flush
@@ -106,9 +107,14 @@ class Maker(ABC):
         return f"{self._folder}/{self._count}{suffix}"
 
     def _measure(self, path: Path, *, decode: bool = False, timeout: float = 120) -> Media | None:
+        """Measure a file; None if it is empty or cannot be read. Raises KilledError."""
         if not path.exists() or not path.stat().st_size:
             return None
-        return measure(self._config.ffmpeg, path, decode=decode, timeout=timeout)
+        look = partial(measure, self._config.ffmpeg, path, decode=decode, timeout=timeout)
+        try:
+            return look()
+        except KilledError:  # the file is there, so another look is cheaper than another download
+            return look()
 
     def _adopt(self, clip: Clip) -> Made | None:
         """A valid file that already has the clip's name: a run ended before it wrote the row."""

@@ -25,7 +25,8 @@ def measure(
 ) -> Media | None:
     """Measure a video file, packet by packet; None if it cannot be read to its end.
 
-    decode: decode every frame too, which finds damage inside the packets. timeout: seconds.
+    decode: decode every frame too, which finds damage inside the packets. timeout: seconds. Raises
+    KilledError.
     """
     source = input_of(path)
     # Each decoded frame once and at its time, whatever rate the header claims.
@@ -37,6 +38,7 @@ def measure(
     argv = ffmpeg.compile(output.global_args(*flags), cmd=program.path)
     listing = FrameListing()
     done = run(argv, timeout, listing)
+    done.check()
     if done.returncode != 0 or (decode and done.stderr.strip()):
         return None
     return listing.media()

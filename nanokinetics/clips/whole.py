@@ -16,7 +16,7 @@ from typing import Final
 
 from nanokinetics.clip import Clip, ClipId, Failed, Job, Location, Made, Media, Outcome
 from nanokinetics.clips.cut import cut
-from nanokinetics.clips.ffmpeg import Completed
+from nanokinetics.clips.ffmpeg import Completed, KilledError
 from nanokinetics.clips.filters import passed
 from nanokinetics.clips.images import look_at_image
 from nanokinetics.clips.judge import judge, too_short
@@ -167,6 +167,8 @@ class WholeMaker(Maker):
                 first, result = result, self._make(clip, origin, again)
                 if result != first:
                     log += again
+        except KilledError as error:
+            return error.failure, False
         except (EOFError, DamagedZipError) as error:
             in_archive = location is not None and location.is_member
             reason = Reason.ARCHIVE_DAMAGED if in_archive else Reason.SOURCE_AWAY
@@ -307,6 +309,7 @@ class WholeMaker(Maker):
             timeout=self._patience(path),
         )
         log.append(f"ffmpeg {config.ffmpeg.version}\n{done.log}")
+        done.check()
         return target, done, self._measure(target) if done.returncode == 0 else None
 
     def _look(self, clip: Clip, path: Path) -> Media | Failure:

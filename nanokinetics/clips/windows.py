@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 from tenacity import RetryCallState, Retrying, retry_if_result
 from tenacity.stop import stop_after_attempt, stop_after_delay, stop_any
@@ -14,7 +13,7 @@ from tenacity.wait import wait_random_exponential
 
 from nanokinetics.clip import Clip, Failed, Job, Made, Media, Outcome
 from nanokinetics.clips.cut import cut, repack
-from nanokinetics.clips.ffmpeg import Completed
+from nanokinetics.clips.ffmpeg import Completed, KilledError
 from nanokinetics.clips.filters import passed
 from nanokinetics.clips.judge import judge
 from nanokinetics.clips.maker import Maker
@@ -70,6 +69,8 @@ class WindowMaker(Maker):
                 )
                 result = retrying(self._attempt, clip, visit, retrying)
                 number = retrying.statistics["attempt_number"]
+        except KilledError as error:
+            result, number = error.failure, max(1, number)
         except OSError as error:
             result = self._fault(error)
         if isinstance(result, Failure):
@@ -135,8 +136,7 @@ class WindowMaker(Maker):
             patience = self._config.patience.repacking
             done = repack(self._config.ffmpeg, stream, target, timeout=patience)
             visit.note(done.log)
-            if done.killed:
-                return _KILLED
+            done.check()
             if done.returncode != 0:
                 return Failure(Reason.UNDECODABLE, _last_line(done.stderr))
             Path(stream.url).unlink()
@@ -167,6 +167,7 @@ class WindowMaker(Maker):
         # accepted after a known complaint of ffmpeg.
         complaint = diagnosis.of_ffmpeg(done.stderr)
         wrong = None
+        done.check()
         if done.returncode == 0 and not complaint:
             found = self._measure(target)
             ends_at = done.input_duration or source.duration
@@ -174,8 +175,6 @@ class WindowMaker(Maker):
             if found and not wrong:
                 return self._made_from(clip, visit, source, done, target, found)
         self._discard(target)
-        if done.killed:
-            return _KILLED
         if done.returncode is None:
             return Failure(Reason.TIMEOUT, "ffmpeg took too long") if local else None
         if local:
@@ -208,9 +207,6 @@ class WindowMaker(Maker):
             trim_seconds=computing,
             format_id=source.format_id,
         )
-
-
-_KILLED: Final = Failure(Reason.WORKER_DIED, "ffmpeg was killed, perhaps for want of memory")
 
 
 def _other_way_may_do(result: Made | Failure) -> bool:

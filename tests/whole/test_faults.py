@@ -26,6 +26,7 @@ from helpers import (
     ended_at_last,
     kept,
     left_over,
+    nanokinetics,
     ranked,
     wait_until,
     whole_rows,
@@ -226,6 +227,26 @@ def test_an_ffmpeg_that_is_killed_while_it_looks_at_a_clip_costs_none(bench, tmp
     made = _bench(bench, "--ffmpeg", str(program), n=3)
     _completes(made)
     assert _times_killed(tmp_path) >= 3
+
+
+@pytest.mark.parametrize("what", ["libx264", "framecrc"])
+@pytest.mark.parametrize("how", ["copy", "transcode"])
+def test_an_ffmpeg_that_is_killed_over_a_local_video_costs_no_clip(tmp_path, what, how):
+    video = tmp_path / "source" / "yoga" / "1.mp4"
+    video.parent.mkdir(parents=True)
+    flags = ("-loglevel", "error", "-f", "lavfi", "-i", "testsrc=duration=2:size=64x64:rate=5")
+    subprocess.run([WHEEL, *flags, str(video)], check=True)
+    program = _killed_once(tmp_path, what, "yoga/1[.]mp4|[.]tmp")
+    options = ("--n", "1", "--place", how, "--dest", tmp_path / "dest", "--ffmpeg", program)
+    source = ("--src", tmp_path / "source", "--workers", "1", "--quiet")
+    done = nanokinetics("build", "folder", *source, *options, cwd=tmp_path).wait()
+    assert (done.code, done.stderr) == (0, "")
+    assert _times_killed(tmp_path) >= (how == "transcode" or what == "framecrc")
+    assert whole_rows(tmp_path / "dest" / "failed.csv") == []
+    found = _killed_once(tmp_path / "dest", "framecrc", "yoga/1[.]mp4")
+    told = nanokinetics("verify", tmp_path / "dest", "--ffmpeg", found, cwd=tmp_path).wait()
+    assert told.code == 1, "that the program was killed says nothing of the clip"
+    assert "was killed" in told.stderr
 
 
 def test_an_ffmpeg_that_is_killed_while_it_repacks_costs_no_clip(bench, tmp_path):

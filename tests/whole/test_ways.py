@@ -102,6 +102,7 @@ def test_no_process_shows_a_secret(bench, tmp_path):
         "# Netscape HTTP Cookie File\n"
         ".googlevideo.com\tTRUE\t/\tFALSE\t4102444800\tSID\thidden-cookie\n"
         "127.0.0.1\tFALSE\t/\tFALSE\t4102444800\tSID\thidden-cookie\n"
+        ".youtube.com\tTRUE\t/\tFALSE\t4102444800\tLOGIN_INFO\thidden-cookie\n"
     )
     header = "Authorization:Bearer-hidden-token"
     for tls, more in ((True, ("--cookies", str(cookies))), (False, ())):
