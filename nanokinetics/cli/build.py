@@ -174,7 +174,9 @@ def with_values(argv: Sequence[str]) -> list[str]:
     The next word is its value only if it is `all`.
     """
     done: list[str] = []
-    for word in argv:
+    for given in argv:
+        is_flag = len(given) > len("--re") and RETRY_FAILED.startswith(given)  # abbreviated
+        word = RETRY_FAILED if is_flag else given
         if done[-1:] == [f"{RETRY_FAILED}={SOME_FAILED}"] and word == config.ALL_FAILED:
             done[-1] = f"{RETRY_FAILED}={word}"
         else:

@@ -24,6 +24,7 @@ from typing import Final
 from nanokinetics.clip import Clip, ClipId, Failed
 from nanokinetics.common.logs import logger
 from nanokinetics.common.secrets import mask
+from nanokinetics.common.text import plain
 from nanokinetics.engine.canary import Canary
 from nanokinetics.engine.streak import Streak
 from nanokinetics.engine.verdicts import (
@@ -50,8 +51,12 @@ are gone costs one canary for forty requests, and an outage is still noticed soo
 TRIES: Final = 2
 """Number of workers that may die on a clip before the clip fails."""
 
-LOOKS: Final = 3
-"""Number of requests after which a failure is believed, even if each had another reason."""
+LOOKS: Final = 4
+"""Number of requests after which a failure is believed, whatever the canaries cost."""
+
+FREE: Final = 5
+SHARE: Final = 0.02
+"""Canaries that may be asked for the sake of second looks: so many, and a share of all requests."""
 
 _log = logger(__name__)
 
@@ -60,9 +65,9 @@ class Blame:
     """Judges the outcomes of one source in one run.
 
     canary: chooses the clip that shows whether any clip can be made. said_before: the message of
-    each clip whose last failure was transient, from an earlier run. shared: whether all clips come
-    over one network connection, so that a failure may be global. Local files share nothing: there
-    only a dead worker may have a global cause.
+    each clip whose last failure in an earlier run was a `server_error`. shared: whether all clips
+    come over one network connection, so that a failure may be global. Local files share nothing:
+    there only a dead worker may have a global cause.
     """
 
     def __init__(
@@ -77,9 +82,11 @@ class Blame:
         self._said_before = said_before or {}
         self._streak = Streak()
         self._asks_at = IN_A_ROW
+        self._asked_for_many = False
         self._looks: defaultdict[ClipId, list[Reason]] = defaultdict(list)
         """The reasons of earlier failures in this run that were not believed."""
         self._crashes: Counter[ClipId] = Counter()
+        self._requests = self._canaries = 0
         self._outage_since: float | None = None
         self._anything_made = False
         self._was_well = False
@@ -92,6 +99,7 @@ class Blame:
     def ended(self, request: Request) -> Verdicts:
         """A job has ended, whatever became of its clips."""
         self._streak.ended(request)
+        self._requests += 1
         return self._ask_if_many()
 
     def made(self, clips: Sequence[Clip], request: Request) -> Verdicts:
@@ -99,15 +107,22 @@ class Blame:
         if not clips:
             return []
         at = self._streak.answered_at(request)
+        over = self._outage_since is not None and self._outage_since <= at
         if request.as_canary:
+            over = over or self._canary.wavers
             self._canary.answered()
-            self._asks_at = min(2 * self._asks_at, MOST_IN_A_ROW)
+            for clip in clips:
+                self._crashes.pop(clip.id, None)
+            if self._asked_for_many:
+                self._asks_at = min(2 * self._asks_at, MOST_IN_A_ROW)
+            self._asked_for_many = False
         else:
             self._canary.made(clips)
             self._anything_made = True
-        if self._outage_since is not None and self._outage_since <= at:
+        if over:
             _log.info("clips can be made again")
-            self._outage_since, self._asks_at = None, IN_A_ROW
+            self._outage_since, self._asks_at, self._was_well = None, IN_A_ROW, True
+            return [PutBack(each.clip) for each in self._streak.until(at)[0]]
         return self._judge(at, by_canary=request.as_canary)
 
     def failed(self, failed: Failed, request: Request, now: float) -> Verdicts:
@@ -124,10 +139,11 @@ class Blame:
             return [PutBack(failed.clip), CloseGate(failure)]
         if not self._shared:
             return [WriteDown(failed)]
-        if self._outage_since is not None:
-            return [PutBack(failed.clip), CloseGate(_outage(failure))]
+        suspected = self._suspect(failed, request, now)
+        if self._outage_since is not None:  # a clip that was asked for in place of a canary
+            return [*suspected, CloseGate(_outage(failure)), *self._ask_if_there()]
         let_in: Verdicts = [LetIn()] if shows_answer(failed) else []
-        return [*let_in, *self._suspect(failed, now), *self._ask_if_many()]
+        return [*let_in, *suspected, *self._ask_if_many()]
 
     def died(self, failed: Failed, request: Request, now: float) -> Verdicts:
         """Judge a clip whose worker died. It is tried once more, alone; then it has failed."""
@@ -139,13 +155,15 @@ class Blame:
             return self._ask() if again else [self._end(failed.failure)]
         if again:
             return [TryAlone(clip)]
-        suspected = self._suspect(replace(failed, attempts=TRIES), now)
+        suspected = self._suspect(replace(failed, attempts=TRIES), request, now)
         return [*suspected, *self._ask_if_many()]
 
     def nothing_left(self) -> Verdicts | None:
         """What to do when no job runs and no clip waits; None if the run is complete."""
         if not self._streak:
             return None
+        if not self._shared and self._anything_made:  # workers live, so it was the clips
+            return self._judge(self._streak.latest, by_canary=True)
         if self._canary.is_there:
             return self._ask()
         # Nothing was ever made. Transient failures stay for the next run anyway: record them.
@@ -154,31 +172,51 @@ class Blame:
             passing = self._streak.take(Kind.TRANSIENT)
             if passing:
                 return [WriteDown(each) for each in passing]
-        if _is_of_this_machine(commonest):
+        if _is_of_this_machine(commonest) or commonest.outdated:
             return [self._end(commonest)]
         if few:
             return self._judge(self._streak.latest, by_canary=False)
         return [self._end(_outage(commonest))]
 
-    def _suspect(self, failed: Failed, now: float) -> Verdicts:
-        self._streak.add(failed, now)
+    def _suspect(self, failed: Failed, request: Request, now: float) -> Verdicts:
+        self._streak.add(failed, now, request)
         return [Doubt(failed)] if failed.failure.reason.replaced else []
 
     def _ask_if_many(self) -> Verdicts:
         """Ask for the canary if so many videos failed in a row that the cause may be global."""
-        if self._outage_since is not None or self._streak.longest < self._asks_at:
+        if self._outage_since is not None or self._canary.is_out:
             return []
+        longest = self._streak.longest
+        if longest < self._asks_at:
+            # Before a second look becomes as long as an outage, a canary parts it.
+            parts = longest >= IN_A_ROW - 1 and self._streak.has(self._is_again)
+            return self._ask() if parts and self._can_afford and self._canary.is_there else []
         if self._canary.is_there:
+            self._asked_for_many = True
             return self._ask()
         commonest = self._streak.commonest
+        if _is_of_this_machine(commonest) or commonest.outdated:
+            return [self._end(commonest)]
         if commonest.reason is Reason.FORBIDDEN_MEDIA:
             return self._wait_for_end(commonest, self._streak.latest)
-        return [self._end(commonest)] if _is_of_this_machine(commonest) else []
+        return [self._end(_outage(commonest))] if longest >= MOST_IN_A_ROW else []
+
+    def _is_again(self, failed: Failed) -> bool:
+        """Whether a clip fails as it did before in this run."""
+        return failed.failure.reason in self._looks.get(failed.clip.id, ())
+
+    @property
+    def _can_afford(self) -> bool:
+        return self._canaries < FREE + SHARE * self._requests
+
+    def _ask_if_there(self) -> Verdicts:
+        return self._ask() if self._canary.is_there else []
 
     def _ask(self) -> Verdicts:
         """Request the canary, unless it is requested already. There must be one."""
         if self._canary.is_out:
             return []
+        self._canaries += 1
         clip = self._canary.take()
         _log.info("many failed in a row: asking for %s to see whether anything works", clip.key)
         return [AskCanary(clip)]
@@ -186,6 +224,9 @@ class Blame:
     def _canary_failed(self, failed: Failed, now: float) -> Verdicts:
         """Judge the failure of a canary: the session is at fault, or the canary's video is gone."""
         failure = failed.failure
+        if not self._shared:  # the worker lives, so the dead ones died of their own clips
+            self._canary.restart()
+            return self._judge(now, by_canary=True)
         if failure.kind is Kind.BLOCKED:
             self._asks_at = IN_A_ROW
             self._canary.restart()
@@ -193,31 +234,38 @@ class Blame:
         another = self._canary.failed()
         if failure.outdated:
             return [self._end(failure)]
-        if another and shows_answer(failed) and self._outage_since is None:
+        if self._outage_since is not None:
+            return [CloseGate(_outage(failure))]  # next time a clip is asked for in its place
+        if another and shows_answer(failed):
             return self._ask()
-        if self._outage_since is None and not self._anything_made and _is_of_this_machine(failure):
+        if not self._anything_made and _is_of_this_machine(failure):
             return [self._end(failure)]
-        return [*self._wait_for_end(failure, now), *self._ask()]
+        return self._wait_for_end(failure, now)
 
     def _wait_for_end(self, failure: Failure, now: float) -> Verdicts:
-        """The session is at fault: put all back, and wait as after a refusal."""
-        if self._outage_since is None:
-            _log.warning("nothing can be made any more (%s): waiting", failure.reason)
-            self._outage_since = now
-        back: Verdicts = [PutBack(each.clip) for each in self._streak.take()]
-        return [*back, CloseGate(_outage(failure))]
+        """The session is at fault: wait as after a refusal. All failures stay unjudged.
+
+        After each wait either a clip or a canary is requested, in turn: even the canaries may be
+        gone. What can be made then ends the outage.
+        """
+        _log.warning("nothing can be made any more (%s): waiting", failure.reason)
+        self._outage_since = now
+        return [CloseGate(_outage(failure))]
 
     def _judge(self, at: float, *, by_canary: bool) -> Verdicts:
         """The world was well at this time: judge the failures before it."""
-        failed, videos = self._streak.until(at)
+        failed, requests = self._streak.until(at)
         # An outage that is over may have caused them. It may have begun in an earlier run.
-        hidden = videos >= IN_A_ROW or not self._was_well
+        hidden = requests >= IN_A_ROW or not self._was_well
         self._was_well = True
         verdicts: Verdicts = []
         for each in failed:
             looks, reason = self._looks[each.clip.id], each.failure.reason
+            again = reason in looks
             unsure = hidden or (reason is Reason.UNEXPLAINED and not by_canary)
-            if unsure and reason not in looks and len(looks) + 1 < LOOKS:
+            if again:
+                unsure = hidden and self._can_afford
+            if self._shared and unsure and len(looks) + 1 < LOOKS:
                 looks.append(reason)
                 verdicts.append(PutBack(each.clip))
             else:
@@ -228,7 +276,8 @@ class Blame:
         """An error without a known meaning that an earlier run had too is the video's own."""
         failure = failed.failure
         unknown = failure.reason is Reason.SERVER_ERROR and (failure.http_status or 0) < 500
-        if unknown and self._said_before.get(failed.clip.id) == mask(failure.message):
+        said = self._said_before.get(failed.clip.id)
+        if unknown and said == plain(Failure(failure.reason, mask(failure.message)).message):
             return replace(failed, failure=replace(failure, reason=Reason.UNEXPLAINED))
         return failed
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Final
 
 from nanokinetics.clip import Clip
@@ -33,6 +34,11 @@ class Canary:
     def is_out(self) -> bool:
         """Whether a canary is requested now."""
         return self._out is not None
+
+    @property
+    def wavers(self) -> bool:
+        """Whether a canary failed since the question was put: an outage may end just now."""
+        return bool(self._failed)
 
     @property
     def is_there(self) -> bool:
@@ -72,8 +78,8 @@ class Canary:
 
     def _all(self) -> list[Clip]:
         """The canaries in the order in which they are asked."""
-        if not self._made:
-            self._made.extend(clip for clip in [next(self._earlier, None)] if clip)
+        if not self._made:  # the first of an earlier run is asked first
+            self._made.extend(reversed(list(islice(self._earlier, REMEMBERED))))
         latest = list(reversed(self._made))
         known = [self._known] if self._known else []
         return list(dict.fromkeys([*latest[:1], *known, *latest[1:]]))

@@ -31,6 +31,8 @@ class _Class:
     """Candidates with a transient failure. They are drawn again only if no other is left."""
     returned: list[int] = field(default_factory=list)
     """A heap of candidates that were drawn for clips which have come back."""
+    waiting: dict[int, Clip] = field(default_factory=dict)
+    """The waiting clips by rank."""
     in_play: set[int] = field(default_factory=set)
     """The ranks of the clips that are finished, waiting, requested or held."""
     kept: int = 0
@@ -114,7 +116,7 @@ class Quotas:
                 continue
             together = self._by_video.pop(_video(clip))
             for each in together:
-                del self._waiting[each.id]
+                self._take(each)
             return tuple(sorted(together, key=lambda c: (c.time_start or 0, c.id)))
         return ()
 
@@ -131,7 +133,10 @@ class Quotas:
             each.in_play.add(self._ranks[clip.id])
         if clip.id not in self._waiting:
             self._wait(clip)
-        while (worst := self._worst_waiting(each)) and each.has_better(self._ranks[worst.id]):
+        while len(each.in_play) > each.wanted and each.waiting:
+            worst = max(each.waiting)
+            if not each.has_better(worst):
+                break
             self._withdraw(each, worst)
 
     def finished(self, clip: Clip) -> None:
@@ -218,18 +223,18 @@ class Quotas:
         each.in_play.discard(self._ranks[clip.id])
         self._fill(each)
 
-    def _worst_waiting(self, each: _Class) -> Clip | None:
-        waiting = [clip for clip in self._waiting.values() if clip.group == each.group]
-        return max(waiting, key=lambda clip: self._ranks[clip.id], default=None)
+    def _take(self, clip: Clip) -> None:
+        del self._waiting[clip.id]
+        del self._classes[clip.group].waiting[self._ranks[clip.id]]
 
     def _rank_of(self, each: _Class, row: int) -> int:
         return row - self._selection.rows(each.group).start
 
-    def _withdraw(self, each: _Class, clip: Clip) -> None:
+    def _withdraw(self, each: _Class, rank: int) -> None:
         """Take back a clip that was drawn but not requested; it is the next one to be drawn."""
-        del self._waiting[clip.id]
+        clip = each.waiting[rank]
+        self._take(clip)
         self._by_video[_video(clip)].remove(clip)
-        rank = self._ranks[clip.id]
         each.in_play.discard(rank)
         row = self._selection.rows(each.group).start + rank
         heapq.heappush(each.returned, row)
@@ -241,6 +246,7 @@ class Quotas:
     def _wait(self, clip: Clip) -> None:
         id_ = clip.id
         self._waiting[id_] = clip
+        self._classes[id_.group].waiting[self._ranks[id_]] = clip
         self._by_video[_video(clip)].append(clip)
         heapq.heappush(self._heap, (self._ranks[id_], self._order[id_.group], id_))
 

@@ -7,7 +7,7 @@ parts become one again.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable
 from itertools import pairwise
 
 from nanokinetics.clip import Failed
@@ -19,15 +19,15 @@ class Streak:
     """The failures since the last success, in the order in which they came."""
 
     def __init__(self) -> None:
-        self._failed: list[tuple[float, Failed]] = []
+        self._failed: list[tuple[float, Failed, Request]] = []
         self._found: dict[Request, float] = {}
         """The requests in hand whose videos were found, and when."""
 
     def __len__(self) -> int:
         return len(self._failed)
 
-    def add(self, failed: Failed, at: float) -> None:
-        self._failed.append((at, failed))
+    def add(self, failed: Failed, at: float, request: Request) -> None:
+        self._failed.append((at, failed, request))
 
     def found(self, request: Request, at: float) -> None:
         self._found.setdefault(request, at)
@@ -44,9 +44,13 @@ class Streak:
         """The largest number of different videos in a row between two that were found."""
         cuts = [float("-inf"), *sorted(self._found.values()), float("inf")]
         return max(
-            _videos(failed for at, failed in self._failed if after < at <= until)
+            len({_video(failed) for at, failed, _ in self._failed if after < at <= until})
             for after, until in pairwise(cuts)
         )
+
+    def has(self, kind: Callable[[Failed], bool]) -> bool:
+        """Whether a failure is of this kind."""
+        return any(kind(failed) for _, failed, _ in self._failed)
 
     @property
     def latest(self) -> float:
@@ -56,22 +60,22 @@ class Streak:
     @property
     def commonest(self) -> Failure:
         """The latest failure with the commonest reason. There must be one."""
-        reasons = Counter(failed.failure.reason for _, failed in self._failed)
-        reason = reasons.most_common(1)[0][0]
-        return next(f.failure for _, f in reversed(self._failed) if f.failure.reason is reason)
+        failures = [failed.failure for _, failed, _ in self._failed]
+        reason = Counter(failure.reason for failure in failures).most_common(1)[0][0]
+        return next(each for each in reversed(failures) if each.reason is reason)
 
     def take(self, *kinds: Kind) -> list[Failed]:
         """Remove and return the failures of these kinds; without kinds, all failures."""
         taken = [each for each in self._failed if not kinds or each[1].failure.kind in kinds]
         self._failed = [each for each in self._failed if each not in taken]
-        return [failed for _, failed in taken]
+        return [failed for _, failed, _ in taken]
 
     def until(self, at: float) -> tuple[list[Failed], int]:
-        """Remove the failures up to this time; returns them and their number of videos."""
-        taken = [failed for time, failed in self._failed if time <= at]
+        """Remove the failures up to this time; returns them and the number of their requests."""
+        taken = [each for each in self._failed if each[0] <= at]
         self._failed = [each for each in self._failed if each[0] > at]
-        return taken, _videos(taken)
+        return [failed for _, failed, _ in taken], len({request for *_, request in taken})
 
 
-def _videos(failed: Iterable[Failed]) -> int:
-    return len({each.clip.youtube_id or each.clip.key for each in failed})
+def _video(failed: Failed) -> str:
+    return failed.clip.youtube_id or failed.clip.key

@@ -89,6 +89,6 @@ def blocked_error(refusal: Failure | None, quotas: Quotas, until: float) -> Bloc
 _REFUSED: Final = "YouTube refuses this address"
 
 _WHY_WAITING: Final = {
-    Reason.OUTAGE: "YouTube gives nothing to this address, not even a video that is known to work",
+    Reason.OUTAGE: "YouTube gives nothing to this address, whatever it is asked for",
 }
 """Why a run waited, for the final message. All other reasons are refusals that say so."""

@@ -34,10 +34,15 @@ TEXTS: Final[tuple[tuple[str, Reason], ...]] = (
     (r"unusual traffic|automated (queries|requests)|\bIP (address )?(is|has been|was)\b.*\bblocked",
      Reason.RATE_LIMITED),
     (r"not a (ro)?bot\b|captcha|helps protect our community", Reason.BOT_CHECK),
+    (r"\byour access\b|access.{0,60}(suspended|blocked)", Reason.RATE_LIMITED),
     # The machine's fault.
     (r"No space left on device|Disk quota exceeded", Reason.DISK_FULL),
     # The account of the cookies, not that of the uploader.
     (r"\byour (Google |YouTube )?account\b", Reason.LOGIN_REQUIRED),
+    # The country's law, not YouTube's policy.
+    (r"available in your (country|region|location) because", Reason.GEO_BLOCKED),
+    # For now, whatever else it says.
+    (r"unable to verify|\btry again later", Reason.SERVER_ERROR),
     # Gone for good. A policy may concern anything, also a country or self-harm.
     (r"account associated with this video|account.{0,20}(terminated|suspended)"
      r"|uploader has closed", Reason.ACCOUNT_TERMINATED),

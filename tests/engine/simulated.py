@@ -172,7 +172,10 @@ def night(
     chance: random.Random,
     **options: Any,
 ) -> Night:
-    """Run the engine until it is complete. classes: the videos of each label, best rank first."""
+    """Run the engine until it is complete.
+
+    classes: the clips of each label, best rank first, each a video with its window, such as `v@3`.
+    """
     found = Night(Books())
     now = 0.0
     while True:
@@ -205,11 +208,17 @@ def night(
             return found
 
 
+def key_of(clip: str) -> str:
+    video, start = clip.split("@")
+    return f"{video}_{int(start):06d}_{int(start) + 1:06d}"
+
+
 def _table(classes: Mapping[str, Sequence[str]], n: int) -> SelectionTable:
     rows = [
-        f"{video}_000001_000002,train,{label},{video},1,2,{rank}\n"
-        for label, videos in sorted(classes.items())
-        for rank, video in enumerate(videos, 1)
+        f"{key_of(clip)},train,{label},{video},{start},{int(start) + 1},{rank}\n"
+        for label, clips in sorted(classes.items())
+        for rank, clip in enumerate(clips, 1)
+        for video, start in [clip.split("@")]
     ]
     quotas = {Group("train", label): n for label in sorted(classes)}
     return SelectionTable((HEAD + "".join(rows)).encode(), quotas=quotas, labels=tuple(classes))

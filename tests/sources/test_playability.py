@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import pytest
 from helpers import ONE_CLIENT, SMALL, youtube_id
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nanokinetics.config import NetworkConfig, VideoConfig
@@ -319,6 +319,7 @@ anything = st.recursive(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(
     status=st.fixed_dictionaries(
         {},
