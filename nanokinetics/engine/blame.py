@@ -168,6 +168,8 @@ class Blame:
             return self._ask()
         # Nothing was ever made. Transient failures stay for the next run anyway: record them.
         commonest, few = self._streak.commonest, self._streak.longest < IN_A_ROW
+        if self._outage_since is not None:
+            return [self._end(_outage(commonest))]
         if commonest.reason is not Reason.NETWORK:
             passing = self._streak.take(Kind.TRANSIENT)
             if passing:

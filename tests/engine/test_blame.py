@@ -204,6 +204,16 @@ def test_media_that_is_forbidden_to_all_is_an_outage_even_if_nobody_can_be_asked
     assert verdicts == [CloseGate(Failure(Reason.OUTAGE, "forbidden media: message 104"))]
 
 
+def test_an_outage_that_nobody_can_be_asked_about_ends_the_run_when_nothing_is_left() -> None:
+    blame = Blame()
+    in_a_row(blame, *[Reason.FORBIDDEN_MEDIA] * IN_A_ROW)
+    verdicts = blame.nothing_left()
+    assert verdicts is not None
+    (ended,) = verdicts
+    assert isinstance(ended, EndRun)
+    assert ended.failure.reason is Reason.OUTAGE
+
+
 # -- when a clip is made
 
 
