@@ -29,6 +29,15 @@ def haste() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_user_folders(tmp_path_factory) -> Iterator[None]:
+    """The tests neither read nor change what the user's own runs remember."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("XDG_CACHE_HOME", "XDG_STATE_HOME"):
+            patch.setenv(name, str(tmp_path_factory.mktemp(name.lower())))
+        yield
+
+
 @pytest.fixture(scope="session")
 def films(tmp_path_factory) -> Path:
     """Shared by the workers of pytest-xdist, so that each film is made once a run."""
