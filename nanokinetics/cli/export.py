@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Final
 
 from nanokinetics.cli.options import add_command, add_quiet, typed
@@ -53,6 +54,8 @@ def run(options: dict[str, Any]) -> ExitCode:
     asked = {name: value for name, value in options.items() if value is not None}
     with tqdm(unit=" samples", disable=True if quiet else None, leave=False) as bar:
         made = export(asked.pop("dest"), asked.pop("format"), tick=bar.update, **asked)
+    for line in made.warnings:  # also with --quiet: else the loader's silence would be ours
+        say(f"warning: {line}", to=sys.stderr)
     if not quiet:
         for split, count in made.samples.items():
             say(f"{split}: {count} samples" if count else f"{split}: no clip yet, left out")

@@ -67,10 +67,14 @@ FORMATS: Final = {
 
 @dataclass(frozen=True)
 class Exported:
-    """The result of an export: its folder, and the number of samples of each split."""
+    """The result of an export: its folder, and the number of samples of each split.
+
+    warnings: lines for the user about what a loader of this format skips or misreads.
+    """
 
     folder: Path
     samples: dict[str, int]
+    warnings: tuple[str, ...] = ()
 
 
 def export(
@@ -84,7 +88,8 @@ def export(
     """Write the finished clips of a dataset in a format, into `output` or beside the dataset.
 
     options: fields of `Options` that the format takes. tick: called after each sample. Files of an
-    earlier export that this export does not write are removed.
+    earlier export that this export does not write are removed. An export that fails leaves nothing
+    in a new folder.
 
     Raises InputError for bad input, and EnvironmentFault if a package is missing or the folder
     cannot be written.
@@ -114,7 +119,8 @@ def export(
             chosen.write(dataset, out, asked)
     except OSError as error:
         raise EnvironmentFault(f"{error.filename or folder}: {error.strerror or error}") from None
-    return Exported(folder, {split: len(samples) for split, samples in dataset.splits.items()})
+    counts = {split: len(samples) for split, samples in dataset.splits.items()}
+    return Exported(folder, counts, tuple(out.warnings))
 
 
 def _beside(root: Path, format: str) -> Path:  # noqa: A002

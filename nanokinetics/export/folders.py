@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nanokinetics.dataset.built import Dataset
 from nanokinetics.errors import InputError
+from nanokinetics.export import pitfalls
 from nanokinetics.export.options import Options
 from nanokinetics.export.output import Output
 
@@ -28,6 +29,7 @@ def torchvision(dataset: Dataset, out: Output, options: Options) -> None:
     for sample in dataset.samples:
         out.place(sample.path, dataset.file(sample), options.files)
         out.tick()
+    out.warn(*pitfalls.of_torchvision(dataset))
 
 
 def fiftyone(dataset: Dataset, out: Output, options: Options) -> None:

@@ -13,8 +13,10 @@ from nanokinetics.dataset.built import Dataset
 from nanokinetics.dataset.sample import Sample
 from nanokinetics.dataset.tables import rendered
 from nanokinetics.errors import InputError
+from nanokinetics.export.card import Card, names_of
 from nanokinetics.export.options import CSV, PARQUET, Options
 from nanokinetics.export.output import Output
+from nanokinetics.layout import CLASSES, RUN
 from nanokinetics.sources.suffixes import IMAGES
 
 COLUMNS: Final = {
@@ -39,6 +41,7 @@ def write(dataset: Dataset, out: Output, options: Options) -> None:
     class `001` the number 1. Raises InputError for what cannot be read as it is written.
     """
     medium = _medium(dataset)
+    _check_names(dataset)
     splits = {
         split: [_values(sample) for sample in samples]
         for split, samples in dataset.splits.items()
@@ -60,9 +63,11 @@ def write(dataset: Dataset, out: Output, options: Options) -> None:
             _parquet(out, name, columns, each)
         else:
             out.table(name, [columns, *([row[c] for c in columns] for row in each)])
+    # `datasets` looks for cached rows under the folder's last name and what the card says, and
+    # cached rows point into this folder.
     content = json.dumps([str(out.folder.resolve()), rows])
     digest = hashlib.sha256(content.encode()).hexdigest()
-    out.text("README.md", _card(list(splits), {medium: medium, **columns}, digest))
+    out.text("README.md", Card(dataset, medium, columns, digest).text())
 
 
 def _medium(dataset: Dataset) -> str:
@@ -75,6 +80,17 @@ def _medium(dataset: Dataset) -> str:
         f"`datasets` takes either images or {', '.join(sorted(VIDEOS))}, and here is "
         f"{', '.join(sorted(endings))}; build with --place transcode, or use --format webdataset"
     )
+
+
+def _check_names(dataset: Dataset) -> None:
+    """Raises InputError where the place of a label in the card would not be its id."""
+    names = names_of(dataset)
+    for label, number in dataset.label_ids.items():
+        if names[number : number + 1] != [label]:
+            raise InputError(
+                f"'{label}' is number {number} in {dataset.home.place(CLASSES)}, but not in "
+                f"{RUN}; run the same build again"
+            )
 
 
 def _values(sample: Sample) -> dict[str, Any]:
@@ -104,24 +120,3 @@ def _parquet(
     table = pyarrow.Table.from_pylist(rows, schema=pyarrow.schema(list(columns.items())))
     with out.file(name) as file:
         parquet.write_table(table, file)
-
-
-def _card(splits: Sequence[str], features: Mapping[str, str], digest: str) -> str:
-    """`datasets` looks for cached rows under the folder's last name and what the card says, so the
-    card has a digest of the rows, of the files, and of the folder, which cached rows point to."""
-    lines = [
-        "---",
-        "configs:",
-        "- config_name: default",
-        f'  description: "sha256 {digest}"',
-        "  data_files:",
-        *(f"  - split: {split}\n    path: {split}/**" for split in splits),
-        "  features:",
-        *(
-            f"  - name: {name}\n    dtype: {kind}"
-            for name, kind in features.items()
-            if name != "file_name"
-        ),
-        "---",
-    ]
-    return "".join(f"{line}\n" for line in lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nanokinetics.dataset.built import Dataset
 from nanokinetics.errors import InputError
+from nanokinetics.export import pitfalls
 from nanokinetics.export.options import Options
 from nanokinetics.export.output import Output
 
@@ -22,11 +23,13 @@ def vjepa(dataset: Dataset, out: Output, options: Options) -> None:
             "or link it where there is none (ln -s) and export from there"
         )
     _write(dataset, out, prefix)
+    out.warn(*pitfalls.of_vjepa(dataset))
 
 
 def slowfast(dataset: Dataset, out: Output, options: Options) -> None:
     """Write relative paths, or paths with a prefix: SlowFast and PyTorchVideo add the folder."""
     _write(dataset, out, options.prefix or "")
+    out.warn(*pitfalls.of_slowfast(dataset))
 
 
 def _write(dataset: Dataset, out: Output, prefix: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from nanokinetics.annotations import dialect
 from nanokinetics.dataset.built import Dataset
 from nanokinetics.dataset.tables import ANNOTATION
+from nanokinetics.export import pitfalls
 from nanokinetics.export.lists import line
 from nanokinetics.export.options import Options
 from nanokinetics.export.output import Output
@@ -29,13 +30,18 @@ def write(dataset: Dataset, out: Output, options: Options) -> None:  # noqa: ARG
             continue
         root = f"{split}/" if own.split_folders else ""
         lines = [line(sample.path.removeprefix(root), sample.label_id) for sample in samples]
-        out.text(f"{name}_{split}_list_videos.txt", "".join(lines))
+        out.text(_list_of(name, split), "".join(lines))
         if own.split_folders:
             out.place(f"videos_{split}", dataset.root / split)
             rows = ([sample.row[column] for column in ANNOTATION] for sample in samples)
             out.table(f"annotations/{own.mmaction2}_{split}.csv", [ANNOTATION, *rows])
         for _ in samples:
             out.tick()
+    out.warn(*pitfalls.of_mmaction2(dataset, _list_of(name, "val") if own.mmaction2 else ""))
+
+
+def _list_of(name: str, split: str) -> str:
+    return f"{name}_{split}_list_videos.txt"
 
 
 def name_of(record: Mapping[str, Any]) -> str:

@@ -35,6 +35,7 @@ class Output:
     def __init__(self, folder: Path, tick: Callable[[], object]) -> None:
         self.folder = folder
         self.tick = tick
+        self.warnings: list[str] = []
         self._earlier: set[str] = set()
         self._names: set[str] = set()
         self._journal: IO[str]
@@ -44,11 +45,13 @@ class Output:
     def opened(self) -> Iterator[Output]:
         """Hold the folder. If the block succeeds, the other files of earlier exports are removed.
 
+        If it fails in a new folder, all that it wrote is removed, and the folders that it made.
         Raises InputError if the folder has foreign files, or if another export holds it.
         """
         from filelock import FileLock, Timeout
 
         _refuse_strangers(self.folder)
+        missing = [each for each in (self.folder, *self.folder.parents) if not each.exists()]
         self.folder.mkdir(parents=True, exist_ok=True)
         self._home = Folder(self.folder)
         self._home.refuse_links((LOCK, JOURNAL))
@@ -56,12 +59,18 @@ class Output:
             # `build --src` skips folders with a lock of this name.
             with FileLock(self.folder / LOCK, timeout=0):
                 journal = self.folder / JOURNAL
-                if journal.exists():
+                is_new = not journal.exists()
+                if not is_new:
                     self._earlier = {*journal.read_text("utf-8", "replace").split("\n")}
                 self._clear_leftovers()
-                appending = self._home.open(JOURNAL, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-                with open(appending, "a", encoding="utf-8") as self._journal:  # noqa: PTH123
-                    yield self
+                try:
+                    appending = self._home.open(JOURNAL, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+                    with open(appending, "a", encoding="utf-8") as self._journal:  # noqa: PTH123
+                        yield self
+                except BaseException:
+                    if is_new:
+                        self._undo(missing)
+                    raise
                 self._remove(self._earlier - self._names)
                 names = "".join(f"{name}\n" for name in sorted(self._names))
                 self._home.write(JOURNAL, names.encode())
@@ -100,6 +109,10 @@ class Output:
                 # A rename between two links to one file does nothing: the old one must go.
                 self._home.remove(name)
 
+    def warn(self, *lines: str) -> None:
+        """Keep what the user must know of this export: each line has its count and remedy."""
+        self.warnings += lines
+
     def withdraw(self, name: str) -> None:
         """Remove an index file of an earlier export, before it becomes wrong."""
         self._remove({name} & self._earlier)
@@ -111,6 +124,13 @@ class Output:
         self._names.add(name)
         self._journal.write(f"{name}\n")
         self._journal.flush()
+
+    def _undo(self, made: Iterable[Path]) -> None:
+        """Remove all that was written, and the folders that were made, from the innermost on."""
+        with contextlib.suppress(OSError):
+            self._remove((*self._names, JOURNAL, LOCK))
+            for folder in made:
+                folder.rmdir()
 
     def _clear_leftovers(self) -> None:
         """Remove temporary files of a killed export. The journal lists the files that it began."""

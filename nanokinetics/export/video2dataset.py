@@ -6,7 +6,7 @@ Keys have nine digits: five of the shard and four of the sample.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -14,6 +14,7 @@ from typing import Any, Final
 from nanokinetics.common.extras import needed
 from nanokinetics.dataset.built import Dataset
 from nanokinetics.dataset.sample import Sample
+from nanokinetics.export import pitfalls
 from nanokinetics.export.options import Options
 from nanokinetics.export.output import Output
 from nanokinetics.export.shards import (
@@ -34,12 +35,26 @@ def write(dataset: Dataset, out: Output, options: Options) -> None:
     """A folder a split; the statistics of a shard are those of its clips in the ledger."""
     needed("pyarrow.parquet", "parquet")  # before an hour of shards, not after it
     limits = replace(options, shard_samples=min(options.shard_samples, MOST))
-    for split, samples in dataset.splits.items():
-        ordered = mixed(samples, seed_of(dataset))
-        sizes = [sample_bytes(s, key_of(0, 0), members(key_of(0, 0), s)) for s in ordered]
-        for shard, part in enumerate(cut(sizes, limits) if samples else ()):
-            chosen = ordered[part.start : part.stop]
+    planned = {
+        split: list(_plan(dataset, limits, samples))  # before the first shard is written
+        for split, samples in dataset.splits.items()
+        if samples
+    }
+    for split, shards in planned.items():
+        for shard, chosen in enumerate(shards):
             _write(dataset, out, f"{split}/{shard:05d}", shard, chosen)
+    counts = {split: (sum(map(len, shards)), len(shards)) for split, shards in planned.items()}
+    out.warn(*pitfalls.of_video2dataset(dataset), *pitfalls.of_shards(counts))
+
+
+def _plan(
+    dataset: Dataset, limits: Options, samples: Sequence[Sample]
+) -> Iterator[Sequence[Sample]]:
+    """The samples of each shard of a split. Raises InputError as `cut` does."""
+    ordered = mixed(samples, seed_of(dataset))
+    sizes = [sample_bytes(s, key_of(0, 0), members(key_of(0, 0), s)) for s in ordered]
+    for part in cut(sizes, limits):
+        yield ordered[part.start : part.stop]
 
 
 def key_of(shard: int, place: int) -> str:

@@ -10,13 +10,14 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Final
 
 from nanokinetics.common.extras import needed
 from nanokinetics.dataset.built import Dataset
 from nanokinetics.dataset.sample import Sample
+from nanokinetics.export import pitfalls
 from nanokinetics.export.options import Options
 from nanokinetics.export.output import Output
 from nanokinetics.export.shards import (
@@ -34,12 +35,19 @@ INDEX: Final = "shards.json"
 
 
 def write(dataset: Dataset, out: Output, options: Options) -> None:
-    needed("webdataset", "webdataset")  # before anything is taken away
-    out.withdraw(INDEX)
-    splits = {
-        split: _shards(dataset, out, options, split, samples)
+    needed("webdataset", "webdataset")  # before anything is taken away, as all that can be refused
+    planned = {
+        split: list(_plan(dataset, options, samples))
         for split, samples in dataset.splits.items()
         if samples
+    }
+    out.withdraw(INDEX)
+    splits = {
+        split: [
+            write_shard(dataset, out, f"{split}-{n:06d}.tar", part, members)
+            for n, part in enumerate(parts)
+        ]
+        for split, parts in planned.items()
     }
     index = {
         "label_ids": options.label_ids,
@@ -48,17 +56,18 @@ def write(dataset: Dataset, out: Output, options: Options) -> None:
         "splits": {split: _split_entry(split, shards) for split, shards in splits.items()},
     }
     out.text(INDEX, json.dumps(index, indent=2, ensure_ascii=False) + "\n")
+    counts = {split: (sum(map(len, parts)), len(parts)) for split, parts in planned.items()}
+    out.warn(*pitfalls.of_shards(counts))
 
 
-def _shards(
-    dataset: Dataset, out: Output, options: Options, split: str, samples: Sequence[Sample]
-) -> list[Shard]:
+def _plan(
+    dataset: Dataset, options: Options, samples: Sequence[Sample]
+) -> Iterator[list[tuple[str, Sample]]]:
+    """The samples of each shard of a split, under their keys. Raises InputError as `cut` does."""
     ordered = list(keyed(mixed(samples, seed_of(dataset))).items())
     sizes = [sample_bytes(sample, key, members(key, sample)) for key, sample in ordered]
-    return [
-        write_shard(dataset, out, f"{split}-{n:06d}.tar", ordered[p.start : p.stop], members)
-        for n, p in enumerate(cut(sizes, options))
-    ]
+    for part in cut(sizes, options):
+        yield ordered[part.start : part.stop]
 
 
 def _split_entry(split: str, shards: Sequence[Shard]) -> dict[str, object]:

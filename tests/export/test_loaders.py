@@ -15,11 +15,13 @@ import re
 import shlex
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trees
+import yaml
 from helpers import WHEEL, read_table
 
 from nanokinetics import build
@@ -99,10 +101,12 @@ def test_hugging_face_tells_the_splits_apart(nano_k400) -> None:
     code = """
 import json
 from datasets import Video, load_dataset
-columns = ("label", "youtube_id", "time_start")
+columns = ("youtube_id", "time_start")
 splits = load_dataset("./parquet")
 splits = {name: rows.cast_column("video", Video(decode=False)) for name, rows in splits.items()}
-print("\\n" + json.dumps([(name, row["video"]["path"], *(row[column] for column in columns))
+label = splits["train"].features["label"].int2str
+print("\\n" + json.dumps([(name, row["video"]["path"], label(row["label"]),
+                         *(row[column] for column in columns))
                         for name, rows in splits.items() for row in rows]))
 """
     found = {
@@ -113,6 +117,55 @@ print("\\n" + json.dumps([(name, row["video"]["path"], *(row[column] for column 
         (r["split"], nano_k400 / r["path"], r["label"], r["youtube_id"], float(r["time_start"]))
         for r in read_table(nano_k400 / "stats.csv")
     }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("metadata", ["csv", "parquet"])
+@pytest.mark.parametrize("kind", ["local", "source"])
+def test_labels_of_hugging_face_are_classes_named_as_in_the_table(
+    nano_k400, tmp_path, metadata, kind
+) -> None:
+    """A `ClassLabel` has a name for each number: of the chosen classes, or of all."""
+    if importlib.util.find_spec("datasets") is None:
+        pytest.skip("datasets is not installed")
+    export(nano_k400, "hf", metadata=metadata, label_ids=kind, output=tmp_path / "hf")
+    code = """
+import json
+from datasets import load_dataset, load_dataset_builder
+known = load_dataset_builder("./hf").info.features
+splits = load_dataset("./hf")
+assert all(split.features == known for split in splits.values())
+rows = [(r["key"], r["label"], r["label_id"]) for split in splits.values()
+        for r in split.remove_columns("video")]
+print("\\n" + json.dumps([type(known["label"]).__name__, known["label"].names, rows]))
+"""
+    what, names, found = loaded(code, tmp_path)
+    classes = read_table(nano_k400 / "classes.csv")
+    column = {"local": "label_id", "source": "source_id"}[kind]
+    ids = {row["label"]: int(row[column]) for row in classes}
+    assert what == "ClassLabel"
+    assert {label: names.index(label) for label in ids} == ids
+    assert len(names) == {"local": len(classes), "source": max(ids.values()) + 1}[kind]
+    assert sorted(map(tuple, found)) == sorted(
+        (row["key"], ids[row["label"]], ids[row["label"]])
+        for row in read_table(nano_k400 / "stats.csv")
+    )
+
+
+def test_the_card_of_hugging_face_says_what_it_is(nano_k400, tmp_path) -> None:
+    """Front matter that is YAML, and a licence and a citation for people."""
+    folder = export(nano_k400, "hf", output=tmp_path / "hf").folder
+    _, front, body = (folder / "README.md").read_text("utf-8").split("---\n", 2)
+    card = yaml.safe_load(front)
+    assert card["pretty_name"] == nano_k400.name
+    assert card["license"] == "other"
+    assert card["task_categories"] == ["video-classification"]
+    assert card["size_categories"] == ["n<1K"]
+    counts = Counter(row["split"] for row in read_table(nano_k400 / "stats.csv"))
+    splits = card["dataset_info"]["splits"]
+    assert {split["name"]: split["num_examples"] for split in splits} == counts
+    for said in ("## Licence", "CC BY 4.0", "## Citation", "@article{kay2017", "@misc{nanokinetics"):
+        assert said in body, said
 
 
 def rows(folder: Path, *exports: str) -> list[dict[str, list[dict[str, Any]]]]:
@@ -126,7 +179,10 @@ found = [load_dataset(name) for name in {exports}]
 files = Image(decode=False)
 found = [
     {{
-        name: [{{**r, "image": r["image"]["path"]}} for r in split.cast_column("image", files)]
+        name: [
+            {{**r, "image": r["image"]["path"], "label": split.features["label"].int2str(r["label"])}}
+            for r in split.cast_column("image", files)
+        ]
         for name, split in each.items()
     }}
     for each in found
