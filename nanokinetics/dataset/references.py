@@ -1,0 +1,66 @@
+"""What to cite for a dataset and for this program: `references.toml`, and which of it applies."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final
+
+TOOL: Final = "nanokinetics"
+"""The BibTeX key of this program."""
+
+_HARMLESS: Final = re.compile(r"[0-9A-Za-z.+-]{1,60}")
+"""A version as packages have it. Another text in a record, which is foreign, is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What a paper says of a dataset.
+
+    title: with its version, if that is known. cite: BibTeX keys, the most specific one first.
+    bibtex: their entries. licence: in sentences. note: what could not be told, or empty.
+    """
+
+    title: str
+    cite: tuple[str, ...]
+    bibtex: str
+    licence: str
+    note: str = ""
+
+
+def reference_of(record: Mapping[str, Any]) -> Reference | None:
+    """The reference of the dataset that a `run.json` names; None for one without, like a folder.
+
+    The version is told by the number of all labels and by the names of the annotation files.
+    """
+    known = _known()
+    labels, names = len(record["labels"]), " ".join(map(str, record["annotations"]))
+    for each in known["dataset"]:
+        if each["name"] != record["dataset"] or each.get("labels", labels) != labels:
+            continue
+        if all(word in names for word in each.get("words", ())):
+            return Reference(
+                title=each["title"],
+                cite=tuple(each["cite"]),
+                bibtex="\n".join(known["bibtex"][key] for key in each["cite"]),
+                licence=known["licences"][each["name"]],
+                note=each.get("note", ""),
+            )
+    return None
+
+
+def tool_bibtex(version: str) -> str:
+    """The BibTeX entry of this program in that version."""
+    shown = version if _HARMLESS.fullmatch(version) else "not recorded"
+    entry: str = _known()["bibtex"][TOOL]
+    return entry.replace("VERSION", shown)
+
+
+@cache
+def _known() -> dict[str, Any]:
+    text = files(__package__).joinpath("references.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
