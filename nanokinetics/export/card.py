@@ -12,8 +12,8 @@ from typing import Final
 
 from nanokinetics.common.text import plain, size
 from nanokinetics.dataset.built import Dataset
-from nanokinetics.dataset.sample import Sample
 from nanokinetics.dataset.references import reference_of, tool_bibtex
+from nanokinetics.dataset.sample import Sample
 
 LABEL: Final = "label"
 """The column whose type is `ClassLabel`."""

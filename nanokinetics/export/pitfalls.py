@@ -147,9 +147,9 @@ def _shared_stems(splits: Mapping[str, Sequence[Sample]]) -> Iterator[str]:
             stems[sample.file_name.rpartition(".")[0]].append(sample.path)
         if shared := [paths for paths in stems.values() if len(paths) > 1]:
             yield (
-                f"{sum(map(len, shared))} clips of {split} share {len(shared)} file names, such as "
-                f"{shared[0][0]} and {shared[0][1]}: VideoMAE's test mode takes equal names for one "
-                "clip; use its validation mode"
+                f"{sum(map(len, shared))} clips of {split} have the file name of another, as "
+                f"{shared[0][0]} and {shared[0][1]}: VideoMAE's test mode takes them for one clip; "
+                "use its validation mode"
             )
 
 
