@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle
 from pathlib import Path
 from typing import Final
@@ -38,6 +38,9 @@ OURS: Final = {"annotations.csv", "nano-kinetics", "nano-kinetics-failed_logs", 
 """The files and folders that the demo creates in its folder, now or in an earlier version."""
 
 FILM: Final = Film(duration=36.0, width=480, height=270)
+HUES: Final = {label: 90 * place for place, label in enumerate(CLASSES)}
+"""The films of a class have its colours, so that a model has something to learn."""
+
 DEAD: Final = ("private", "copyright", "account_terminated", "age_restricted", "geo_blocked")
 FORMS: Final[tuple[tuple[Form, ...], ...]] = (("progressive",), ("fragmented",), ("webm",))
 CLIENT: Final = "--no-check-certificates --extractor-args youtube:player_client=visionos"
@@ -73,7 +76,8 @@ def scenario() -> Scenario:
     for n, row in enumerate(rows()):
         failure = next(dead) if n % 4 == 1 else None
         breaks = (Fault("media", "reset", after_bytes=20_000, times=1),) if n % 9 == 3 else ()
-        videos[row.youtube_id] = Video(FILM, next(forms), failure=failure, faults=breaks)
+        film = replace(FILM, hue=HUES[row.label])
+        videos[row.youtube_id] = Video(film, next(forms), failure=failure, faults=breaks)
     return Scenario(
         videos, throttle=Throttle(after=12, seconds=PATIENCE, repeat=False, retry_after=True)
     )

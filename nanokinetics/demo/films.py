@@ -225,8 +225,9 @@ def _picture(film: Film, width: int, height: int) -> str:
     number = f"if(lt(X,{NUMBER_BITS}),{bit.format(NUMBER_BITS - 1)},{check}+1-mod(X,2))"
     strip = min(width, height) // 16 * 2
     at = f"r={film.rate}:d={film.duration + 1}"
+    turned = f",hue=h={film.hue}" if film.hue else ""
     return (
-        f"testsrc2=s={width}x{height}:{at},noise=alls=16:allf=t:all_seed=7[picture];"
+        f"testsrc2=s={width}x{height}:{at}{turned},noise=alls=16:allf=t:all_seed=7[picture];"
         f"color=s={BLOCKS}x2:{at},format=yuv420p,geq=lum='20+215*mod({number},2)':cb=128:cr=128,"
         f"scale={width}:{strip}:flags=neighbor[strip];[picture][strip]overlay=0:0"
         f"{_rhythm(film)}[v]"

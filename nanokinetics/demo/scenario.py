@@ -54,6 +54,8 @@ class Film:
     missing here and there. `slides`: one every 3.7 s. Frame n is still that of n / fps seconds."""
     sound_ends: float | None = None
     """Seconds after which there is no sound. None: it is as long as the picture."""
+    hue: int = 0
+    """Degrees by which the colours are turned, so that films can be told apart by them."""
 
     def __post_init__(self) -> None:
         if self.width % 2 or self.height % 2 or min(self.width, self.height) < 64:
