@@ -26,7 +26,7 @@ from helpers import WHEEL, read_table
 from nanokinetics import build
 from nanokinetics.cli import main
 from nanokinetics.errors import InputError
-from nanokinetics.export import export
+from nanokinetics.export import FORMATS, export
 
 PAGE = Path(__file__).parents[2] / "docs" / "loaders.md"
 SECTIONS = re.findall(
@@ -89,6 +89,14 @@ def test_the_loader_agrees_with_the_ledger(heading: str, text: str, nano_k400, m
         )
         for row in rows
     }
+
+
+def test_the_page_opens_with_the_format_of_each_loader() -> None:
+    """Every format that it names exists, and none is left out."""
+    opening = PAGE.read_text("utf-8").split("\n\n", 2)[1]
+    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in opening.splitlines()]
+    assert rows[0][:2] == ["I use", "`--format`"]
+    assert {row[1].strip("`") for row in rows[2:]} == set(FORMATS)
 
 
 @pytest.mark.slow
