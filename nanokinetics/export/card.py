@@ -52,7 +52,7 @@ class Card:
         yield from ("license: other", "license_name: see-licence-below")
         yield from ("task_categories:", f"- {self.medium}-classification")
         yield from ("size_categories:", f"- {category}")
-        yield from ("tags:", "- nanokinetics", f"- {_quoted(self.dataset.record['dataset'])}")
+        yield from ("tags:", "- nanokinetics", f"- {_quoted(plain(self.dataset.record['dataset']))}")
         # By these numbers `datasets` sees whether it has read everything.
         yield from ("dataset_info:", "  config_name: default", "  features:")
         yield from self._features()
@@ -132,4 +132,4 @@ def names_of(dataset: Dataset) -> list[str]:
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(plain(text), ensure_ascii=False)
+    return json.dumps(text, ensure_ascii=False)

@@ -229,7 +229,7 @@ def test_hugging_face_takes_no_rows_of_another_export(tmp_path) -> None:
     assert len(grown["train"]) == 4
 
 
-AWKWARD = ("001", "002", "1e5", "True", "2001-01-01")
+AWKWARD = ("001", "002", "1e5", "True", "2001-01-01", "# ü, [x] '%'")
 
 
 @pytest.mark.slow
