@@ -52,7 +52,8 @@ class Card:
         yield from ("license: other", "license_name: see-licence-below")
         yield from ("task_categories:", f"- {self.medium}-classification")
         yield from ("size_categories:", f"- {category}")
-        yield from ("tags:", "- nanokinetics", f"- {_quoted(plain(self.dataset.record['dataset']))}")
+        dataset = plain(self.dataset.record["dataset"])
+        yield from ("tags:", "- nanokinetics", f"- {_quoted(dataset)}")
         # By these numbers `datasets` sees whether it has read everything.
         yield from ("dataset_info:", "  config_name: default", "  features:")
         yield from self._features()
