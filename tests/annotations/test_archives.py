@@ -197,6 +197,12 @@ def test_two_versions_in_one_archive_are_not_mixed(tmp_path) -> None:
     ]
 
 
+def test_the_three_folds_of_one_archive_are_not_mixed() -> None:
+    folds = [f"ucfTrainTestlist/{split}list0{i}.txt" for i in "123" for split in ("train", "test")]
+    with pytest.raises(InputError, match=r"trainlist01\.txt and ucf.*trainlist02\.txt, which may"):
+        choose(Path("ucf.zip"), ["ucfTrainTestlist/classInd.txt", *folds])
+
+
 @pytest.mark.parametrize(
     ("names", "patterns", "expected"),
     [
