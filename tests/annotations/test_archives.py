@@ -282,6 +282,13 @@ def test_an_encrypted_member_is_named(tmp_path) -> None:
         kinetics(tmp_path, bytes(data))
 
 
+def test_packed_members_are_bounded_together(tmp_path, monkeypatch) -> None:
+    rows = gzip.compress(TRAIN.encode() * 200)
+    monkeypatch.setattr("nanokinetics.annotations.streams.LARGEST", 30_000)
+    with pytest.raises(InputError, match=r"any\.thing: unpacks to more than 30\.0 kB"):
+        kinetics(tmp_path, tar({f"{name}.csv.gz": rows for name in ("train", "val", "test")}))
+
+
 @pytest.mark.parametrize("pack", [zipped, PACKINGS["tar.gz"]], ids=["zip", "tar.gz"])
 def test_an_archive_that_unpacks_to_too_much_is_refused_before_memory_is(
     tmp_path, monkeypatch, pack
