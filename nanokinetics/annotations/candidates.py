@@ -180,6 +180,10 @@ def _label(text: str) -> _Verdict:
     return text, label_fault(text)
 
 
+def is_youtube_id(text: str) -> bool:
+    return bool(_YOUTUBE_ID.fullmatch(text))
+
+
 def _youtube_id(text: str) -> _Verdict:
     if _YOUTUBE_ID.fullmatch(text):
         return text, None
