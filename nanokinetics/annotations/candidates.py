@@ -181,8 +181,12 @@ def _label(text: str) -> _Verdict:
     return text, label_fault(text)
 
 
+def is_youtube_id(text: str) -> bool:
+    return bool(_YOUTUBE_ID.fullmatch(text))
+
+
 def _youtube_id(text: str) -> _Verdict:
-    if _YOUTUBE_ID.fullmatch(text):
+    if is_youtube_id(text):
         return text, None
     return text, f"youtube_id {shown(text)} is not 11 characters of A-Z, a-z, 0-9, - and _"
 

@@ -17,7 +17,12 @@ from typing import Any, Final
 
 import pandas as pd
 
-from nanokinetics.annotations.candidates import NEEDED, candidates, clean_candidates
+from nanokinetics.annotations.candidates import (
+    NEEDED,
+    candidates,
+    clean_candidates,
+    is_youtube_id,
+)
 from nanokinetics.annotations.files import AnnotationFile
 from nanokinetics.common.names import normalised_split
 from nanokinetics.errors import BadRow, InputError
@@ -57,10 +62,23 @@ def read_table(source: AnnotationFile) -> tuple[pd.DataFrame, list[BadRow]]:
     return _careful(source, dialect) if frame is None else (frame, [])
 
 
+def other_table(source: AnnotationFile) -> str | None:
+    """The reason why a table is not one of labelled clips, from its first row; None if it is."""
+    first = next(_records(source, _delimiter(source.data), lines_above=0), (0, [""], 0))[1]
+    header = [cell.strip().casefold() for cell in first]
+    if len(_KNOWN.intersection(header)) >= 2:
+        return None if "label" in header else "it has no labels"
+    if not any(map(is_youtube_id, first)):
+        return "it names no clips"
+    return None if not is_youtube_id(first[0]) else "it has no labels"
+
+
 def _dialect(source: AnnotationFile) -> _Dialect:
     delimiter = _delimiter(source.data)
     records = _records(source, delimiter, lines_above=0)
-    line, first, last = next(records)
+    line, first, last = next(records, (0, [], 0))
+    if not first:
+        raise InputError(f"{source.path}: is empty; download it again")
     header = [cell.strip().casefold() for cell in first]
     has_header = len(_KNOWN.intersection(header)) >= 2
     if has_header:
@@ -73,7 +91,7 @@ def _dialect(source: AnnotationFile) -> _Dialect:
         if "label" not in columns:
             raise InputError(f"{source.path}: its rows have no label; {USE_LABELLED}")
     names = [name if name in NEEDED else f"unused {i}" for i, name in enumerate(columns)]
-    split = None if "split" in columns else _split_of_name(source.path)
+    split = None if "split" in columns else _split_of_name(source)
     return _Dialect(tuple(names), delimiter, has_header, lines_above, split)
 
 
@@ -103,15 +121,19 @@ def _headerless(path: Path, line: int, first: list[str]) -> tuple[str, ...]:
     return columns
 
 
-def _split_of_name(path: Path) -> str:
-    words = re.split(r"[^a-z]+", path.name.casefold())
-    splits = {split for word in words if (split := normalised_split(word))}
-    if len(splits) != 1:
-        raise InputError(
-            f"{path}: has no column `split`, and its name does not say it; "
-            "call the file train.csv, val.csv or test.csv",
-        )
-    return splits.pop()
+def _split_of_name(source: AnnotationFile) -> str:
+    """The split that the name of a file says, or of what a member of an archive lies in."""
+    for name in source.names:
+        words = re.split(r"[^a-z]+", name.casefold())
+        splits = {split for word in words if (split := normalised_split(word))}
+        if len(splits) == 1:
+            return splits.pop()
+        if splits:
+            break
+    raise InputError(
+        f"{source.path}: has no column `split`, and its name does not say it; "
+        "call the file train.csv, val.csv or test.csv",
+    )
 
 
 def _delimiter(data: bytes) -> str:

@@ -77,7 +77,7 @@ class SmallFiles:
         return self._counted(AnnotationFile(self._kit / name, data, digest))
 
     def _counted(self, source: AnnotationFile) -> AnnotationFile:
-        self.digests.append((source.path.name, str(source.path), source.sha256))
+        self.digests.append(source.digest)
         return source
 
     def _in_kit(self) -> Mapping[str, bytes]:
