@@ -40,6 +40,8 @@ class FileServer(http.server.ThreadingHTTPServer):
             self.socket = tls.wrap_socket(self.socket, server_side=True)
         self.pages: dict[str, Page] = {}
         self.asked: list[Asked] = []
+        self.stalls: dict[str, int] = {}
+        """After how many bytes an answer stands still, until the client leaves."""
 
     def url(self, path: str) -> str:
         return f"{self.scheme}://127.0.0.1:{self.server_address[1]}{path}"
@@ -73,6 +75,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         for name, value in {"Content-Length": str(len(body)), **headers}.items():
             self.send_header(name, value)
         self.end_headers()
+        if stall := self.server.stalls.get(path):
+            with contextlib.suppress(OSError):
+                self.wfile.write(body[:stall])
+                self.connection.recv(1)  # until the client leaves
+            self.close_connection = True
+            return
         cut = page.breaks.pop(0) if page.breaks and status in (200, 206) else len(body)
         self.wfile.write(body[:cut])
         if cut < len(body):

@@ -125,6 +125,16 @@ def of_url(url: str) -> Listed:
     return Listed((url,), SPLITS, folder() / "urls" / digest / _file_name(url))
 
 
+def members_of(path: Path, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The patterns of the tables in an archive of the catalogue; none for any other file."""
+    try:
+        known = read(environment).listed()
+    except InputError:  # the file was named by its path, so nobody needs the catalogue
+        return ()
+    listed = (each for entry in known for each in entry.files if each.here == path)
+    return next((tuple(each.members.values()) for each in listed), ())
+
+
 def read(environment: Mapping[str, str]) -> Catalog:
     """The catalogue of this program, and that of VARIABLE, whose names win.
 

@@ -17,7 +17,7 @@ from typing import IO, Any, Final
 from filelock import FileLock, Timeout
 
 from nanokinetics.annotations.catalog import Listed, is_url
-from nanokinetics.annotations.files import LARGEST
+from nanokinetics.annotations.packed import LARGEST
 from nanokinetics.common.files import digest_of, replace_file
 from nanokinetics.common.http import Answer, BrokenOffError, Client, FetchError
 from nanokinetics.common.text import size
@@ -63,14 +63,15 @@ def _fetch(listed: Listed, client: Client, reporter: Reporter) -> Path:
         if place.is_file():  # another run has fetched it
             return place
         for url in listed.urls:
+            if faults:
+                reporter.say(f"warning: {faults[-1]}; trying the next address")
             if not is_url(url):
                 faults.append(f"{url}: there is no such file")
                 continue
             try:
                 _Fetch(url, listed, client, reporter).run()
             except FetchError as error:
-                faults.append(f"{url} {error}")
-                reporter.say(f"warning: {faults[-1]}")
+                faults.append(f"{url}: {error}")
             else:
                 return place
     raise EnvironmentFault(

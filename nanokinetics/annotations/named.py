@@ -73,12 +73,3 @@ def _files(
                 f"--annotations {entry.name}: has no {split}, only {', '.join(entry.splits)}{hint}"
             )
     return entry.of(splits)
-
-
-def members_of(path: Path, known: Catalog) -> tuple[str, ...]:
-    """The patterns of the tables in an archive of the catalogue; none for any other file."""
-    for entry in known.listed():
-        for listed in entry.files:
-            if listed.here == path:
-                return tuple(listed.members.values())
-    return ()

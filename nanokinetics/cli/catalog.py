@@ -50,7 +50,9 @@ def run(options: dict[str, Any]) -> ExitCode:
         if options["json"]:
             say(json.dumps([_described(entry) for entry in entries], ensure_ascii=False))
         else:
-            say(*_table(entries), "", *_notes(entries))
+            say(*_table(entries))
+            if not options["quiet"]:
+                say("", *_notes(entries), to=sys.stderr)
         return ExitCode.OK
     return _fetch(options)
 

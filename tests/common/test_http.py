@@ -22,9 +22,9 @@ def server() -> Iterator[FileServer]:
 
 def read(url: str, route: Route | None = None, attempts: int = 3) -> bytes:
     waits: list[float] = []
-    with Client(route or Route(), Retries(attempts, sleep=waits.append)) as client:
-        with client.get(url) as answer:
-            return b"".join(answer.pieces())
+    retries = Retries(attempts, sleep=waits.append)
+    with Client(route or Route(), retries) as client, client.get(url) as answer:
+        return b"".join(answer.pieces())
 
 
 def refusal(url: str, route: Route | None = None, attempts: int = 3) -> str:
