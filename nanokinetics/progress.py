@@ -120,13 +120,17 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class Fetching:
-    """How far a file of annotations has come: `done` of `total` bytes, None if that is unknown."""
+    """How far a file of annotations has come: `done` of `total` bytes, None if that is unknown.
+
+    is_over: the last word on this file from this address. failed: it could not be fetched.
+    """
 
     name: str
     url: str
     done: int
     total: int | None
     is_over: bool = False
+    failed: bool = False
 
 
 class Reporter(Protocol):

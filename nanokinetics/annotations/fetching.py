@@ -20,11 +20,16 @@ from nanokinetics.annotations.catalog import Listed, is_url
 from nanokinetics.annotations.packed import LARGEST
 from nanokinetics.common.files import digest_of, replace_file
 from nanokinetics.common.http import Answer, BrokenOffError, Client, FetchError
+from nanokinetics.common.logs import logger
+from nanokinetics.common.secrets import mask
 from nanokinetics.common.text import size
 from nanokinetics.errors import EnvironmentFault, InputError
 from nanokinetics.progress import Fetching, Reporter, ShowsFetching
 
 _HTML: Final = re.compile(rb"(?is)\s*(<!--.*?-->\s*)*<(!doctype html|html|head|body)\b")
+
+
+_log = logger(__name__)
 
 
 def fetched(listed: Listed, client: Client, reporter: Reporter) -> Path:
@@ -58,7 +63,7 @@ def _check_known(path: Path, listed: Listed) -> None:
 def _fetch(listed: Listed, client: Client, reporter: Reporter) -> Path:
     place = listed.place
     place.parent.mkdir(parents=True, exist_ok=True)
-    faults = []
+    faults: list[str] = []
     with _alone(place, reporter):
         if place.is_file():  # another run has fetched it
             return place
@@ -71,7 +76,7 @@ def _fetch(listed: Listed, client: Client, reporter: Reporter) -> Path:
             try:
                 _Fetch(url, listed, client, reporter).run()
             except FetchError as error:
-                faults.append(f"{url}: {error}")
+                faults.append(mask(f"{url}: {error}"))
             else:
                 return place
     raise EnvironmentFault(
@@ -150,6 +155,15 @@ class _Fetch:
         self._total: int | None = None
 
     def run(self) -> None:
+        try:
+            self._make()
+        except BaseException:
+            self._show(self._part.size, is_over=True, failed=True)
+            raise
+        self._show(self._listed.place.stat().st_size, is_over=True)
+        _log.info("fetched %s from %s", self._listed.place, self._url)
+
+    def _make(self) -> None:
         while True:
             before = self._part.size
             try:
@@ -198,12 +212,13 @@ class _Fetch:
                     raise FetchError(f"has more than {size(LARGEST)}, too much for annotations")
                 file.write(piece)
                 self._show(have)
-        self._show(have, is_over=True)
 
-    def _show(self, have: int, *, is_over: bool = False) -> None:
-        name = self._listed.place.name
+    def _show(self, have: int, *, is_over: bool = False, failed: bool = False) -> None:
         if isinstance(self._reporter, ShowsFetching):
-            self._reporter.fetching(Fetching(name, self._url, have, self._total, is_over=is_over))
+            name, url = self._listed.place.name, mask(self._url)
+            self._reporter.fetching(
+                Fetching(name, url, have, self._total, is_over=is_over, failed=failed)
+            )
 
     def _check(self) -> None:
         """Raises FetchError for what is not the file."""

@@ -23,12 +23,16 @@ class TransferBar:
         self._url = ""
 
     def show(self, fetching: Fetching, columns: int) -> None:
+        if fetching.is_over:
+            self.close()
+            if not fetching.failed:  # the message of a failure comes next
+                tqdm.write(plain(_over(fetching)), file=self._stream)
+            return
         if self._bar is None or fetching.url != self._url:
             self.close()
             self._url = fetching.url
             self._bar = tqdm(
                 desc=plain(fetching.name),
-                total=fetching.total,
                 initial=fetching.done,
                 unit="B",
                 unit_scale=True,
@@ -39,9 +43,6 @@ class TransferBar:
             )
         self._bar.total = fetching.total
         self._bar.update(fetching.done - self._bar.n)
-        if fetching.is_over:
-            self.close()
-            tqdm.write(plain(_over(fetching)), file=self._stream)
 
     def close(self) -> None:
         if self._bar is not None:
@@ -63,7 +64,8 @@ class TransferLines:
         now = self._clock()
         if fetching.is_over:
             self._url = ""
-            self._say(_over(fetching))
+            if not fetching.failed:
+                self._say(_over(fetching))
         elif fetching.url != self._url:
             self._url, self._next = fetching.url, now + self._every
             about = f" at {size(fetching.done)}" if fetching.done else ""

@@ -66,7 +66,10 @@ def settle(config: Config) -> Config:
     if own.from_files and not kind.from_src:
         raise InputError(f"{own.name} is read from files, not from {name}; leave out --source")
     if not own.from_files and not config.annotations and config.from_ is None:
-        raise InputError("no annotation file given; name one with --annotations FILE")
+        raise InputError(
+            "no annotations given; add --annotations with a name such as k400, or a file "
+            "('nanokinetics annotations' lists the names)"
+        )
     if not own.from_files and config.annotations and config.from_ is not None:
         raise InputError("--annotations contradicts --from, which says what to take; leave one out")
     if config.listing is not None and not own.takes_lists:
