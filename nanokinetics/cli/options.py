@@ -50,9 +50,9 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
         metavar="FILE|NAME|URL",
         nargs="+",
         default=(),
-        help="annotations: a name such as k400 (see `nanokinetics annotations`), or files: CSV, text, "
-        "JSON of any Kinetics version, also packed; of ImageNet and Something-Something those that "
-        "do not lie in --src",
+        help="names such as k400 (see `nanokinetics annotations`), or files: CSV, text, JSON of "
+        "any Kinetics version, also packed; of ImageNet and Something-Something those that do not "
+        "lie in --src",
     )
     add(
         "--source",
