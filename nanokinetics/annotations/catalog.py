@@ -98,12 +98,14 @@ class Catalog:
         """The entry of this name. Raises InputError with the nearest name if there is none."""
         found = self.find(text)
         if found is None:
-            near = difflib.get_close_matches(text.casefold(), self.entries, n=1, cutoff=0.5)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise InputError(
-                f"no annotations are called '{text}'{hint} ('nanokinetics annotations' lists them)"
-            )
+            raise InputError(f"no annotations are called '{text}'{self.hint(text)}")
         return found
+
+    def hint(self, text: str) -> str:
+        """The nearest name, and how to see all of them; the end of a message."""
+        near = difflib.get_close_matches(text.casefold(), self.entries, n=1, cutoff=0.5)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        return f"{meant} ('nanokinetics annotations' lists them)"
 
     def listed(self) -> list[Entry]:
         """Each entry once, in the order of the catalogue."""

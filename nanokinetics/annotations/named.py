@@ -42,7 +42,10 @@ def located(
             wanted = _files(entry, dataset, splits, known)
             found += [fetched(listed, client, reporter) for listed in wanted]
         elif _may_be_name(text):
-            known.get(text)
+            raise InputError(
+                f"--annotations {text}: there is no such file, and no annotations are called so"
+                f"{known.hint(text)}"
+            )
         else:
             found.append(Path(text))
     return tuple(dict.fromkeys(found))

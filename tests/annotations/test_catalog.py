@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from nanokinetics.annotations import DATASETS, catalog
+from nanokinetics.annotations.candidates import digests_by_name
 from nanokinetics.annotations.catalog import VARIABLE, Catalog, Listed
 from nanokinetics.common.user_folders import cache
 from nanokinetics.errors import InputError
@@ -61,6 +62,17 @@ def test_the_default_of_kinetics_600_is_none_of_the_incomplete_files() -> None:
     assert any("complete" in note for note in entry.notes)
     urls = [url for each in known().get("k600@cvdf").files for url in each.urls]
     assert not {url for url in urls if url.endswith(("/train.csv", "/val.csv"))}
+
+
+def test_a_record_does_not_depend_on_where_the_cache_lies() -> None:
+    one, two = known().get("k400").files[0].place, known().get("k600@cvdf").files[2].place
+    other = two.with_name("train.csv")
+    found = digests_by_name([(p.name, str(p), p.parent.name) for p in (one, other, two)])
+    assert found == {
+        "k400/train.csv": "k400",
+        "k600@cvdf/train.csv": "k600@cvdf",
+        "test.csv": "k600@cvdf",
+    }
 
 
 def test_what_comes_along_is_whole() -> None:

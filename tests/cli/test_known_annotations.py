@@ -146,7 +146,7 @@ def test_the_json_is_as_the_schema_says(command: Run, lab: FileServer) -> None:
         (("annotations", "lab", "--split", "night"), 2, "'night' is no split"),
         (("annotations", "lab", "--proxy", "nowhere"), 2, "--proxy is like http://HOST:PORT"),
         (("sample", "kinetics", "--annotations", "labb", "--n", "1"), 2,
-         "no annotations are called 'labb'; did you mean lab?"),
+         "labb: there is no such file, and no annotations are called so; did you mean lab?"),
         (("sample", "kinetics", "--annotations", "lab.csv", "--n", "1"), 2,
          "lab.csv: there is no such file"),
         (("sample", "kinetics", "--annotations", "ftp://a.test/a.csv", "--n", "1"), 2, "is a URL"),
