@@ -6,20 +6,19 @@ A fetch that was interrupted goes on where it ended, if the server's file is sti
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from filelock import FileLock, Timeout
 
 from nanokinetics.annotations.catalog import Listed, is_url
 from nanokinetics.annotations.packed import LARGEST
-from nanokinetics.common.files import digest_of, replace_file
-from nanokinetics.common.http import Answer, BrokenOffError, Client, FetchError
+from nanokinetics.annotations.unfinished import Unfinished
+from nanokinetics.common.fetch_errors import BrokenOffError, FetchError
+from nanokinetics.common.files import digest_of
+from nanokinetics.common.http import Answer, Client
 from nanokinetics.common.logs import logger
 from nanokinetics.common.secrets import mask
 from nanokinetics.common.text import size
@@ -100,48 +99,6 @@ def _alone(place: Path, reporter: Reporter) -> Iterator[None]:
         lock.release()
 
 
-@dataclass
-class _Part:
-    """A file that is not whole yet, and a note of what it is a part of."""
-
-    path: Path
-
-    @property
-    def _note(self) -> Path:
-        return self.path.with_name(f"{self.path.name}.json")
-
-    @property
-    def size(self) -> int:
-        return self.path.stat().st_size if self.path.is_file() else 0
-
-    def validator(self, url: str) -> str:
-        """What tells whether the server's file is still the one of this part; empty if unknown."""
-        try:
-            note = json.loads(self._note.read_text(encoding="utf-8"))
-            return str(note["validator"]) if note["url"] == url and self.size else ""
-        except (OSError, ValueError, KeyError, TypeError):
-            return ""
-
-    def begin(self, url: str, validator: str) -> IO[bytes]:
-        self.remove()
-        note = json.dumps({"url": url, "validator": validator})
-        replace_file(self._note, note.encode())
-        return self.path.open("xb")
-
-    def go_on(self) -> IO[bytes]:
-        return self.path.open("ab")
-
-    def commit(self, place: Path) -> None:
-        with self.path.open("rb+") as file:
-            os.fsync(file.fileno())
-        self.path.replace(place)
-        self.remove()
-
-    def remove(self) -> None:
-        for path in (self.path, self._note):
-            path.unlink(missing_ok=True)
-
-
 class _Fetch:
     """One file from one address. `run` raises FetchError if that gives no usable file."""
 
@@ -151,7 +108,7 @@ class _Fetch:
         self._client = client
         self._reporter = reporter
         place = listed.place
-        self._part = _Part(place.with_name(f".{place.name}.part"))
+        self._part = Unfinished(place.with_name(f".{place.name}.part"))
         self._total: int | None = None
 
     def run(self) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from nanokinetics.annotations import ReadOptions, catalog
+from nanokinetics.annotations import ReadOptions, catalog_file
 from nanokinetics.annotations.candidates import NEEDED, Annotations, candidates, digests_by_name
 from nanokinetics.annotations.files import AnnotationFile, load_all
 from nanokinetics.annotations.members import split_said
@@ -37,7 +37,7 @@ def read(options: ReadOptions) -> Annotations:
     bad: list[BadRow] = []
     notes: list[str] = []
     for path in options.files:
-        members = catalog.members_of(path, os.environ)
+        members = catalog_file.members_of(path, os.environ)
         sources = load_all(path, members, options.splits)
         digests.append(sources[0].digest)
         for source in _of_clips(sources, options.splits, notes):

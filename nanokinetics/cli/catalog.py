@@ -40,9 +40,9 @@ def add(commands: Any) -> None:
 
 
 def run(options: dict[str, Any]) -> ExitCode:
-    from nanokinetics.annotations import catalog
+    from nanokinetics.annotations import catalog_file
 
-    known = catalog.read(os.environ)
+    known = catalog_file.read(os.environ)
     if options["name"] is None:
         if options["splits"]:
             raise InputError("--split is for a NAME, whose files are fetched")
@@ -58,7 +58,7 @@ def run(options: dict[str, Any]) -> ExitCode:
 
 
 def _fetch(options: dict[str, Any]) -> ExitCode:
-    from nanokinetics.annotations import catalog
+    from nanokinetics.annotations import catalog, catalog_file
     from nanokinetics.cli.display import reporter
     from nanokinetics.common.files import digest_of
     from nanokinetics.config import NetworkConfig
@@ -68,7 +68,7 @@ def _fetch(options: dict[str, Any]) -> ExitCode:
     network = NetworkConfig(proxy=options["proxy"], yt_dlp_args=options["yt_dlp_args"])
     shown = reporter(quiet=options["quiet"])
     wanted = None if splits is None else [split_of(text) for text in splits]
-    entry = None if catalog.is_url(name) else catalog.read(os.environ).get(name)
+    entry = None if catalog.is_url(name) else catalog_file.read(os.environ).get(name)
     try:
         paths = fetch_annotations([name], entry.dataset if entry else None, wanted, network, shown)
     finally:

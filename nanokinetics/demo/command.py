@@ -23,8 +23,11 @@ from nanokinetics.errors import ExitCode, InputError
 from nanokinetics.progress import Reporter
 
 CLIPS: Final = 3
-OURS: Final = {"annotations.csv", "nano-kinetics", "nano-kinetics-failed_logs", "failed_logs"}
+OURS: Final = {"annotations.csv", "nano-kinetics", "failed_logs"}
 """The files and folders that the demo creates in its folder, now or in an earlier version."""
+
+BESIDE: Final = "nano-kinetics-"
+"""What lies beside the dataset begins so: logs, and the exports of who pastes the next steps."""
 
 CLIENT: Final = "--no-check-certificates --extractor-args youtube:player_client=visionos"
 """The site signs its own certificate, and the demo needs the answers of only one client."""
@@ -37,7 +40,8 @@ def demo(folder: Path, reporter: Reporter, *, quiet: bool = False) -> ExitCode:
     """
     began = time.monotonic()
     source, dest = folder / "annotations.csv", folder / "nano-kinetics"
-    strangers = {p.name for p in folder.iterdir()} - OURS if folder.is_dir() else set()
+    found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    strangers = {name for name in found - OURS if not name.startswith(BESIDE)}
     mine = to_csv(rows())
     if strangers or (source.exists() and source.read_text(encoding="utf-8") != mine):
         what = min(strangers, default=source.name)

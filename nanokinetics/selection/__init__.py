@@ -101,14 +101,16 @@ def fetch_annotations(
     reporter: Reporter,
 ) -> tuple[Path, ...]:
     """The files of names and addresses, as `annotations.named.located` gives them."""
-    from nanokinetics.annotations import catalog, named
+    from nanokinetics.annotations import catalog_file, named
     from nanokinetics.common.http import Client, Retries
     from nanokinetics.sources.route import route_of
 
     patience = patience_from(os.environ)
     retries = Retries(first_wait=patience.first_wait, longest_wait=patience.longest_wait)
     with Client(route_of(network, os.environ), retries) as client:
-        return named.located(texts, dataset, splits, catalog.read(os.environ), client, reporter)
+        return named.located(
+            texts, dataset, splits, catalog_file.read(os.environ), client, reporter
+        )
 
 
 def wanted_splits(config: SampleConfig) -> list[str] | None:

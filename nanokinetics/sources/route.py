@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import certifi
 
-from nanokinetics.common.http import Route
+from nanokinetics.common.route import Route
 from nanokinetics.config import NetworkConfig
 
 VARIABLE: Final = "SSL_CERT_FILE"

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from nanokinetics.annotations import DATASETS, catalog
+from nanokinetics.annotations import DATASETS, catalog, catalog_file
 from nanokinetics.annotations.candidates import digests_by_name
-from nanokinetics.annotations.catalog import VARIABLE, Catalog, Listed
+from nanokinetics.annotations.catalog import Catalog, Listed
+from nanokinetics.annotations.catalog_file import VARIABLE
 from nanokinetics.common.user_folders import cache
 from nanokinetics.errors import InputError
 
@@ -22,12 +23,12 @@ urls = ["https://lab.test/train.csv"]
 
 
 def known() -> Catalog:
-    return catalog.read({})
+    return catalog_file.read({})
 
 
 def own(path: Path, text: str) -> Catalog:
     path.write_text(text, encoding="utf-8")
-    return catalog.read({VARIABLE: str(path)})
+    return catalog_file.read({VARIABLE: str(path)})
 
 
 @pytest.mark.parametrize(
@@ -166,7 +167,7 @@ def test_a_fault_of_a_catalogue_names_file_and_key(tmp_path: Path, text: str, wh
 
 def test_a_catalogue_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=re.escape(f"{VARIABLE}: {tmp_path / 'none'} cannot be")):
-        catalog.read({VARIABLE: str(tmp_path / "none")})
+        catalog_file.read({VARIABLE: str(tmp_path / "none")})
 
 
 @pytest.mark.parametrize(

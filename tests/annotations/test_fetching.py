@@ -15,7 +15,8 @@ from filelock import FileLock
 from nanokinetics.annotations import fetching
 from nanokinetics.annotations.catalog import Listed
 from nanokinetics.annotations.fetching import fetched
-from nanokinetics.common.http import Client, Retries, Route
+from nanokinetics.common.http import Client, Retries
+from nanokinetics.common.route import Route
 from nanokinetics.errors import EnvironmentFault, InputError
 from nanokinetics.progress import Fetching, Progress
 

@@ -10,7 +10,9 @@ import pytest
 import trustme
 from file_server import FileServer, Page, serving
 
-from nanokinetics.common.http import BrokenOffError, Client, FetchError, Retries, Route
+from nanokinetics.common.fetch_errors import BrokenOffError, FetchError
+from nanokinetics.common.http import Client, Retries
+from nanokinetics.common.route import Route
 from nanokinetics.demo.site import DemoSite
 
 

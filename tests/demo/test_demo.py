@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from helpers import Done, Row, kept, left_over, nanokinetics, read_table
@@ -85,6 +88,18 @@ def test_the_demo_does_what_it_says(tmp_path):
     assert megabytes <= float(found[1]) + 0.06 < 2 * megabytes
     assert re.search(r"^done in \d+ s$", said, re.MULTILINE)
     assert left_over(dest) == []
+
+    lines = [line for line in said.splitlines() if line.startswith("  nanokinetics ")]
+    *pasted, real = (line.strip() for line in lines)
+    assert real.endswith("--annotations k400 --split val --preset tiny --dest nano-k400")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    shell = subprocess.run(
+        ["/bin/sh", "-e"], input="\n".join(pasted), cwd=tmp_path, env=os.environ | {"PATH": path},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert shell.returncode == 0, shell.stderr
+    assert "12 clips of 12 wanted" in shell.stdout
+    assert (folder / "nano-kinetics-exports" / "torchvision").is_dir()
 
     again = _demo(tmp_path, "--quiet")
     assert (again.code, again.stdout) == (0, "")
