@@ -186,7 +186,7 @@ def is_youtube_id(text: str) -> bool:
 
 
 def _youtube_id(text: str) -> _Verdict:
-    if is_youtube_id(text):
+    if _YOUTUBE_ID.fullmatch(text):
         return text, None
     return text, f"youtube_id {shown(text)} is not 11 characters of A-Z, a-z, 0-9, - and _"
 

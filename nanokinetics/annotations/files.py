@@ -10,11 +10,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from nanokinetics.annotations.encodings import as_utf8
 from nanokinetics.annotations.members import choose, holding
-from nanokinetics.annotations.packed import Archive, all_of, unpacked
+from nanokinetics.annotations.packed import Archive, unpacked
+from nanokinetics.annotations.streams import read_all
 from nanokinetics.errors import InputError
-
-_BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def load_all(
     sha256 = hashlib.sha256(stored).hexdigest()
     content = unpacked(path, stored)
     if not isinstance(content, Archive):
-        return (AnnotationFile(path, _text(path, content), sha256),)
+        return (AnnotationFile(path, as_utf8(path, content), sha256),)
     chosen = choose(path, content.names(), members, splits)
     found = content.read(frozenset(chosen))
     return tuple(_member(path, name, found[name], sha256) for name in chosen)
@@ -88,7 +88,7 @@ def stored_bytes(path: Path) -> bytes:
     """The bytes of a file on disk. Raises InputError if it cannot be read."""
     try:
         with path.open("rb") as file:
-            return all_of(file, path)
+            return read_all(file, path)
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file; check --annotations") from None
     except IsADirectoryError:
@@ -104,26 +104,4 @@ def _member(archive: Path, name: str, stored: bytes, sha256: str) -> AnnotationF
     content = unpacked(path, stored)
     if isinstance(content, Archive):
         raise InputError(f"{path}: is an archive in an archive; unpack it")
-    return AnnotationFile(path, _text(path, content), sha256, archive, name)
-
-
-def _text(path: Path, data: bytes) -> bytes:
-    """A table as UTF-8 without a byte order mark. Raises InputError if it is empty or no UTF-8."""
-    data = data.removeprefix(_BOM)
-    _check_utf8(path, data)
-    if not data or data.isspace():
-        raise InputError(f"{path}: is empty; download it again")
-    return data
-
-
-def _check_utf8(path: Path, data: bytes) -> None:
-    if data.isascii():
-        return
-    try:
-        data.decode()
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise InputError(
-            f"{path}, line {line}: byte 0x{data[error.start]:02x} is not UTF-8; "
-            "save the file as UTF-8 text (or unpack it, if it is an archive)",
-        ) from None
+    return AnnotationFile(path, as_utf8(path, content), sha256, archive, name)

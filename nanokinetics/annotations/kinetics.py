@@ -17,7 +17,9 @@ from nanokinetics.annotations import ReadOptions, catalog_file
 from nanokinetics.annotations.candidates import NEEDED, Annotations, candidates, digests_by_name
 from nanokinetics.annotations.files import AnnotationFile, load_all
 from nanokinetics.annotations.members import split_said
-from nanokinetics.annotations.tables import USE_LABELLED, other_table, read_table
+from nanokinetics.annotations.spreadsheets import curly, cut_off
+from nanokinetics.annotations.table_dialect import USE_LABELLED, other_table
+from nanokinetics.annotations.tables import read_table
 from nanokinetics.errors import BadRow, BadRows, InputError
 
 _JSON: Final = re.compile(rb"\s*[{\[]\s*([\"{}\[\]]|$)")
@@ -49,6 +51,7 @@ def read(options: ReadOptions) -> Annotations:
                 )
             frames.append(frame)
             bad.extend(bad_here)
+            notes.extend(_signs(source, frame))
     if bad and not skip_bad_rows:
         raise BadRows(bad)
     frame = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
@@ -63,6 +66,8 @@ def _of_clips(
     All are returned if none has, so that their reader says what is missing. A table without labels
     is returned if `splits` asks for its split.
     """
+    if len(sources) == 1:
+        return list(sources)
     good: list[AnnotationFile] = []
     passed: list[str] = []
     for source in sources:
@@ -76,6 +81,14 @@ def _of_clips(
     if passed:
         notes.append(f"{sources[0].archive}: left out {', '.join(passed)}")
     return good
+
+
+def _signs(source: AnnotationFile, frame: pd.DataFrame) -> list[str]:
+    """Lines about what a spreadsheet may have done to a table that can be read."""
+    if _is_json(source):
+        return []
+    labels = [] if source.data.isascii() else frame["label"].unique().tolist()
+    return [f"{source.path}: {line}" for line in (cut_off(source.data), curly(labels)) if line]
 
 
 def _other(source: AnnotationFile) -> str | None:

@@ -6,34 +6,21 @@ The first bytes of a file decide, never its name. All sizes are bounded while re
 from __future__ import annotations
 
 import contextlib
-import importlib
 import io
 import re
 import stat
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final, cast
 
-from nanokinetics.common.text import size
+from nanokinetics.annotations.streams import PIECE, damage_in, kind_of, plain_stream, read_all
 from nanokinetics.errors import InputError
 from nanokinetics.sources.walk import is_littered
 
-LARGEST: Final = 2_000_000_000
-"""Bytes of a file, as it lies there and unpacked. Kinetics-700 has 65 million."""
-
-_PIECE: Final = 1 << 20
-
-_GZIP: Final = b"\x1f\x8b"
 _ZIPS: Final = (b"PK\x03\x04", b"PK\x05\x06")
-_STREAMS: Final = {_GZIP: "gzip", b"BZh": "bz2", b"\xfd7zXZ": "lzma"}
-"""The first bytes of packed streams, and the Python module that reads them."""
-
-_NAMES: Final = {"bz2": "bzip2", "lzma": "xz"}
-
 _OTHERS: Final = {b"7z\xbc\xaf": "7z", b"Rar!": "rar", b"\x28\xb5\x2f\xfd": "zstd"}
 
 _WORKBOOKS: Final = {
@@ -47,11 +34,6 @@ _WORKBOOKS: Final = {
 _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED: Final = 0x1
 _ABSOLUTE: Final = re.compile(r"/|[A-Za-z]:")
-_DAMAGE: Final = (
-    *(tarfile.TarError, zipfile.BadZipFile, zlib.error),
-    *(EOFError, OSError, ValueError, OverflowError),
-)
-
 Members = Mapping[str, bytes]
 """The bytes of members of an archive, by their paths in it."""
 
@@ -106,7 +88,7 @@ class Archive:
             raise InputError(f"{where}: is encrypted; unpack it and name the tables in it")
         try:
             with archive.open(info) as file:
-                return _all_of(file, self.path, "unpacks to", before)
+                return read_all(file, self.path, "unpacks to", before)
         except (NotImplementedError, RuntimeError):
             raise InputError(
                 f"{where}: is packed by a method that Python does not know; "
@@ -116,10 +98,10 @@ class Archive:
     @contextlib.contextmanager
     def _tar(self) -> Iterator[Iterator[tuple[str, IO[bytes]]]]:
         """The safe files of a tar with their names. All of the tar is read, to see damage."""
-        with _damage(self.path, "archive"), _plain_stream(self.path, self.stored) as stream:
+        with damage_in(self.path, "archive"), plain_stream(self.path, self.stored) as stream:
             with tarfile.open(fileobj=cast(Any, stream), mode="r|", tarinfo=_Header) as archive:
                 yield self._tar_files(archive)
-            while stream.read(_PIECE):
+            while stream.read(PIECE):
                 pass
 
     @staticmethod
@@ -132,7 +114,7 @@ class Archive:
     @contextlib.contextmanager
     def _zip(self) -> Iterator[zipfile.ZipFile]:
         with (
-            _damage(self.path, "zip"),
+            damage_in(self.path, "zip"),
             zipfile.ZipFile(io.BytesIO(self.stored)) as archive,
         ):
             yield archive
@@ -151,24 +133,14 @@ def unpacked(path: Path, stored: bytes) -> bytes | Archive:
         raise _workbook(path, "an Excel workbook (.xls)")
     if stored.startswith(_ZIPS):
         return Archive(path, stored, is_zip=True)
-    packing = _kind(stored)
+    packing = kind_of(stored)
     if packing is None:
         return Archive(path, stored, is_zip=False) if _is_tar(stored) else stored
-    with _damage(path, _NAMES.get(packing, packing)), _plain_stream(path, stored) as stream:
+    with damage_in(path, packing), plain_stream(path, stored) as stream:
         first = stream.read(tarfile.BLOCKSIZE)
         if _is_tar(first):
             return Archive(path, stored, is_zip=False)
         return first + stream.read()
-
-
-def is_archive(first: bytes) -> bool:
-    """Whether the first bytes of a file are those of a zip, a tar, or a packed stream."""
-    return first.startswith((*_ZIPS, *_STREAMS)) or _is_tar(first)
-
-
-def all_of(file: IO[bytes], path: Path) -> bytes:
-    """All bytes of a file. Raises InputError if it has more than LARGEST."""
-    return _all_of(file, path, "is", 0)
 
 
 class _Header(tarfile.TarInfo):
@@ -183,59 +155,6 @@ class _Header(tarfile.TarInfo):
             if is_end:
                 raise
             raise tarfile.ReadError(f"{error}" if buf else "it ends too early") from None
-
-
-class _Bounded:
-    """A file that may not have more than LARGEST bytes."""
-
-    def __init__(self, file: IO[bytes], path: Path) -> None:
-        self._file, self._path, self._count = file, path, 0
-
-    def read(self, count: int = -1) -> bytes:
-        if count < 0:
-            data = _all_of(self._file, self._path, "unpacks to", self._count)
-        else:
-            data = self._file.read(count)
-        self._count += len(data)
-        if self._count > LARGEST:
-            raise _too_large(self._path, "unpacks to")
-        return data
-
-
-@contextlib.contextmanager
-def _plain_stream(path: Path, stored: bytes) -> Iterator[_Bounded]:
-    """The bytes of a file, unpacked if they are gzip, bzip2 or xz."""
-    kind = _kind(stored)
-    if kind is None:
-        yield _Bounded(io.BytesIO(stored), path)
-        return
-    try:
-        module: Any = importlib.import_module(kind)
-    except ImportError:  # a Python that was built without it
-        raise InputError(
-            f"{path}: is packed as {_NAMES.get(kind, kind)}, which this Python cannot read; "
-            "unpack it and name the tables in it"
-        ) from None
-    damage = getattr(module, "LZMAError", zlib.error)
-    try:
-        with module.open(io.BytesIO(stored)) as file:
-            yield _Bounded(file, path)
-    except damage as error:
-        raise EOFError(str(error)) from None
-
-
-@contextlib.contextmanager
-def _damage(path: Path, what: str) -> Iterator[None]:
-    """Turns the errors of a damaged file into one line."""
-    try:
-        yield
-    except _DAMAGE as error:
-        why = f"{error}".rstrip(".") or type(error).__name__
-        raise InputError(f"{path}: is damaged {what} ({why}); download it again") from None
-
-
-def _kind(stored: bytes) -> str | None:
-    return next((kind for magic, kind in _STREAMS.items() if stored.startswith(magic)), None)
 
 
 def _is_tar(first: bytes) -> bool:
@@ -259,22 +178,6 @@ def _safe_infos(archive: zipfile.ZipFile) -> Iterator[tuple[str, zipfile.ZipInfo
 
 def _is_safe(name: str) -> bool:
     return not (_ABSOLUTE.match(name) or ".." in name.split("/") or is_littered(name))
-
-
-def _all_of(file: IO[bytes], path: Path, what: str, before: int) -> bytes:
-    data = bytearray()
-    while piece := file.read(_PIECE):
-        data += piece
-        if before + len(data) > LARGEST:
-            raise _too_large(path, what)
-    return bytes(data)
-
-
-def _too_large(path: Path, what: str) -> InputError:
-    return InputError(
-        f"{path}: {what} more than {size(LARGEST)}, the most that an annotation file may "
-        "have; leave out what is no annotation, or split it"
-    )
 
 
 def _workbook(path: Path, what: str) -> InputError:

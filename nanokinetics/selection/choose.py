@@ -122,7 +122,7 @@ def _annotations(
         return found
     if not dialect(config.dataset).from_files:
         located, notes = source.locate(found.frame, scan)
-        found = Annotations(located, found.digests, found.bad_rows, notes=notes)
+        found = Annotations(located, found.digests, found.bad_rows, notes=(*found.notes, *notes))
     return replace(
         found, notes=(*scan.notes, *found.notes, *leftovers(scan, found.frame, found.passed))
     )

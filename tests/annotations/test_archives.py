@@ -281,7 +281,7 @@ def test_an_archive_that_unpacks_to_too_much_is_refused_before_memory_is(
     tmp_path, monkeypatch, pack
 ) -> None:
     data = pack({f"{name}.csv": b" " * 30_000_000 for name in ("train", "val")})
-    monkeypatch.setattr("nanokinetics.annotations.packed.LARGEST", 40_000_000)
+    monkeypatch.setattr("nanokinetics.annotations.streams.LARGEST", 40_000_000)
     tracemalloc.start()
     try:
         with pytest.raises(InputError, match=r"any\.thing: unpacks to more than 40\.0 MB"):
