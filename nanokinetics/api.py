@@ -41,6 +41,7 @@ from nanokinetics.selection import (
     select,
     settle,
     source_of,
+    with_files,
 )
 from nanokinetics.selection.plan import Plan
 from nanokinetics.sources import Source
@@ -89,9 +90,12 @@ class BuildResult:
 def sample(
     dataset: str, *, reporter: Reporter | None = None, **options: Unpack[SampleOptions]
 ) -> Selection:
-    """Choose clips, without network access. The options are the fields of `SampleConfig`.
+    """Choose clips. The options are the fields of `SampleConfig`.
 
-    Raises InputError for unusable options or files.
+    Nothing is fetched but annotations that are named and not in the cache yet.
+
+    Raises InputError for unusable options or files. Raises EnvironmentFault if annotations cannot
+    be fetched.
     """
     return select(SampleConfig.of(dataset, options), reporter or Silent())
 
@@ -113,9 +117,10 @@ def build(
     origin = origin_of(config)
     if origin:
         config = made_alike(config, origin.record)
+    reporter = reporter or Silent()
+    config = with_files(config, reporter)
     source, home, clock = source_of(config), Home(config.dest), Clock()
     logs = config.failed_logs or beside(config.dest, FAILED_LOGS)
-    reporter = reporter or Silent()
     try:
         with closing(home), _tools(config, source, logs) as tools:
             decision = decide(config, origin, source, home, tools.begin_check, reporter)

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from nanokinetics.common.text import duration
 
@@ -118,12 +118,34 @@ class Forecast:
         return Pace(rate, max(progress.paced_seconds, idle + busy))
 
 
+@dataclass(frozen=True, slots=True)
+class Fetching:
+    """How far a file of annotations has come: `done` of `total` bytes, None if that is unknown.
+
+    is_over: the last word on this file from this address. failed: it could not be fetched.
+    """
+
+    name: str
+    url: str
+    done: int
+    total: int | None
+    is_over: bool = False
+    failed: bool = False
+
+
 class Reporter(Protocol):
     """Shows the progress and messages of a build."""
 
     def update(self, progress: Progress) -> None: ...
     def say(self, line: str) -> None: ...
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class ShowsFetching(Protocol):
+    """A reporter may have this method too, to show how annotations are fetched."""
+
+    def fetching(self, fetching: Fetching) -> None: ...
 
 
 class Silent:

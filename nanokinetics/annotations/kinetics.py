@@ -6,13 +6,14 @@ The content of a file, never its name, decides its dialect.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import pandas as pd
 
-from nanokinetics.annotations import ReadOptions
+from nanokinetics.annotations import ReadOptions, catalog_file
 from nanokinetics.annotations.candidates import NEEDED, Annotations, candidates, digests_by_name
 from nanokinetics.annotations.files import AnnotationFile, load_all
 from nanokinetics.annotations.members import split_said
@@ -38,7 +39,8 @@ def read(options: ReadOptions) -> Annotations:
     bad: list[BadRow] = []
     notes: list[str] = []
     for path in options.files:
-        sources = load_all(path, splits=options.splits)
+        members = catalog_file.members_of(path, os.environ)
+        sources = load_all(path, members, options.splits)
         digests.append(sources[0].digest)
         for source in _of_clips(sources, options.splits, notes):
             read_one = _read_json if _is_json(source) else read_table
