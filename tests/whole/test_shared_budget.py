@@ -63,7 +63,7 @@ def test_a_state_of_its_own_has_a_budget_of_its_own(bench, tmp_path: Path) -> No
 def test_a_state_that_cannot_be_written_costs_no_clip(bench, tmp_path: Path) -> None:
     made = _bench(bench)
     (tmp_path / "file").write_text("")
-    done = made.run("--state", tmp_path / "file" / "state")
+    done = made.run("--state", str(tmp_path / "file" / "state"))
     assert done.code == 0
     assert done.stderr.count("does not share the hourly budget") == 1
     assert len(made.stats()) == 8
