@@ -332,6 +332,8 @@ class BuildConfig(SampleConfig):
     ffmpeg: the ffmpeg program, or `system` for that of the search path; None is the bundled one.
     failed_logs: the folder for the complete output of failed attempts; None is `DEST-failed_logs`,
         beside the dataset.
+    state: the folder of what runs remember for each other, such as the hourly budget of an address;
+        None is that of the user.
     """
 
     dest: Path
@@ -355,10 +357,11 @@ class BuildConfig(SampleConfig):
     yt_dlp_args: str = ""
     ffmpeg: str | None = None
     failed_logs: Path | None = None
+    state: Path | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("dest", "failed_logs", "cookies"):
+        for name in ("dest", "failed_logs", "cookies", "state"):
             _refuse_urls(name, getattr(self, name))
         for name in ("max_wait", "block_wait"):
             try:
@@ -367,7 +370,7 @@ class BuildConfig(SampleConfig):
                 raise InputError(f"--{name.replace('_', '-')}: {error}") from None
         if self.retry_failed not in (False, True, ALL_FAILED):
             raise InputError(f"--retry-failed takes no value but all, not '{self.retry_failed}'")
-        for name in ("dest", "failed_logs", "cookies"):
+        for name in ("dest", "failed_logs", "cookies", "state"):
             value = getattr(self, name)
             self._set(name, None if value is None else Path(value).expanduser())
         if self.place is None and self.from_ is None:

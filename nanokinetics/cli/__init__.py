@@ -21,13 +21,15 @@ from nanokinetics.cli import (
     presets,
     report,
     sample,
+    subset,
     verify,
 )
 from nanokinetics.cli.guard import guarded
 from nanokinetics.cli.options import Parser
 
 COMMANDS = (
-    *(build, sample, report, verify, export, manifest, diff, catalog, presets, doctor, demo),
+    *(build, sample, subset, report, verify, export, manifest, diff),
+    *(catalog, presets, doctor, demo),
 )
 """The commands in the order of the help. Each has `add`, which makes its parser, and `run`."""
 

@@ -23,7 +23,10 @@ from nanokinetics.errors import ExitCode, InputError
 from nanokinetics.progress import Reporter
 
 CLIPS: Final = 3
-OURS: Final = {"annotations.csv", "nano-kinetics", "failed_logs"}
+STATE: Final = "state"
+"""Or the demo would count in the hourly budget of the user's own builds."""
+
+OURS: Final = {"annotations.csv", "nano-kinetics", "failed_logs", STATE}
 """The files and folders that the demo creates in its folder, now or in an earlier version."""
 
 BESIDE: Final = "nano-kinetics-"
@@ -63,6 +66,7 @@ def demo(folder: Path, reporter: Reporter, *, quiet: bool = False) -> ExitCode:
             proxy=site.proxy_url,
             yt_dlp_args=CLIENT,
             block_wait=PATIENCE,
+            state=folder / STATE,
             reporter=reporter,
         )
         lines = list(_summary(result, dest, site.media_bytes(), site.refused))

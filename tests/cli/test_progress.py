@@ -100,6 +100,9 @@ def test_the_hourly_budget_is_told_as_a_rest() -> None:
     until = time.time() + HOUR
     resting = replace(AT_WORK, resting_until=until)
     assert resting.state == f"resting until {clock(until)} (hourly budget)"
+    shared = replace(resting, shares_budget=True)
+    assert shared.state == f"resting until {clock(until)} (hourly budget, shared with another run)"
+    assert shared.brief_state == resting.state
 
 
 def test_a_block_is_told_before_a_rest() -> None:
