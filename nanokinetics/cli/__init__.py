@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from nanokinetics.cli import (
     build,
+    cite,
     demo,
     diff,
     doctor,
@@ -25,7 +26,10 @@ from nanokinetics.cli import (
 from nanokinetics.cli.guard import guarded
 from nanokinetics.cli.options import Parser
 
-COMMANDS = (build, sample, report, verify, export, manifest, diff, presets, doctor, demo)
+COMMANDS = (
+    *(build, sample, report, verify, export, manifest, cite, diff, presets),
+    *(doctor, demo),
+)
 """The commands in the order of the help. Each has `add`, which makes its parser, and `run`."""
 
 EXAMPLES = """\
