@@ -40,26 +40,24 @@
     waiting = setTimeout(apply, 120);
   });
   filter.addEventListener("reset", () => setTimeout(apply));
-  apply();
 
   // -- a picture of the clip itself, while a card without one is on the screen
 
   const near = new IntersectionObserver((entries) => {
     for (const { target, isIntersecting } of entries) {
-      const film = target.querySelector("video");
-      if (isIntersecting && !film) {
-        const made = document.createElement("video");
-        Object.assign(made, { muted: true, preload: "metadata", tabIndex: -1 });
-        made.src = `${target.href}#t=1`;
+      const there = target.firstElementChild;
+      if (isIntersecting && !there) {
+        const made = document.createElement("image" in target.dataset ? "img" : "video");
+        Object.assign(made, { alt: "", muted: true, preload: "metadata", tabIndex: -1 });
+        made.src = made.tagName === "VIDEO" ? `${target.href}#t=1` : target.href;
         target.append(made);
-      } else if (!isIntersecting && film) {
-        film.removeAttribute("src");
-        film.load();
-        film.remove();
+      } else if (!isIntersecting && there) {
+        there.removeAttribute("src");
+        there.remove();
       }
     }
   }, { rootMargin: "200px" });
-  for (const link of document.querySelectorAll("a.none:not([data-image])")) near.observe(link);
+  for (const link of document.querySelectorAll("a.none")) near.observe(link);
 
   // -- one clip at a time, large
 
@@ -74,7 +72,7 @@
     }
     made.addEventListener("error", () => { $("trouble").hidden = false; });
     $("trouble").hidden = true;
-    made.src = link.href;
+    made.src = $("open").href = link.href;
     stage.replaceChildren(made);
     $("title").textContent = card.closest("section").querySelector("h3 bdi").textContent;
     $("about").replaceChildren(card.querySelector("figcaption").cloneNode(true));
