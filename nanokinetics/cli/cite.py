@@ -46,9 +46,9 @@ def run(options: dict[str, Any]) -> ExitCode:
     bibtex = methods.bibtex_of(found)
     notes = _notes(found, summary)
     if options["json"]:
-        entry = _object(found, summary)
+        entry = _object(found, summary, tables.root)
         entry |= {"text": text, "latex": latex, "bibtex": bibtex, "notes": notes}
-        say(json.dumps(entry, indent=2))
+        say(*json.dumps(entry, indent=2).split("\n"))
     elif options["latex"]:
         put(f"{latex}\n")
     elif options["bibtex"]:
@@ -75,12 +75,15 @@ def _notes(found: Provenance, summary: Summary) -> list[str]:
     return notes
 
 
-def _object(found: Provenance, summary: Summary) -> dict[str, Any]:
+def _object(found: Provenance, summary: Summary, dest: Path) -> dict[str, Any]:
     """The facts behind the sentences."""
+    from nanokinetics.report.command import command_of
+
     record, total = found.record, summary.total
     return {
         "dataset": found.reference.title if found.reference else record["dataset"],
         "subset": found.name,
+        "parent": found.parent,
         "seed": record["seed"],
         "n": record["n"],
         "classes": {split: len(labels) for split, labels in record["classes"].items()},
@@ -95,4 +98,5 @@ def _object(found: Provenance, summary: Summary) -> dict[str, Any]:
         "finished": not found.waiting,
         "days": list(found.days),
         "versions": found.versions,
+        "command": command_of(found, dest.resolve()),
     }
