@@ -22,7 +22,7 @@ def add(commands: Any) -> None:
         "cite",
         run,
         "sentences for a paper's methods section, and BibTeX of the dataset and of this program",
-        "nanokinetics cite nano-k400 --bibtex >> paper.bib",
+        "nanokinetics cite nano-k400 --latex",
     )
     parser.add_argument("dest", metavar="DEST", type=Path, help="a built folder")
     form = parser.add_mutually_exclusive_group()
