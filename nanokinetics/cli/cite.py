@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nanokinetics.cli.options import add_command, add_quiet
+from nanokinetics.cli.options import add_command
 from nanokinetics.cli.saying import put, say
+from nanokinetics.common.text import plain
 from nanokinetics.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def add(commands: Any) -> None:
     form.add_argument("--latex", action="store_true", help="the sentences alone, with \\cite")
     form.add_argument("--bibtex", action="store_true", help="the BibTeX entries alone")
     form.add_argument("--json", action="store_true", help="print all of it as JSON")
-    add_quiet(parser)
+    parser.add_argument("--quiet", action="store_true", help="no notes on standard error")
 
 
 def run(options: dict[str, Any]) -> ExitCode:
@@ -42,7 +43,7 @@ def run(options: dict[str, Any]) -> ExitCode:
     summary = summarise(tables)
     found = provenance(tables, summary)
     sentences = methods.sentences(found, summary)
-    text, latex = methods.text_of(sentences), methods.latex_of(sentences)
+    text, latex = plain(methods.text_of(sentences)), plain(methods.latex_of(sentences))
     bibtex = methods.bibtex_of(found)
     notes = _notes(found, summary)
     if options["json"]:

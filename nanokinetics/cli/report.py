@@ -37,7 +37,7 @@ def add(commands: Any) -> None:
         help="a built dataset, also while it is being built; or a stats.csv, with failed.csv and "
         "run.json beside it if they are there",
     )
-    add("--html", metavar="FILE", type=Path, help="write a page that needs nothing else")
+    add("--html", metavar="FILE", type=Path, help="write a page of the numbers and the clips")
     add("--png", metavar="DIR", type=Path, help="write the charts and the clips as pictures")
     add("--json", action="store_true", help="print the same numbers as JSON")
     add(

@@ -51,7 +51,7 @@ def _choice(found: Provenance, labels: list[str]) -> list[str]:
         words += ["--annotations", *record["annotations"]]
     n = record["n"]
     if len({*n.values()}) == 1:
-        words += ["--split", *record["split"], "--n", str(next(iter(n.values())))]
+        words += ["--split", *n, "--n", str(next(iter(n.values())))]
     else:
         words += ["--n", ",".join(f"{split}={count}" for split, count in n.items())]
     if found.chosen == DRAWN:

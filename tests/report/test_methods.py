@@ -97,6 +97,23 @@ def test_an_unfinished_subset_says_so_on_both_streams(cite) -> None:
     assert "not finished; run its build again before you cite it" in err
 
 
+def test_a_run_at_work_is_counted_as_far_as_it_is_written(tmp_path, cite) -> None:
+    dest = shutil.copytree(YOUTUBE, tmp_path / "nano")
+    rows = (dest / "stats.csv").read_bytes()
+    (dest / "stats.csv").write_bytes(rows[:-9])  # its last line is just being written
+    code, out, _ = cite(dest)
+    assert code == 0
+    assert "We use 5 clips" in out
+    assert "not finished: 1 of 6 clips is still missing" in out
+
+
+def test_clips_that_were_adopted_are_told(tmp_path, cite) -> None:
+    dest = shutil.copytree(YOUTUBE, tmp_path / "nano")
+    text = (dest / "stats.csv").read_text(encoding="utf-8")
+    (dest / "stats.csv").write_text(text.replace(",youtube,", ",adopted,", 1), encoding="utf-8")
+    assert "Of these, 1 lay in the folder already and was adopted." in cite(dest)[1]
+
+
 def test_a_subset_of_another_names_it_and_says_that_nothing_stood_in(cite) -> None:
     _, out, err = cite(FIXTURES / "from-manifest")
     assert f"those of the subset {manifest.read(YOUTUBE).name}" in out
@@ -136,12 +153,15 @@ def test_latex_cites_by_key_and_foreign_text_is_no_command(tmp_path, cite) -> No
     assert escaped("a\nb\x1b") == "a b "
 
 
-def test_control_characters_do_not_reach_a_terminal(tmp_path, cite, monkeypatch) -> None:
-    dest = changed(tmp_path, seed="\x1b[2J", versions={"nanokinetics": "}\n@evil{x,"})
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    _, out, _ = cite(dest)
-    assert "\x1b" not in out
-    assert "@evil{" not in out.partition("@misc")[2]
+@pytest.mark.parametrize("form", [[], ["--latex"], ["--bibtex"], ["--json"]])
+def test_a_foreign_record_cannot_act(form: list[str], tmp_path, cite) -> None:
+    versions = {"nanokinetics": "}\n@evil{x,"}
+    dest = changed(tmp_path, seed="\x1b[2J\ud800", versions=versions, split=[1], place="x", src="y")
+    code, out, _ = cite(dest, *form)
+    assert code == 0
+    assert not re.search(r"[\x1b\ud800]", out)
+    assert not re.search("^@evil", out, re.MULTILINE)
+    assert main(["report", str(dest), "--html", str(tmp_path / "r.html"), "--quiet"]) == 0
 
 
 def test_bibtex_alone_is_nothing_else(cite) -> None:
