@@ -79,7 +79,7 @@ class Bench:
         config = BuildConfig(
             dataset="kinetics", annotations=(self.annotations,), n=self._n, dest=self.dest
         )
-        found = read_annotations(config.dataset, config.annotations)
+        found = read_annotations(config.dataset, config.files)
         selection = sampling.select(found.frame, splits=None, n=self._n)
         home, layout = Folder(self.dest), Layout()
         self.dest.mkdir()

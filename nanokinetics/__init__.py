@@ -9,7 +9,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nanokinetics.api import BuildResult, build, sample
+    from nanokinetics.api import BuildResult, build, sample, subset
     from nanokinetics.clip import ClipId, Group
     from nanokinetics.errors import (
         BadRows,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     __version__: str
 
 _HOMES = {
-    "nanokinetics.api": ("BuildResult", "build", "sample"),
+    "nanokinetics.api": ("BuildResult", "build", "sample", "subset"),
     "nanokinetics.clip": ("ClipId", "Group"),
     "nanokinetics.errors": (
         *("BadRows", "Blocked", "EnvironmentFault", "ExitCode", "InputError"),
@@ -46,6 +46,7 @@ __all__ = [
     "Reason",
     "build",
     "sample",
+    "subset",
 ]
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())

@@ -1,4 +1,4 @@
-"""The functions of the library, `build` and `sample`. A build has three steps:
+"""The functions of the library: `build`, `sample` and `subset`. A build has three steps:
 
 decide (selection) ─▶ run (engine) ─▶ index (dataset.indexes)
 """
@@ -31,7 +31,7 @@ from nanokinetics.engine.books import logs_of
 from nanokinetics.engine.quotas import Quotas
 from nanokinetics.errors import EnvironmentFault, ExitCode, Reason
 from nanokinetics.layout import FAILED_LOGS
-from nanokinetics.options import BuildOptions, SampleOptions
+from nanokinetics.options import AnyPath, BuildOptions, SampleOptions, Texts
 from nanokinetics.progress import Reporter, Silent
 from nanokinetics.selection import (
     Decision,
@@ -41,6 +41,7 @@ from nanokinetics.selection import (
     select,
     settle,
     source_of,
+    with_files,
 )
 from nanokinetics.selection.plan import Plan
 from nanokinetics.sources import Source
@@ -48,6 +49,7 @@ from nanokinetics.workers.processes import Pending, Processes, call, deferred, p
 
 if TYPE_CHECKING:
     from nanokinetics.selection.frame import Selection
+    from nanokinetics.selection.subset import Subset
 
 
 @dataclass(frozen=True)
@@ -89,9 +91,12 @@ class BuildResult:
 def sample(
     dataset: str, *, reporter: Reporter | None = None, **options: Unpack[SampleOptions]
 ) -> Selection:
-    """Choose clips, without network access. The options are the fields of `SampleConfig`.
+    """Choose clips. The options are the fields of `SampleConfig`.
 
-    Raises InputError for unusable options or files.
+    Nothing is fetched but annotations that are named and not in the cache yet.
+
+    Raises InputError for unusable options or files. Raises EnvironmentFault if annotations cannot
+    be fetched.
     """
     return select(SampleConfig.of(dataset, options), reporter or Silent())
 
@@ -113,9 +118,10 @@ def build(
     origin = origin_of(config)
     if origin:
         config = made_alike(config, origin.record)
+    reporter = reporter or Silent()
+    config = with_files(config, reporter)
     source, home, clock = source_of(config), Home(config.dest), Clock()
     logs = config.failed_logs or beside(config.dest, FAILED_LOGS)
-    reporter = reporter or Silent()
     try:
         with closing(home), _tools(config, source, logs) as tools:
             decision = decide(config, origin, source, home, tools.begin_check, reporter)
@@ -153,6 +159,36 @@ def build(
         retryable=retryable,
         gone=gone,
         lost=lost,
+    )
+
+
+def subset(
+    source: AnyPath,
+    *,
+    dest: AnyPath,
+    n: int | Mapping[str, int] | None = None,
+    splits: Texts | None = None,
+    classes: Texts | None = None,
+    num_classes: int | None = None,
+    tick: Callable[[], object] = lambda: None,
+) -> Subset:
+    """Make a smaller dataset out of a built one, without network; see `selection.subset`.
+
+    source: the folder of the built dataset. n: clips of each class; None is its own n. splits,
+    classes, num_classes: as of `build`; None takes all that it has. tick: called after each clip.
+
+    Raises InputError for a choice that the dataset does not hold, and EnvironmentFault.
+    """
+    from nanokinetics.selection.subset import subset as make
+
+    return make(
+        Path(source),
+        Path(dest),
+        n=n,
+        splits=[splits] if isinstance(splits, str) else splits,
+        classes=[classes] if isinstance(classes, str) else classes,
+        num_classes=num_classes,
+        tick=tick,
     )
 
 

@@ -74,8 +74,9 @@ class SampleConfig:
     """The choice of clips.
 
     dataset: one of `annotations.DATASETS`.
-    annotations: one or more annotation files, of any dialect. For ImageNet and Something-Something,
-        the files that are not in `src`.
+    annotations: one or more annotation files, of any dialect; or names of the catalogue, or http
+        addresses, which are fetched. For ImageNet and Something-Something, the files that are not
+        in `src`.
     source: where the clips are, one of `sources.SOURCES`; None takes the default of the dataset.
     src: the folder or archive with the files of a local source.
     class_names: a file with a class and its name per line, such as ImageNet's names of wnids.
@@ -94,7 +95,7 @@ class SampleConfig:
 
     dataset: str
     n: int | Mapping[str, int] | None = None
-    annotations: tuple[Path, ...] = ()
+    annotations: tuple[Path | str, ...] = ()
     source: str | None = None
     src: Path | None = None
     class_names: Path | None = None
@@ -119,9 +120,9 @@ class SampleConfig:
         return cls(dataset=dataset, **given)
 
     def __post_init__(self) -> None:
-        for name in ("annotations", "src", "class_names", "from_", "listing"):
+        for name in ("src", "class_names", "from_", "listing"):
             _refuse_urls(name, getattr(self, name))
-        self._set("annotations", tuple(Path(p) for p in _listed(self.annotations)))
+        self._set("annotations", tuple(map(_path_or_url, _listed(self.annotations))))
         for name in ("src", "class_names", "from_"):
             value = getattr(self, name)
             self._set(name, None if value is None else Path(value).expanduser())
@@ -142,6 +143,11 @@ class SampleConfig:
                 continue
             if not isinstance(count, int) or count < 1:
                 raise InputError(f"--n and --num-classes are whole numbers from 1, not {count}")
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The annotation files, once all of them are files."""
+        return tuple(map(Path, self.annotations))
 
     def _check_choice(self) -> None:
         """Raises InputError unless the options give exactly one way to choose."""
@@ -185,6 +191,15 @@ def _refuse_urls(name: str, value: Any) -> None:
             option = f"--{_OPTIONS.get(name, name).replace('_', '-')}"
             what = "take its path" if found[1] == "file" else "download it first"
             raise InputError(f"{option} {each}: is a URL, and files are read here; {what}")
+
+
+def _path_or_url(value: Any) -> Path | str:
+    """A path as a path, and an http address as it is. Raises InputError for other URLs."""
+    text: str = os.fspath(value)
+    if re.match(r"https?://", text, re.IGNORECASE):
+        return text
+    _refuse_urls("annotations", text)
+    return Path(text)
 
 
 def _listed(value: Any) -> list[Any]:
@@ -317,6 +332,8 @@ class BuildConfig(SampleConfig):
     ffmpeg: the ffmpeg program, or `system` for that of the search path; None is the bundled one.
     failed_logs: the folder for the complete output of failed attempts; None is `DEST-failed_logs`,
         beside the dataset.
+    state: the folder of what runs remember for each other, such as the hourly budget of an address;
+        None is that of the user.
     """
 
     dest: Path
@@ -340,10 +357,11 @@ class BuildConfig(SampleConfig):
     yt_dlp_args: str = ""
     ffmpeg: str | None = None
     failed_logs: Path | None = None
+    state: Path | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("dest", "failed_logs", "cookies"):
+        for name in ("dest", "failed_logs", "cookies", "state"):
             _refuse_urls(name, getattr(self, name))
         for name in ("max_wait", "block_wait"):
             try:
@@ -352,7 +370,7 @@ class BuildConfig(SampleConfig):
                 raise InputError(f"--{name.replace('_', '-')}: {error}") from None
         if self.retry_failed not in (False, True, ALL_FAILED):
             raise InputError(f"--retry-failed takes no value but all, not '{self.retry_failed}'")
-        for name in ("dest", "failed_logs", "cookies"):
+        for name in ("dest", "failed_logs", "cookies", "state"):
             value = getattr(self, name)
             self._set(name, None if value is None else Path(value).expanduser())
         if self.place is None and self.from_ is None:

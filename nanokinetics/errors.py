@@ -271,12 +271,14 @@ class InputError(NanokineticsError):
 class BadRow:
     """One unusable annotation row.
 
-    line: counts from 1 and includes the header; 0 means the whole file or folder.
+    line: counts from 1 and includes the header; 0 means the whole file or folder. altered: whether
+    a spreadsheet changed a value, so that only the original file has it.
     """
 
     file: str
     line: int
     why: str
+    altered: bool = False
 
     def __str__(self) -> str:
         where = f"{self.file}, line {self.line}" if self.line else self.file
@@ -289,7 +291,13 @@ class BadRows(InputError):
     def __init__(self, rows: Sequence[BadRow]) -> None:
         self.rows = tuple(rows)
         more = f" (and {len(rows) - 1} more bad rows)" if len(rows) > 1 else ""
-        super().__init__(f"{rows[0]}{more}; fix the file, or leave them out with --skip-bad-rows")
+        altered = sum(row.altered for row in rows)
+        fix = "fix the file"
+        if altered:
+            whole = f"these {altered} rows" if len(rows) > 1 else "this row"
+            which = whole if altered == len(rows) else f"{altered} of these {len(rows)} rows"
+            fix = f"a spreadsheet changed {which}: use the original file"
+        super().__init__(f"{rows[0]}{more}; {fix}, or leave them out with --skip-bad-rows")
 
 
 class EnvironmentFault(NanokineticsError):

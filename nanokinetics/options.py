@@ -59,6 +59,7 @@ class BuildOptions(SampleOptions, total=False):
     yt_dlp_args: str
     ffmpeg: str | None
     failed_logs: AnyPath | None
+    state: AnyPath | None
 
 
 class ExportOptions(TypedDict, total=False):

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from nanokinetics.common.text import duration
 
@@ -25,6 +25,7 @@ class Progress:
     blocked_since: when YouTube began to refuse, in seconds since the epoch; None while it does not.
     blocked_until: when the next request may start; None while one is on its way. blocked_by: how
     YouTube refused. resting_until: when the hourly budget allows the next request.
+    shares_budget: whether the run of another dataset took some of that budget.
     """
 
     made: int
@@ -36,6 +37,7 @@ class Progress:
     blocked_until: float | None = None
     blocked_by: str = ""
     resting_until: float | None = None
+    shares_budget: bool = False
     waiting: int = 0
     paced_seconds: float = 0.0
 
@@ -50,7 +52,8 @@ class Progress:
             until = f"until {_clock(self.blocked_until)}" if self.blocked_until else "asking again"
             return f"blocked since {_clock(self.blocked_since)}, {until} ({self.blocked_by})"
         if self.resting_until is not None:
-            return f"resting until {_clock(self.resting_until)} (hourly budget)"
+            why = "hourly budget" + ", shared with another run" * self.shares_budget
+            return f"resting until {_clock(self.resting_until)} ({why})"
         return f"{self.in_hand} in hand"
 
     @property
@@ -61,6 +64,8 @@ class Progress:
                 f" until {_clock(self.blocked_until)}" if self.blocked_until else ", asking again"
             )
             return f"blocked{until} ({self.blocked_by})"
+        if self.resting_until is not None:
+            return f"resting until {_clock(self.resting_until)} (hourly budget)"
         return self.state
 
 
@@ -118,12 +123,34 @@ class Forecast:
         return Pace(rate, max(progress.paced_seconds, idle + busy))
 
 
+@dataclass(frozen=True, slots=True)
+class Fetching:
+    """How far a file of annotations has come: `done` of `total` bytes, None if that is unknown.
+
+    is_over: the last word on this file from this address. failed: it could not be fetched.
+    """
+
+    name: str
+    url: str
+    done: int
+    total: int | None
+    is_over: bool = False
+    failed: bool = False
+
+
 class Reporter(Protocol):
     """Shows the progress and messages of a build."""
 
     def update(self, progress: Progress) -> None: ...
     def say(self, line: str) -> None: ...
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class ShowsFetching(Protocol):
+    """A reporter may have this method too, to show how annotations are fetched."""
+
+    def fetching(self, fetching: Fetching) -> None: ...
 
 
 class Silent:

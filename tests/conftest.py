@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +37,13 @@ def own_user_folders(tmp_path_factory) -> Iterator[None]:
         for name in ("XDG_CACHE_HOME", "XDG_STATE_HOME"):
             patch.setenv(name, str(tmp_path_factory.mktemp(name.lower())))
         yield
+
+
+@pytest.fixture(autouse=True)
+def own_state(tmp_path_factory, monkeypatch) -> None:
+    """Or the tests of one session would share an hourly budget."""
+    folder = tmp_path_factory.getbasetemp() / "states" / secrets.token_hex(8)
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder))
 
 
 @pytest.fixture(scope="session")

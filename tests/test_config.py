@@ -269,6 +269,6 @@ def test_a_config_never_changes() -> None:
 
 
 def test_sampling_asks_for_less_than_building() -> None:
-    asked = SampleConfig(dataset="kinetics", annotations=("train.csv",), n=10)  # type: ignore[arg-type]
+    asked = SampleConfig(dataset="kinetics", annotations=("train.csv",), n=10)
     assert asked.annotations == (Path("train.csv"),)
     assert not hasattr(asked, "dest")

@@ -16,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from nanokinetics.annotations import catalog
 from nanokinetics.clip import LOCATION
 from nanokinetics.common.names import class_dir, file_name, label_fault, normalised_split, shown
 from nanokinetics.dataset.tables import ABOUT, ANNOTATION
@@ -38,7 +39,7 @@ class Annotations:
         (text) and time_start, time_end (seconds, float64). A repeated candidate is repeated here.
         Local files also have the columns of LOCATION.
     digests: the hex SHA-256 of each file's bytes on disk, by the name of the file. If two files
-        have one name, by their whole paths.
+        have one name, by their whole paths; in the user's cache, by the path within it.
     bad_rows: the rows that were left out.
     class_dirs: folders of classes, by label, that differ from `layout.class_dir`.
     names: names of classes, by label, if they have names apart from their labels.
@@ -180,6 +181,10 @@ def _label(text: str) -> _Verdict:
     return text, label_fault(text)
 
 
+def is_youtube_id(text: str) -> bool:
+    return bool(_YOUTUBE_ID.fullmatch(text))
+
+
 def _youtube_id(text: str) -> _Verdict:
     if _YOUTUBE_ID.fullmatch(text):
         return text, None
@@ -233,4 +238,8 @@ def digests_by_name(digests: Iterable[tuple[str, str, str]]) -> dict[str, str]:
     """Digests by file name, or by path if two files have one name; from (name, path, sha256)."""
     rows = sorted(set(digests))
     names = [name for name, _, _ in rows]
-    return {name if names.count(name) == 1 else path: sha for name, path, sha in rows}
+    within = f"{catalog.folder()}/"  # a record must not depend on where the cache lies
+    return {
+        name if names.count(name) == 1 else path.removeprefix(within): sha
+        for name, path, sha in rows
+    }

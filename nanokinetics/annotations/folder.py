@@ -7,9 +7,10 @@ import hashlib
 from nanokinetics.annotations import ReadOptions
 from nanokinetics.annotations.candidates import Annotations, digests_by_name
 from nanokinetics.annotations.class_folders import rows_of_folders
-from nanokinetics.annotations.files import load
+from nanokinetics.annotations.files import load, load_all
 from nanokinetics.annotations.lists import read_lists
 from nanokinetics.annotations.scanned import frame_of, judged, scan_of
+from nanokinetics.annotations.spreadsheets import cut_off
 from nanokinetics.errors import BadRow, BadRows, InputError
 
 __all__ = ["judged", "read"]
@@ -39,9 +40,10 @@ def read(options: ReadOptions) -> Annotations:
         digest = hashlib.sha256(listed.encode())
         digests.append(("the list of the files", "", digest.hexdigest()))
     else:
-        sources = [load(path) for path in lists]
+        sources = [source for path in lists for source in load_all(path)]
+        notes = tuple(f"{s.path}: {line}" for s in sources if (line := cut_off(s.data)))
         rows = read_lists(found, sources, load(class_names) if class_names else None, bad)
-        digests += [(s.path.name, str(s.path), s.sha256) for s in sources]
+        digests += [source.digest for source in sources]
     if bad and not options.skip_bad_rows:
         raise BadRows(bad)
     if not rows.keys and lists is not None:

@@ -6,15 +6,20 @@ The content of a file, never its name, decides its dialect.
 from __future__ import annotations
 
 import json
+import os
 import re
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import pandas as pd
 
-from nanokinetics.annotations import ReadOptions
+from nanokinetics.annotations import ReadOptions, catalog_file
 from nanokinetics.annotations.candidates import NEEDED, Annotations, candidates, digests_by_name
-from nanokinetics.annotations.files import AnnotationFile, load
-from nanokinetics.annotations.tables import USE_LABELLED, read_table
+from nanokinetics.annotations.files import AnnotationFile, load_all
+from nanokinetics.annotations.members import split_said
+from nanokinetics.annotations.spreadsheets import curly, cut_off
+from nanokinetics.annotations.table_dialect import USE_LABELLED, other_table
+from nanokinetics.annotations.tables import read_table
 from nanokinetics.errors import BadRow, BadRows, InputError
 
 _JSON: Final = re.compile(rb"\s*[{\[]\s*([\"{}\[\]]|$)")
@@ -32,19 +37,71 @@ def read(options: ReadOptions) -> Annotations:
     frames: list[pd.DataFrame] = []
     digests: list[tuple[str, str, str]] = []
     bad: list[BadRow] = []
+    notes: list[str] = []
     for path in options.files:
-        source = load(path)
-        digests.append((path.name, str(path), source.sha256))
-        read_one = _read_json if _JSON.match(source.data) else read_table
-        frame, bad_here = read_one(source)
-        if bad_here and skip_bad_rows and frame.empty:
-            raise InputError(f"{path}: not one row can be used; the first: {bad_here[0]}")
-        frames.append(frame)
-        bad.extend(bad_here)
+        members = catalog_file.members_of(path, os.environ)
+        sources = load_all(path, members, options.splits)
+        digests.append(sources[0].digest)
+        for source in _of_clips(sources, options.splits, notes):
+            read_one = _read_json if _is_json(source) else read_table
+            frame, bad_here = read_one(source)
+            if bad_here and skip_bad_rows and frame.empty:
+                raise InputError(
+                    f"{source.path}: not one row can be used; the first: {bad_here[0]}"
+                )
+            frames.append(frame)
+            bad.extend(bad_here)
+            notes.extend(_signs(source, frame))
     if bad and not skip_bad_rows:
         raise BadRows(bad)
     frame = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
-    return Annotations(frame, digests_by_name(digests), tuple(bad))
+    return Annotations(frame, digests_by_name(digests), tuple(bad), notes=tuple(notes))
+
+
+def _of_clips(
+    sources: Sequence[AnnotationFile], splits: Collection[str] | None, notes: list[str]
+) -> list[AnnotationFile]:
+    """The tables of one file that have labelled clips. `notes` names the others of an archive.
+
+    All are returned if none has, so that their reader says what is missing. A table without labels
+    is returned if `splits` asks for its split.
+    """
+    if len(sources) == 1:
+        return list(sources)
+    good: list[AnnotationFile] = []
+    passed: list[str] = []
+    for source in sources:
+        why = _other(source)
+        if why is None or (splits is not None and split_said(source.member) in splits):
+            good.append(source)
+        else:
+            passed.append(f"{source.member} ({why})")
+    if not good:
+        return list(sources)
+    if passed:
+        notes.append(f"{sources[0].archive}: left out {', '.join(passed)}")
+    return good
+
+
+def _signs(source: AnnotationFile, frame: pd.DataFrame) -> list[str]:
+    """Lines about what a spreadsheet may have done to a table that can be read."""
+    if _is_json(source):
+        return []
+    labels = [] if source.data.isascii() else frame["label"].unique().tolist()
+    return [f"{source.path}: {line}" for line in (cut_off(source.data), curly(labels)) if line]
+
+
+def _other(source: AnnotationFile) -> str | None:
+    """The reason why a table is not one of labelled clips, or None."""
+    if not _is_json(source):
+        return other_table(source)
+    if b'"annotations"' in source.data:
+        return None
+    return "it has no labels" if b'"subset"' in source.data else "it names no clips"
+
+
+def _is_json(source: AnnotationFile) -> bool:
+    return bool(_JSON.match(source.data))
 
 
 def judged(raw: pd.DataFrame) -> tuple[pd.DataFrame, str | None]:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from nanokinetics.annotations import ReadOptions
 from nanokinetics.annotations.candidates import Annotations, digests_by_name
-from nanokinetics.annotations.files import AnnotationFile, load
+from nanokinetics.annotations.files import AnnotationFile, load, load_all
 from nanokinetics.annotations.scanned import Rows, frame_of, judged, scan_of
 from nanokinetics.common.names import class_dir, label_fault
 from nanokinetics.errors import BadRow, BadRows, InputError
@@ -26,6 +26,9 @@ _FILE: Final = re.compile(
     r"(?:something-something-v2-)?(?P<split>train|validation|test|labels)\.json"
     r"|(?P<answers>test-answers)\.csv"
 )
+_MEMBERS: Final = ("*.json", "*test-answers.csv")
+"""What is read of an archive."""
+
 _SPLITS: Final = {"train": "train", "validation": "val"}
 _ID: Final = re.compile(r"[0-9]{1,9}")
 
@@ -67,7 +70,7 @@ def read(options: ReadOptions) -> Annotations:
     numbers = numbers or {label: i for i, label in enumerate(sorted({row[2] for row in rows}))}
     return Annotations(
         frame,
-        digests_by_name((s.path.name, str(s.path), s.sha256) for s in known.values()),
+        digests_by_name(source.digest for source in known.values()),
         tuple(bad),
         class_dirs={label: f"{i:03d}_{class_dir(label)}" for label, i in numbers.items()},
         notes=stems.notes(sorted({key for key, _, _ in rows})),
@@ -78,14 +81,21 @@ def _files(found: Scan, files: Sequence[Path]) -> dict[str, AnnotationFile]:
     """The annotation files by their contents: train, validation, labels, answers."""
     known: dict[str, AnnotationFile] = {}
     paths = [found.root / name for name in found.files if name.endswith((".json", ".csv"))]
-    for path in [*paths, *files]:
+    for path in paths:
         match = _FILE.fullmatch(path.name)
         if match and match["split"] != "test":
-            known["answers" if match["answers"] else match["split"]] = load(path)
+            known[_role(match)] = load(path)
     for path in files:
-        if not _FILE.fullmatch(path.name):
+        sources = [(_FILE.fullmatch(each.names[0]), each) for each in load_all(path, _MEMBERS)]
+        if not any(match for match, _ in sources):
             raise InputError(f"{path}: is called neither train.json nor labels.json nor the like")
+        known.update({_role(match): each for match, each in sources if match})
+    known.pop("test", None)
     return known
+
+
+def _role(match: re.Match[str]) -> str:
+    return "answers" if match["answers"] else match["split"]
 
 
 def _numbers(source: AnnotationFile) -> dict[str, int]:

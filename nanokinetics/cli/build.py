@@ -107,7 +107,8 @@ def _add_making(parser: Parser) -> None:
         "--max-per-hour",
         metavar="R",
         type=int,
-        help="videos asked for in any hour, 0 for no limit (default: 300, with cookies 2000)",
+        help="videos that all your runs ask for in any hour, 0 for no limit (default: 300, with "
+        "cookies 2000)",
     )
     add(
         "--max-wait",
@@ -165,6 +166,12 @@ def _add_making(parser: Parser) -> None:
         "--failed-logs",
         metavar="DIR",
         help="where the full output of failed attempts goes (default: DEST-failed_logs)",
+    )
+    add(
+        "--state",
+        metavar="DIR",
+        help="where runs note their requests, which share one hourly budget (default: a folder of "
+        "the user)",
     )
 
 

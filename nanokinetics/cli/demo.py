@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from nanokinetics.cli.options import add_command, add_quiet
-from nanokinetics.errors import ExitCode
+from nanokinetics.cli.options import add_command, add_quiet, typed
+from nanokinetics.errors import ExitCode, InputError
+
+FOLDER: Final = "nanokinetics-demo"
 
 
 def add(commands: Any) -> None:
@@ -17,15 +19,39 @@ def add(commands: Any) -> None:
         "dest",
         metavar="DIR",
         nargs="?",
-        default="nanokinetics-demo",
-        help="where to make it (default: %(default)s)",
+        help=f"where to make it (default: {FOLDER})",
+    )
+    parser.add_argument(
+        "--serve",
+        action="store_true",
+        help="keep the make-believe YouTube up until Ctrl-C, for builds in another terminal",
+    )
+    parser.add_argument(
+        "--port",
+        metavar="PORT",
+        type=typed(_port),
+        help="with --serve: the port of 127.0.0.1 (default: any free one)",
     )
     add_quiet(parser)
 
 
 def run(options: dict[str, Any]) -> ExitCode:
+    dest, port, quiet = options["dest"], options["port"], options["quiet"]
+    if options["serve"]:
+        if dest is not None:
+            raise InputError(f"--serve makes no folder; leave out {dest}")
+        from nanokinetics.demo.service import serve
+
+        return serve(port or 0, quiet=quiet)
+    if port is not None:
+        raise InputError("--port is for --serve")
     from nanokinetics.cli.display import reporter
     from nanokinetics.demo.command import demo
 
-    quiet = options["quiet"]
-    return demo(Path(options["dest"]), reporter(quiet=quiet), quiet=quiet)
+    return demo(Path(dest or FOLDER), reporter(quiet=quiet), quiet=quiet)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise InputError(f"'{text}' is no port; it is a number up to 65535")
+    return int(text)

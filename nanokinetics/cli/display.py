@@ -13,8 +13,9 @@ from typing import Any, Final, TextIO
 
 from tqdm import tqdm
 
+from nanokinetics.cli.transfers import TransferBar, TransferLines
 from nanokinetics.common.text import plain
-from nanokinetics.progress import Forecast, Pace, Progress, Reporter, Silent
+from nanokinetics.progress import Fetching, Forecast, Pace, Progress, Reporter, Silent
 
 LINE_EVERY: Final = 30.0
 """Seconds between two lines of a log."""
@@ -57,6 +58,10 @@ class Bar:
         self._forecast = Forecast()
         self._bar: tqdm[Any] | None = None
         self._next = 0.0
+        self._transfer = TransferBar(stream)
+
+    def fetching(self, fetching: Fetching) -> None:
+        self._transfer.show(fetching, max(self._columns(self._stream), NARROWEST) - 1)
 
     def update(self, progress: Progress) -> None:
         bar = self._bar
@@ -102,6 +107,7 @@ class Bar:
         tqdm.write(plain(line), file=self._stream)
 
     def close(self) -> None:
+        self._transfer.close()
         if self._bar is not None:
             self._bar.close()
 
@@ -132,6 +138,10 @@ class Lines:
         self._next = float("-inf")
         self._was_held_up = False
         self._last = ""
+        self._transfers = TransferLines(self.say, clock, LINE_EVERY)
+
+    def fetching(self, fetching: Fetching) -> None:
+        self._transfers.show(fetching)
 
     def update(self, progress: Progress) -> None:
         now, pace = self._clock(), self._forecast.pace(progress)
@@ -167,6 +177,10 @@ class Objects(Lines):
             "seconds_left": round(pace.left) if pace else None,
         }
         self._print("progress", **asdict(progress), **forecast)
+
+    def fetching(self, fetching: Fetching) -> None:
+        if fetching.is_over or not fetching.done:
+            super().fetching(fetching)
 
     def say(self, line: str) -> None:
         self._print("message", text=line)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final
 
 from nanokinetics.cli.options import add_command, add_quiet, typed
 from nanokinetics.cli.saying import say
+from nanokinetics.cli.shortage import add_strict, is_refused
 from nanokinetics.errors import ExitCode
 
 NAMES: Final = (
@@ -41,15 +43,21 @@ def add(commands: Any) -> None:
     add("--metadata", choices=("csv", "parquet"), help="hf: the kind of table (default: csv)")
     add("--shard-samples", metavar="N", type=int, help="most samples of a shard (default: 1000)")
     add("--shard-bytes", metavar="SIZE", type=typed(_bytes), help="most bytes (default: 1G)")
+    add_strict(parser)
     add_quiet(parser)
 
 
 def run(options: dict[str, Any]) -> ExitCode:
     from tqdm import tqdm
 
+    from nanokinetics.dataset.built import Dataset
+    from nanokinetics.dataset.shortage import shortage_of
     from nanokinetics.export import export
 
-    quiet = options.pop("quiet")
+    quiet, strict = options.pop("quiet"), options.pop("strict")
+    lacks = shortage_of(Dataset.open(Path(options["dest"])))
+    if is_refused(options["dest"], lacks, strict=strict):
+        return ExitCode.SHORT
     asked = {name: value for name, value in options.items() if value is not None}
     with tqdm(unit=" samples", disable=True if quiet else None, leave=False) as bar:
         made = export(asked.pop("dest"), asked.pop("format"), tick=bar.update, **asked)

@@ -7,6 +7,7 @@ from typing import Any
 
 from nanokinetics.cli.options import add_command
 from nanokinetics.cli.saying import put
+from nanokinetics.cli.shortage import add_strict, is_refused
 from nanokinetics.errors import EnvironmentFault, ExitCode
 
 
@@ -20,13 +21,17 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("dest", metavar="DEST", help="a built folder")
     parser.add_argument("--output", metavar="FILE", help="write it there (default: print it)")
+    add_strict(parser)
 
 
 def run(options: dict[str, Any]) -> ExitCode:
     from nanokinetics.common.files import replace_file
     from nanokinetics.selection import manifest
 
-    text, output = manifest.read(Path(options["dest"])).to_text(), options["output"]
+    found, output = manifest.read(Path(options["dest"])), options["output"]
+    if is_refused(options["dest"], found.short, strict=options["strict"]):
+        return ExitCode.SHORT
+    text = found.to_text()
     if output is None:
         put(text)
         return ExitCode.OK

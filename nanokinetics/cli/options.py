@@ -47,11 +47,12 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--annotations",
-        metavar="FILE",
+        metavar="FILE|NAME|URL",
         nargs="+",
         default=(),
-        help="annotation files: CSV, text, JSON of any Kinetics version, also gzipped; of ImageNet "
-        "and Something-Something those that do not lie in --src",
+        help="names such as k400 (see `nanokinetics annotations`), or files: CSV, text, JSON of "
+        "any Kinetics version, also packed; of ImageNet and Something-Something those that do not "
+        "lie in --src",
     )
     add(
         "--source",

@@ -122,6 +122,14 @@ class Ledger:
         }
         self._failed.append([row])
 
+    def copy_made(self, rows: Iterable[Row]) -> None:
+        """Append rows of the `stats.csv` of another dataset, after their files."""
+        self._stats.append(rows)
+
+    def copy_failed(self, rows: Iterable[Row]) -> None:
+        """Append rows of the `failed.csv` of another dataset."""
+        self._failed.append(rows)
+
     def waited(self, since: float, until: float, why: str) -> None:
         """Append a wait: a time without any request. The first wait creates `waits.csv`.
 

@@ -76,7 +76,7 @@ class SelectionTable(Ranking):
         """Raises InputError if the table has another header."""
         if not table.startswith(f"{','.join(COLUMNS)}\n".encode()):
             raise InputError(f"selection.csv has not the header {','.join(COLUMNS)}")
-        self._table = table
+        self.table = table
         self.quotas = dict(quotas)
         self.labels = tuple(labels)
 
@@ -89,6 +89,13 @@ class SelectionTable(Ranking):
         except (ValueError, csv.Error) as error:
             raise InputError(f"selection.csv cannot be read: {error}") from None
 
+    def only(self, quotas: Mapping[Group, int]) -> SelectionTable:
+        """The candidates of these groups, in this order, with these numbers of clips."""
+        lines = (f"{self._lines[row]}\n" for group in quotas for row in self.rows(group))
+        head = ",".join(COLUMNS)
+        table = f"{head}\n{''.join(lines)}".encode()
+        return SelectionTable(table, quotas=quotas, labels=self.labels)
+
     def clip(self, row: int) -> Clip:
         key, split, label, youtube_id, start, end, _ = self._fields(row)
         return Clip(key, split, label, youtube_id, _seconds(start), _seconds(end))
@@ -98,7 +105,7 @@ class SelectionTable(Ranking):
 
     @cached_property
     def _lines(self) -> list[str]:
-        return self._table.decode().split("\n")[1:-1]
+        return self.table.decode().split("\n")[1:-1]
 
     @cached_property
     def _ranges(self) -> Mapping[Group, range]:

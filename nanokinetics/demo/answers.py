@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from nanokinetics.demo.films import FilmStore, FilmStream
 
 HOSTS = ("youtube.com", "youtu.be", "googlevideo.com", "ytimg.com", "youtube-nocookie.com")
+FILES_HOST = "annotations.demo.test"
+"""The host of small files beside YouTube's. Nobody can own a name that ends with `.test`."""
+
 MEDIA_HOST = "rr1---sn-demo.googlevideo.com"
 MANIFEST_HOST = "manifest.googlevideo.com"
 
@@ -49,6 +52,7 @@ class Stage:
         clock: Callable[[], float],
         tls: ssl.SSLContext,
         control: Callable[[Asked], Answer],
+        files: Mapping[str, bytes],
     ) -> None:
         self.tls = tls
         self.script = Script(Scenario())
@@ -56,6 +60,7 @@ class Stage:
         self.origin = ""
         """Scheme, host and port of the plain media URLs."""
         self._store, self._log, self._clock, self._control = store, log, clock, control
+        self._files = files
 
     def streams(self, video: Video | None) -> dict[int, FilmStream]:
         """The files of a video by itag, HLS included."""
@@ -65,7 +70,7 @@ class Stage:
         return {stream.itag: stream for streams in found for stream in streams}
 
     def knows(self, host: str) -> bool:
-        known = any(host == name or host.endswith(f".{name}") for name in HOSTS)
+        known = any(host == name or host.endswith(f".{name}") for name in (*HOSTS, FILES_HOST))
         if not known:
             self.strangers.append(host)
         return known
@@ -73,6 +78,8 @@ class Stage:
     def answer(self, asked: Asked) -> Answer:
         if asked.path.startswith("/demo/"):
             return self._control(asked)
+        if asked.host == FILES_HOST:
+            return _file(self._files.get(asked.path))
         script = self.script  # one scenario for the whole request, also while it is replaced
         kind, youtube_id, params = _identify(asked)
         itag = _whole(params["itag"]) if "itag" in params else None
@@ -293,6 +300,12 @@ def _break_point(fault: Fault, size: int, *, default: bool = True) -> Any:
     if fault.after_fraction is not None:
         return int(size * fault.after_fraction)
     return size // 2 if default else None
+
+
+def _file(data: bytes | None) -> Answer:
+    if data is None:
+        return Answer(404, body=b"not found\n")
+    return Answer(200, {"Content-Type": "text/csv"}, data)
 
 
 def _html(text: str) -> Answer:

@@ -1,88 +1,39 @@
 """`nanokinetics demo`: run the real build against a simulated YouTube, and print a summary.
 
-This module scripts the site: a few classes with awkward names, several container forms, dead videos
-of several kinds, a video that breaks off once, and a short throttling. The rest is a normal build.
+`programme` says what the site plays. The rest is a normal build.
 """
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import cycle
 from pathlib import Path
 from typing import Final
 
 from nanokinetics.api import BuildResult, build
 from nanokinetics.common.files import replace_file
-from nanokinetics.common.text import plain
 from nanokinetics.dataset.built import Dataset
-from nanokinetics.dataset.tables import ANNOTATION, rendered
 from nanokinetics.demo.films import read_frame_numbers
-from nanokinetics.demo.scenario import Fault, Film, Form, Scenario, Throttle, Video
+from nanokinetics.demo.programme import CLASSES, FILM, PATIENCE, rows, scenario, to_csv
+from nanokinetics.demo.programs import program
+from nanokinetics.demo.saying import say
 from nanokinetics.demo.site import DemoSite
 from nanokinetics.errors import ExitCode, InputError
 from nanokinetics.progress import Reporter
 
-CLASSES: Final = (
-    "abseiling",
-    "hurling (sport)",
-    "massaging person's head",
-    "training dog",
-)
 CLIPS: Final = 3
-CANDIDATES: Final = 8
-"""Candidates of each class. Some of them are dead."""
+STATE: Final = "state"
+"""Or the demo would count in the hourly budget of the user's own builds."""
 
-OURS: Final = {"annotations.csv", "nano-kinetics", "nano-kinetics-failed_logs", "failed_logs"}
+OURS: Final = {"annotations.csv", "nano-kinetics", "failed_logs", STATE}
 """The files and folders that the demo creates in its folder, now or in an earlier version."""
 
-FILM: Final = Film(duration=36.0, width=480, height=270)
-DEAD: Final = ("private", "copyright", "account_terminated", "age_restricted", "geo_blocked")
-FORMS: Final[tuple[tuple[Form, ...], ...]] = (("progressive",), ("fragmented",), ("webm",))
+BESIDE: Final = "nano-kinetics-"
+"""What lies beside the dataset begins so: logs, and the exports of who pastes the next steps."""
+
 CLIENT: Final = "--no-check-certificates --extractor-args youtube:player_client=visionos"
 """The site signs its own certificate, and the demo needs the answers of only one client."""
-
-PATIENCE: Final = 3.0
-"""Seconds for which the site refuses requests. YouTube refuses for an hour or more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Annotation:
-    """One annotation of the demo's dataset. start: seconds."""
-
-    label: str
-    youtube_id: str
-    start: int
-    split: str = "train"
-
-
-def rows() -> tuple[Annotation, ...]:
-    """Four classes of eight windows. Some ids begin with a dash, as 3 % of YouTube's do."""
-    return tuple(
-        Annotation(label, f"{'-' if n % 4 == 0 else 'd'}emo-{place}-{n:04d}", 2 + 3 * n)
-        for place, label in enumerate(CLASSES)
-        for n in range(CANDIDATES)
-    )
-
-
-def scenario() -> Scenario:
-    """A quarter of the videos are dead, some connections break once, and the site throttles."""
-    dead, forms = cycle(DEAD), cycle(FORMS)
-    videos = {}
-    for n, row in enumerate(rows()):
-        failure = next(dead) if n % 4 == 1 else None
-        breaks = (Fault("media", "reset", after_bytes=20_000, times=1),) if n % 9 == 3 else ()
-        videos[row.youtube_id] = Video(FILM, next(forms), failure=failure, faults=breaks)
-    return Scenario(
-        videos, throttle=Throttle(after=12, seconds=PATIENCE, repeat=False, retry_after=True)
-    )
-
-
-def to_csv(wanted: tuple[Annotation, ...]) -> str:
-    """The rows in DeepMind's CSV format. Each window has ten seconds."""
-    windows = ((r.label, r.youtube_id, r.start, r.start + 10, r.split) for r in wanted)
-    return rendered([ANNOTATION, *windows])
 
 
 def demo(folder: Path, reporter: Reporter, *, quiet: bool = False) -> ExitCode:
@@ -92,18 +43,19 @@ def demo(folder: Path, reporter: Reporter, *, quiet: bool = False) -> ExitCode:
     """
     began = time.monotonic()
     source, dest = folder / "annotations.csv", folder / "nano-kinetics"
-    strangers = {p.name for p in folder.iterdir()} - OURS if folder.is_dir() else set()
+    found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    strangers = {name for name in found - OURS if not name.startswith(BESIDE)}
     mine = to_csv(rows())
     if strangers or (source.exists() and source.read_text(encoding="utf-8") != mine):
         what = min(strangers, default=source.name)
         raise InputError(f"{folder} holds '{what}', not of the demo; name a new or empty folder")
     replace_file(source, mine.encode())
-    say(quiet, f"making videos and starting a make-believe YouTube; results go to {folder}/")
-    with DemoSite(scenario()) as site:
+    say(f"making videos and starting a make-believe YouTube; results go to {folder}/", quiet=quiet)
+    with DemoSite(scenario(rows())) as site:
         say(
-            quiet,
             f"$ nanokinetics build kinetics --annotations {source} --split train --n {CLIPS} "
             f"--dest {dest}",
+            quiet=quiet,
         )
         result = build(
             "kinetics",
@@ -114,10 +66,11 @@ def demo(folder: Path, reporter: Reporter, *, quiet: bool = False) -> ExitCode:
             proxy=site.proxy_url,
             yt_dlp_args=CLIENT,
             block_wait=PATIENCE,
+            state=folder / STATE,
             reporter=reporter,
         )
-        text = "\n".join(_summary(result, dest, site.media_bytes(), site.refused))
-    say(quiet, f"{text}\ndone in {time.monotonic() - began:.0f} s")
+        lines = list(_summary(result, dest, site.media_bytes(), site.refused))
+    say(*lines, f"done in {time.monotonic() - began:.0f} s", *_next(dest), quiet=quiet)
     return result.exit_code
 
 
@@ -148,6 +101,12 @@ def _summary(result: BuildResult, dest: Path, fetched: int, refused: int) -> Ite
         yield "(all of it was there already: nothing was asked for again)"
 
 
-def say(quiet: bool, text: str) -> None:
-    if not quiet:
-        print("\n".join(map(plain, text.split("\n"))), flush=True)
+def _next(dest: Path) -> Iterator[str]:
+    """Commands to paste. They name the program as this shell finds it."""
+    here, there = program(), shlex.quote(str(dest))
+    yield ""
+    yield "next: look at the result, and let a training loader read it"
+    yield f"  {here} report {there}"
+    yield f"  {here} export {there} --format torchvision"
+    yield "then 5 clips of 5 classes of the real Kinetics-400; this asks YouTube"
+    yield f"  {here} build kinetics --annotations k400 --split val --preset tiny --dest nano-k400"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from nanokinetics.common.extras import needed
-from nanokinetics.demo.answers import HOSTS, Stage, as_json
+from nanokinetics.demo.answers import FILES_HOST, HOSTS, Stage, as_json
 from nanokinetics.demo.films import FilmStore, FilmStream
 from nanokinetics.demo.log import Log, Request
 from nanokinetics.demo.scenario import Scenario
@@ -24,15 +24,15 @@ from nanokinetics.demo.script import Script
 from nanokinetics.demo.wire import Answer, Asked, Server
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 
 class DemoSite:
     """A site that plays `scenario` while the `with` block runs.
 
     cache: a folder that keeps the films for the next site (default: a temporary folder). ffmpeg:
-    the program that makes them. clock: the seconds that the throttle and the log use. Raises
-    EnvironmentFault if trustme is not installed.
+    the program that makes them. clock: the seconds that the throttle and the log use. files: the
+    small files of FILES_HOST by their paths. Raises EnvironmentFault if trustme is not installed.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class DemoSite:
         cache: str | Path | None = None,
         ffmpeg: str | None = None,
         clock: Callable[[], float] = time.time,
+        files: Mapping[str, bytes] | None = None,
     ) -> None:
         self._log = Log()
         self._temporary = tempfile.TemporaryDirectory(prefix="nanokinetics-demo-")
@@ -52,7 +53,7 @@ class DemoSite:
             """The certificate of the authority that signed the site's certificate, as PEM."""
             tls = _certificate(self.ca_file)
             self.store = FilmStore(Path(cache) if cache else folder / "films", ffmpeg)
-            self._stage = Stage(self.store, self._log, clock, tls, self._control)
+            self._stage = Stage(self.store, self._log, clock, tls, self._control, files or {})
             self.replace(scenario or Scenario())
         except BaseException:
             self._temporary.cleanup()
@@ -63,7 +64,11 @@ class DemoSite:
     # -- life
 
     def __enter__(self) -> Self:
-        self._server = Server(self._stage, self._port)
+        try:
+            self._server = Server(self._stage, self._port)
+        except BaseException:
+            self._temporary.cleanup()
+            raise
         self._stage.origin = self.proxy_url
         self._server.start()
         return self
@@ -162,5 +167,5 @@ def _certificate(ca_file: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_alpn_protocols(["http/1.1"])
     names = [name for host in HOSTS for name in (host, f"*.{host}")]
-    authority.issue_cert(*names).configure_cert(context)
+    authority.issue_cert(*names, FILES_HOST).configure_cert(context)
     return context

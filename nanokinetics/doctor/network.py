@@ -16,10 +16,11 @@ from nanokinetics.config import NetworkConfig, VideoConfig
 from nanokinetics.doctor.findings import UPDATE, CheckResult, Level
 from nanokinetics.errors import EnvironmentFault, Failure, Kind, Reason
 from nanokinetics.sources import diagnosis, remote_source
+from nanokinetics.sources.route import ca_file
 
 
 def of_certificates(network: NetworkConfig, environment: Mapping[str, str]) -> CheckResult:
-    from nanokinetics.sources.ytdlp_options import ca_file, parse_yt_dlp_args
+    from nanokinetics.sources.ytdlp_options import parse_yt_dlp_args
 
     params = parse_yt_dlp_args(network.yt_dlp_args)
     if params.get("nocheckcertificate"):
@@ -27,18 +28,14 @@ def of_certificates(network: NetworkConfig, environment: Mapping[str, str]) -> C
     named = environment.get("SSL_CERT_FILE")
     if named and not Path(named).is_file():
         return Level.FAULT, f"SSL_CERT_FILE is {named}, and there is no such file", "unset it"
-    path = ca_file(params)
+    path = ca_file(params, environment)
     try:
         count = len(ssl.create_default_context(cafile=path or None).get_ca_certs())
     except OSError as error:
         return Level.FAULT, f"{path} cannot be read: {error.strerror or error}", "fix the file"
     about = f"{count} authorities of {path}" if path else "those of the system"
-    if named and Path(named) != Path(path):
-        return (
-            Level.WARNING,
-            f"{about}, and not SSL_CERT_FILE",
-            "--yt-dlp-args='--compat-options no-certifi' makes that one count",
-        )
+    if named:
+        about += ", as SSL_CERT_FILE says"
     return Level.OK, about, ""
 
 

@@ -11,6 +11,7 @@ from functools import partial
 from nanokinetics.clip import ClipId, Patience
 from nanokinetics.clips.ffmpeg import Ffmpeg
 from nanokinetics.clips.maker import MakerConfig, open_maker
+from nanokinetics.common import user_folders
 from nanokinetics.config import BuildConfig
 from nanokinetics.dataset.ledger import LedgerState
 from nanokinetics.dataset.ranking import Ranking
@@ -18,6 +19,7 @@ from nanokinetics.engine.books import Books, Clock
 from nanokinetics.engine.engine import Engine
 from nanokinetics.engine.pacing import Pacer
 from nanokinetics.engine.quotas import Quotas
+from nanokinetics.engine.shared_hour import Alone, SharedHour, path_of
 from nanokinetics.errors import Reason
 from nanokinetics.layout import STATS, Layout
 from nanokinetics.progress import Reporter
@@ -96,13 +98,15 @@ def run(
     _drop_stale(books, config, reporter)
     before = quotas.made
     books.make_room()
+    shared, earlier = _shared_hour(work.source, config, quotas, books, clock, reporter)
     engine = Engine(
         source=work.source,
         together=grouping.together,
         quotas=quotas,
         books=books,
         pool=Pool(partial(open_maker, _maker(work, config)), size, work.children),
-        pacer=_pacer(work.source, config, books, clock),
+        pacer=Pacer(work.source.policy(config.pace), earlier),
+        shared=shared,
         reporter=reporter,
         clock=clock,
     )
@@ -134,9 +138,18 @@ def _drop_stale(books: Books, config: BuildConfig, reporter: Reporter) -> None:
         books.drop(stale)
 
 
-def _pacer(source: Source, config: BuildConfig, books: Books, clock: Clock) -> Pacer:
-    """A gate that counts the requests which earlier runs made in the last hour."""
-    now, wall = clock.steady(), clock.wall()
-    # If the clock was set back, a row may lie in the future: it counts as a request made now.
-    asked = books.state.asked if source.remote else ()
-    return Pacer(source.policy(config.pace), (now - max(0.0, wall - at) for at in asked))
+def _shared_hour(
+    source: Source,
+    config: BuildConfig,
+    quotas: Quotas,
+    books: Books,
+    clock: Clock,
+    reporter: Reporter,
+) -> tuple[Alone, tuple[float, ...]]:
+    """The hour that runs share, and the requests of the last hour as times of the steady clock."""
+    address = source.address()
+    if address is None or not quotas.waiting:
+        return Alone(), ()
+    path = path_of(config.state or user_folders.state(), address)
+    shared = SharedHour(path, config.dest, clock, reporter.say)
+    return shared, shared.begin(books.state.asked)

@@ -17,6 +17,7 @@ from nanokinetics.engine.books import Books, Clock, masked_failure
 from nanokinetics.engine.canary import Canary
 from nanokinetics.engine.pacing import Pacer, Ticket
 from nanokinetics.engine.quotas import Quotas
+from nanokinetics.engine.shared_hour import Alone
 from nanokinetics.engine.verdicts import (
     AskCanary,
     CloseGate,
@@ -53,6 +54,7 @@ class Engine:
         books: Books,
         pool: Pool,
         pacer: Pacer,
+        shared: Alone,
         reporter: Reporter,
         clock: Clock,
     ) -> None:
@@ -62,6 +64,7 @@ class Engine:
         self._books = books
         self._pool = pool
         self._pacer = pacer
+        self._shared = shared
         self._reporter = reporter
         self._clock = clock
         self._blame = Blame(
@@ -129,28 +132,41 @@ class Engine:
     def _dispatch(self) -> None:
         """Start as many jobs as the free workers and the gate allow."""
         while len(self._tickets) < self._pool.size and self._alone is None and not self._given_up:
-            now = self._clock.steady()
-            if self._pacer.delay(now) != 0:
+            if self._pacer.delay(self._clock.steady()) != 0 or not self._has_work():
                 return
             self._pool.warm_up(self._quotas.waiting)
-            if self._canaries:
-                job = self._alone = self._canaries.popleft()
-            elif self._suspects:
-                if self._tickets:
+            with self._shared.turn() as starts:
+                now = self._clock.steady()
+                if starts is not None:
+                    self._pacer.recount(starts)
+                if self._pacer.delay(now) != 0:  # other runs were faster
                     return
-                job = self._alone = self._suspects.popleft()
-            else:
-                clips = self._without_gone(self._quotas.next(self._batch()))
-                if not clips:
-                    if self._quotas.waiting:
-                        continue
-                    return
-                job = Job(clips)
+                job = self._next_job()
+                if job is None:
+                    continue
+                self._shared.take()
+                self._tickets[job] = self._pacer.start(now)
             _log.debug("asking for %s%s", job.clips[0].key, " as the canary" * job.anew)
-            self._tickets[job] = self._pacer.start(now)
             self._requests[job] = Request(now, job.anew)
             self._jobs.update((clip.id, job) for clip in job.clips)
             self._pool.give(job)
+
+    def _has_work(self) -> bool:
+        """Whether there is something to ask for now. Suspects wait until no other job runs."""
+        if self._suspects and not self._canaries:
+            return not self._tickets
+        return bool(self._canaries or self._quotas.waiting)
+
+    def _next_job(self) -> Job | None:
+        """The next job; None if all videos that it would be about are known to be gone."""
+        if self._canaries:
+            self._alone = self._canaries.popleft()
+            return self._alone
+        if self._suspects:
+            self._alone = self._suspects.popleft()
+            return self._alone
+        clips = self._without_gone(self._quotas.next(self._batch()))
+        return Job(clips) if clips else None
 
     def _batch(self) -> int:
         """Number of videos for the next job: as many as allowed, but every worker gets some."""
@@ -325,5 +341,12 @@ class Engine:
             return
         self._shown, self._shown_at = counts, now
         self._reporter.update(
-            progress_of(quotas, self._pacer, self._clock, len(self._jobs), self._blocked_by)
+            progress_of(
+                quotas,
+                self._pacer,
+                self._clock,
+                len(self._jobs),
+                self._blocked_by,
+                shares_budget=self._shared.is_shared,
+            )
         )

@@ -46,7 +46,13 @@ class Waiting:
 
 
 def progress_of(
-    quotas: Quotas, pacer: Pacer, clock: Clock, in_hand: int, blocked_by: Failure | None
+    quotas: Quotas,
+    pacer: Pacer,
+    clock: Clock,
+    in_hand: int,
+    blocked_by: Failure | None,
+    *,
+    shares_budget: bool,
 ) -> Progress:
     """The progress of a run, and why it waits."""
     now, wall = clock.steady(), clock.wall()
@@ -64,6 +70,7 @@ def progress_of(
         blocked_until=wall + delay if since is not None and delay else None,
         blocked_by=blocked_by.reason.words if blocked_by else "",
         resting_until=wall + rest if rest and rest > pacer.spacing else None,
+        shares_budget=shares_budget,
         waiting=quotas.waiting,
         paced_seconds=pacer.soonest(to_ask, now),
     )

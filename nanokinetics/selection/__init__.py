@@ -6,15 +6,25 @@ imported only when annotations are read: a run that only continues does not need
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nanokinetics.annotations import DATASETS, dialect
+from nanokinetics.clips.maker import patience_from
+from nanokinetics.common.names import normalised_split
 from nanokinetics.common.system import without_collector
-from nanokinetics.config import COPY, TRANSCODE, VIDEO, BuildConfig, SampleConfig
+from nanokinetics.config import (
+    COPY,
+    TRANSCODE,
+    VIDEO,
+    BuildConfig,
+    NetworkConfig,
+    SampleConfig,
+)
 from nanokinetics.dataset.home import Home
 from nanokinetics.dataset.ranking import Ranking, warnings
 from nanokinetics.dataset.record import read_record
@@ -56,13 +66,65 @@ def settle(config: Config) -> Config:
     if own.from_files and not kind.from_src:
         raise InputError(f"{own.name} is read from files, not from {name}; leave out --source")
     if not own.from_files and not config.annotations and config.from_ is None:
-        raise InputError("no annotation file given; name one with --annotations FILE")
+        raise InputError(
+            "no annotations given; add --annotations with a name such as k400, or a file "
+            "('nanokinetics annotations' lists the names)"
+        )
     if not own.from_files and config.annotations and config.from_ is not None:
         raise InputError("--annotations contradicts --from, which says what to take; leave one out")
     if config.listing is not None and not own.takes_lists:
         takers = ", ".join(each.name for each in DATASETS.values() if each.takes_lists)
         raise InputError(f"--list is for the dataset '{takers}'")
     return replace(config, source=name)
+
+
+def with_files(config: Config, reporter: Reporter) -> Config:
+    """The options with files for the names and addresses of annotations, fetched if need be.
+
+    Raises InputError for a name that is unknown, or does not fit. Raises EnvironmentFault if a file
+    is neither here nor to be had.
+    """
+    if all(Path(each).suffix and Path(each).is_file() for each in config.annotations):
+        return config  # none of them can be a name
+    network = config.network if isinstance(config, BuildConfig) else NetworkConfig()
+    found = fetch_annotations(
+        config.annotations, config.dataset, wanted_splits(config), network, reporter
+    )
+    return replace(config, annotations=found)
+
+
+def fetch_annotations(
+    texts: Sequence[Path | str],
+    dataset: str | None,
+    splits: Sequence[str] | None,
+    network: NetworkConfig,
+    reporter: Reporter,
+) -> tuple[Path, ...]:
+    """The files of names and addresses, as `annotations.named.located` gives them."""
+    from nanokinetics.annotations import catalog_file, named
+    from nanokinetics.common.http import Client, Retries
+    from nanokinetics.sources.route import route_of
+
+    patience = patience_from(os.environ)
+    retries = Retries(first_wait=patience.first_wait, longest_wait=patience.longest_wait)
+    with Client(route_of(network, os.environ), retries) as client:
+        return named.located(
+            texts, dataset, splits, catalog_file.read(os.environ), client, reporter
+        )
+
+
+def wanted_splits(config: SampleConfig) -> list[str] | None:
+    """The splits that are named, by `splits` or by `n`; None for all. Raises InputError."""
+    named = config.n if isinstance(config.n, Mapping) else config.splits
+    return None if named is None else [split_of(text) for text in named]
+
+
+def split_of(text: str) -> str:
+    """The split that a text means. Raises InputError for any other text."""
+    split = normalised_split(text)
+    if split is None:
+        raise InputError(f"'{text}' is no split; there are train, val and test")
+    return split
 
 
 def source_of(config: SampleConfig) -> Source:
@@ -94,10 +156,10 @@ def made_alike(config: BuildConfig, record: Mapping[str, Any]) -> BuildConfig:
 
 
 def select(config: SampleConfig, reporter: Reporter) -> Selection:
-    """Choose clips, without network access. Raises InputError."""
+    """Choose clips. Only annotations that are not here yet are fetched. Raises InputError."""
     from nanokinetics.selection import choose
 
-    config = settle(config)
+    config = with_files(settle(config), reporter)
     origin = origin_of(config)
     with without_collector():
         source = source_of(config)

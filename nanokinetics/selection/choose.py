@@ -9,10 +9,9 @@ from nanokinetics.annotations import dialect, read
 from nanokinetics.annotations.candidates import Annotations
 from nanokinetics.annotations.leftovers import leftovers
 from nanokinetics.common.folder import Folder
-from nanokinetics.common.names import normalised_split
 from nanokinetics.config import BuildConfig, SampleConfig
 from nanokinetics.errors import InputError
-from nanokinetics.selection import manifest, presets, sampling
+from nanokinetics.selection import manifest, presets, sampling, split_of, wanted_splits
 from nanokinetics.selection.frame import Selection
 from nanokinetics.selection.growth import make_plan, with_locations
 from nanokinetics.selection.manifest import Manifest
@@ -63,11 +62,11 @@ def choose(
 
 def _sampled(config: SampleConfig, source: Source, scan: Scan | None) -> Choice:
     config = _with_preset(config)
-    found = _annotations(config, source, scan, _wanted(config))
+    found = _annotations(config, source, scan, wanted_splits(config))
     n = config.n or 0  # `SampleConfig` ensures that n is set
     selection = sampling.select(
         found.frame,
-        splits=None if config.splits is None else [_split(s) for s in config.splits],
+        splits=None if config.splits is None else [split_of(s) for s in config.splits],
         n=_by_split(n) if isinstance(n, Mapping) else n,
         classes=config.classes,
         num_classes=config.num_classes,
@@ -106,18 +105,12 @@ def _with_preset(config: SampleConfig) -> SampleConfig:
     return replace(config, preset=None, n=n, classes=preset.classes, num_classes=preset.num_classes)
 
 
-def _wanted(config: SampleConfig) -> list[str] | None:
-    """The splits that are named, by `splits` or by `n`; None for all."""
-    named = config.n if isinstance(config.n, Mapping) else config.splits
-    return None if named is None else [_split(text) for text in named]
-
-
 def _annotations(
     config: SampleConfig, source: Source, scan: Scan | None, splits: Sequence[str] | None
 ) -> Annotations:
     found = read(
         config.dataset,
-        config.annotations,
+        config.files,
         found=scan,
         class_names=config.class_names,
         listing=config.listing,
@@ -129,21 +122,14 @@ def _annotations(
         return found
     if not dialect(config.dataset).from_files:
         located, notes = source.locate(found.frame, scan)
-        found = Annotations(located, found.digests, found.bad_rows, notes=notes)
+        found = Annotations(located, found.digests, found.bad_rows, notes=(*found.notes, *notes))
     return replace(
         found, notes=(*scan.notes, *found.notes, *leftovers(scan, found.frame, found.passed))
     )
 
 
 def _by_split(n: Mapping[str, int]) -> dict[str, int]:
-    named = {_split(text): count for text, count in n.items()}
+    named = {split_of(text): count for text, count in n.items()}
     if len(named) < len(n):
         raise InputError(f"--n names a split twice: {', '.join(n)}")
     return named
-
-
-def _split(text: str) -> str:
-    split = normalised_split(text)
-    if split is None:
-        raise InputError(f"'{text}' is no split; there are train, val and test")
-    return split

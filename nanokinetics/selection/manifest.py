@@ -25,6 +25,7 @@ from nanokinetics.config import VIDEO
 from nanokinetics.dataset.built import Dataset
 from nanokinetics.dataset.ranking import COLUMNS
 from nanokinetics.dataset.record import check_record, quotas_of
+from nanokinetics.dataset.shortage import shortage_of
 from nanokinetics.dataset.tables import ABOUT, Reader, Row, opened, rendered
 from nanokinetics.errors import EnvironmentFault, InputError
 from nanokinetics.layout import SELECTION, SPLITS, STATS
@@ -46,6 +47,9 @@ HEADER: Final = (
 )
 """The entries of `run.json` that the manifest has above its clips."""
 
+SHORT: Final = "short"
+"""The line that a manifest has only if its folder was not whole."""
+
 
 @dataclass(frozen=True, eq=False)
 class Manifest:
@@ -54,7 +58,8 @@ class Manifest:
     record: the entries of `run.json`. picks: the clips. reserves: the other candidates; None for a
     manifest file, which lacks them. Both tables have the columns, the groups and the ranks of a
     selection. failed: the last reason of each failed clip of a folder. due: the first n candidates
-    of each class of a folder; a finished build has them, unless they failed.
+    of each class of a folder; a finished build has them, unless they failed. short: in words, what
+    the folder lacked of what was asked for; empty if nothing.
     """
 
     record: Mapping[str, Any]
@@ -62,6 +67,7 @@ class Manifest:
     reserves: pd.DataFrame | None = None
     failed: Mapping[ClipId, str] = field(default_factory=dict)
     due: frozenset[ClipId] = frozenset()
+    short: str = ""
 
     @cached_property
     def ids(self) -> dict[ClipId, None]:
@@ -111,6 +117,7 @@ class Manifest:
     def to_text(self) -> str:
         """The manifest: lines `# name: value`, the values JSON, and a CSV table of the clips."""
         about: dict[str, Any] = {"name": self.name, "clips": len(self.ids)}
+        about |= {SHORT: self.short} if self.short else {}
         about |= {name: self.record[name] for name in HEADER if name in self.record}
         lines = [
             f"# {name}: {json.dumps(value, ensure_ascii=False)}\n" for name, value in about.items()
@@ -157,6 +164,7 @@ def _of_folder(dataset: Dataset) -> Manifest:
         _grouped(ranked.frame[~is_pick]),
         {id_: row["reason"] for id_, row in dataset.failed.items()},
         frozenset(due),
+        str(shortage_of(dataset) or "") if was_begun else "",
     )
 
 
@@ -175,7 +183,8 @@ def _of_text(text: str, where: str) -> Manifest:
             raise InputError(f"{where}, line {number}: not of the form '# name: JSON'") from None
     check_record(record, where)
     table = [row for _, row in Reader(lines[head:], where, columns=ABOUT, before=head).rows()]
-    found = Manifest(record, _frame(table, record, where))
+    short = record.get(SHORT, "")
+    found = Manifest(record, _frame(table, record, where), short=str(short))
     name = record.get("name", found.name)
     if name != found.name:
         raise InputError(

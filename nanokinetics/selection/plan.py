@@ -67,11 +67,11 @@ def request_of(config: BuildConfig, version: str) -> str | None:
     if config.skip_bad_rows or config.from_:
         return None
     try:
-        files = [hashlib.sha256(path.read_bytes()).hexdigest() for path in config.annotations]
+        files = [hashlib.sha256(path.read_bytes()).hexdigest() for path in config.files]
     except (OSError, ValueError):  # the reader of annotations reports the error
         return None
     asked = [getattr(config, name) for name in (*MUST_AGREE, *_DECIDES)]
-    names = [path.name for path in config.annotations]
+    names = [path.name for path in config.files]
     whole = json.dumps([version, asked, names, files], sort_keys=True)
     return hashlib.sha256(whole.encode()).hexdigest()
 

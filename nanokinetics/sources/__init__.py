@@ -102,6 +102,13 @@ class Source(Protocol):
         """How requests to the source are paced."""
         return PacingPolicy(abreast=0)
 
+    def address(self) -> str | None:
+        """Whom the requests go to and by which way, `HOST by PROXY`, without a password.
+
+        Runs with one address share an hourly budget. None for a source that needs no network.
+        """
+        return None
+
     def canary(self) -> Clip | None:
         """A clip that can be made if any clip can, and that is no part of a selection."""
         return None

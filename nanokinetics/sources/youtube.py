@@ -18,6 +18,9 @@ from nanokinetics.config import (
 )
 from nanokinetics.errors import InputError
 from nanokinetics.sources import Fetcher, Source, cookies
+from nanokinetics.sources.address import address_of
+
+HOST: Final = "www.youtube.com"
 
 GUEST_PER_HOUR: Final = 300
 ACCOUNT_PER_HOUR: Final = 2000
@@ -95,6 +98,9 @@ class YouTube(Source):
             abreast=ABREAST,
         )
 
+    def address(self) -> str:
+        return address_of(HOST, self.network)
+
     def canary(self) -> Clip | None:
         video = self.network.canary or CANARY
         return None if video == NO_CANARY else Clip("canary", "canary", "canary", video, 0, 1)
@@ -115,7 +121,7 @@ class YouTube(Source):
         from nanokinetics.sources.ytdlp import Site, YtDlpFetcher
 
         return YtDlpFetcher(
-            Site(self.name, "https://www.youtube.com/watch?v={}", _EXTRACTORS),
+            Site(self.name, f"https://{HOST}/watch?v={{}}", _EXTRACTORS),
             self.network,
             resolution=self.video.resolution,
             audio=self.video.audio,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import io
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from nanokinetics.errors import Failure, Reason
 from nanokinetics.sources import diagnosis
 from nanokinetics.sources.diagnosis import HttpProblem
 from nanokinetics.sources.playability import read
+from nanokinetics.sources.route import trusting
 from nanokinetics.sources.stream import OpenedVideo, Stream
 from nanokinetics.sources.ytdlp_formats import Choice, Format, is_plain, kinds_of
 from nanokinetics.sources.ytdlp_options import (
@@ -75,7 +77,7 @@ class YtDlpFetcher:
         self._site = site
         self._lines = _Lines()
         self._params = {
-            **parse_yt_dlp_args(network.yt_dlp_args),
+            **trusting(parse_yt_dlp_args(network.yt_dlp_args), os.environ),
             **fixed_params(resolution, audio=audio),
             "allowed_extractors": list(site.extractors),
             "logger": self._lines,

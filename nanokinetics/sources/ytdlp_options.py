@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextlib
 import io
 import shlex
-import ssl
 from collections.abc import Iterator
 from optparse import OptParseError
 from pathlib import Path
 from typing import Any, Final
 
 import yt_dlp
-from yt_dlp.dependencies import certifi
 from yt_dlp.postprocessor.ffmpeg import FFmpegPostProcessor
 
 from nanokinetics.errors import InputError
@@ -121,17 +119,6 @@ def javascript(yt_dlp_args: str) -> list[tuple[str, str, bool]]:
     with yt_dlp.YoutubeDL({**parse_yt_dlp_args(yt_dlp_args), "quiet": True}) as ydl:
         found = [runtime.info for runtime in ydl._js_runtimes.values() if runtime]  # noqa: SLF001
     return [(info.name, info.version, info.supported) for info in found if info]
-
-
-def ca_file(params: dict[str, Any]) -> str:
-    """The file of certificates that yt-dlp trusts, so that ffmpeg trusts the same; '' for none.
-
-    If certifi is installed, yt-dlp uses its file. With `--compat-options no-certifi` it uses
-    Python's default, which `SSL_CERT_FILE` can set.
-    """
-    if certifi and "no-certifi" not in params.get("compat_opts", ()):
-        return str(certifi.where())
-    return ssl.get_default_verify_paths().cafile or ""
 
 
 def transfer_of(dynamic_range: str | None) -> str:

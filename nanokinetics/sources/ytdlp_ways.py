@@ -7,6 +7,7 @@ that ffmpeg wants.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -16,9 +17,10 @@ from yt_dlp.networking import Request, Response
 from yt_dlp.networking.exceptions import HTTPError, RequestError
 from yt_dlp.utils.networking import HTTPHeaderDict, clean_proxies, select_proxy
 
+from nanokinetics.sources.route import ca_file
 from nanokinetics.sources.stream import Range, ReadRange, Stream
 from nanokinetics.sources.ytdlp_formats import Format, kinds_of
-from nanokinetics.sources.ytdlp_options import ca_file, transfer_of
+from nanokinetics.sources.ytdlp_options import transfer_of
 
 BLOCK: Final = 8 * 1024
 """Bytes that are read at once."""
@@ -64,7 +66,7 @@ class Ways:
             headers=tuple((part.get("http_headers") or {}).items()),
             proxy=proxy,
             verify=not self._params.get("nocheckcertificate"),
-            ca_file=ca_file(self._params),
+            ca_file=ca_file(self._params, os.environ),
             timeout=float(self._params["socket_timeout"]),
             bit_rate=1000 * float(part.get("tbr") or 0),
             transfer=transfer_of(part.get("dynamic_range")),

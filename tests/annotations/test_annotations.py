@@ -7,9 +7,7 @@ import gzip
 import hashlib
 import io
 import json
-import tarfile
 import tracemalloc
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -293,7 +291,6 @@ BAD = {
     "too many digits": ("yoga,AAAAAAAAAAA,0,1e999,val", "more than 999999"),
     "overflow": (f"yoga,AAAAAAAAAAA,0,{'9' * 30},val", "more than 999999"),
     "truth": ("yoga,AAAAAAAAAAA,False,True,val", "time_start 'False' is not a number"),
-    "clock time": ("yoga,AAAAAAAAAAA,0:05,0:15,val", "time_start '0:05' is not a number"),
     "underscore": ("yoga,AAAAAAAAAAA,1_0,20,val", "time_start '1_0' is not a number"),
     "negative": ("yoga,AAAAAAAAAAA,-1,10,val", "time_start '-1' is negative"),
     "reversed": ("yoga,AAAAAAAAAAA,20,10,val", "time_start 20 is not before time_end 10"),
@@ -307,7 +304,6 @@ BAD = {
     "short": ("yoga,AAAAAAAAAAA,0,10", "4 fields where 5 are expected"),
     "long": ("yoga,AAAAAAAAAAA,0,10,val,", "6 fields where 5 are expected"),
     "leading blank": (" yoga,AAAAAAAAAAA,0,10,val", "begins or ends with a blank"),
-    "only commas": (",,,,", "the label is empty"),
     "text": ("<html>", "1 fields where 5"),
     "unquoted comma": ("a, b,AAAAAAAAAAA,0,10,val", "6 fields where 5 are expected"),
     "open quote": (f'"yoga,AAAAAAAAAAA,0,10,val\n{GOOD}', r"1 fields.*runs on to line \d+"),
@@ -424,24 +420,6 @@ def test_a_bad_row_is_found_wherever_it_stands_in_a_large_file(tmp_path: Path) -
     assert len(found.frame) == 30_000 - 10
 
 
-def _tar(members: dict[str, str]) -> bytes:
-    file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode="w") as archive:
-        for name, text in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(text.encode())
-            archive.addfile(info, io.BytesIO(text.encode()))
-    return file.getvalue()
-
-
-def _zip(members: dict[str, str]) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        for name, text in members.items():
-            archive.writestr(name, text)
-    return file.getvalue()
-
-
 UNUSABLE = {
     "empty": (b"", "is empty"),
     "only blanks": (b" \n\r\n", "is empty"),
@@ -451,25 +429,14 @@ UNUSABLE = {
         f"{HEADER}\n{GOOD}\ncaf\xe9,AAAAAAAAAAA,0,10,val".encode("latin-1"),
         "line 3: byte 0xe9 is not UTF-8",
     ),
-    "UTF-16": (GOOD.encode("utf-16"), "line 1: byte 0xff is not UTF-8"),
     "cut gzip": (gzip.compress(GOOD.encode())[:-9], "damaged gzip"),
     "spoilt gzip": (b"\x1f\x8b" + b"x" * 40, "damaged gzip"),
-    "zip": (_zip({"k/train.csv": GOOD}), "is packed as zip, which holds k/train.csv; unpack"),
-    "tar.gz": (
-        gzip.compress(_tar({"k700/train.csv": GOOD, "k700/._train.csv": "", "k700/a.mp4": ""})),
-        "is an archive, which holds k700/train.csv; unpack it and name the tables in it",
-    ),
-    "tar": (_tar({f"{n}.csv": GOOD for n in range(7)}), "4.csv and 2 more; unpack it"),
-    "tar, cut": (_tar({"train.csv": GOOD})[:700], "is an archive.*; unpack it"),
-    "tar without tables": (_tar({"a.mp4": "x"}), "is an archive; unpack it"),
     **{
         f"{kind}": (magic + b"\0" * 50, f"is packed as {kind}; unpack it")
         for kind, magic in (
             ("7z", b"7z\xbc\xaf"),
             ("rar", b"Rar!"),
-            ("xz", b"\xfd7zXZ"),
             ("zstd", b"\x28\xb5\x2f\xfd"),
-            ("bzip2", b"BZh9"),
         )
     },
     "gzip of nothing": (gzip.compress(b""), "is empty"),
@@ -597,7 +564,7 @@ def test_real_spellings_of_two_versions_are_kept_apart() -> None:
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_file_that_is_too_large_is_refused_before_memory_is(tmp_path, monkeypatch, packed):
     """A gzip of two megabytes may unpack to two thousand."""
-    monkeypatch.setattr("nanokinetics.annotations.files.LARGEST", 10_000_000)
+    monkeypatch.setattr("nanokinetics.annotations.streams.LARGEST", 10_000_000)
     path = tmp_path / "train.csv"
     if packed:
         path.write_bytes(gzip.compress(b" " * 300_000_000, 1))

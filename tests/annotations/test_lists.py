@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from trees import lay
 
 from nanokinetics.annotations import read
-from nanokinetics.annotations.lists.naming import split_of_name, splits_in
+from nanokinetics.annotations.naming import split_of_name, splits_in
 from nanokinetics.errors import BadRows, InputError
 from nanokinetics.sources.scan import Scan, scan
 

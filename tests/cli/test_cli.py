@@ -72,6 +72,7 @@ MAKING: dict[str, Any] = {
     "yt_dlp_args": "",
     "ffmpeg": None,
     "failed_logs": None,
+    "state": None,
 }
 
 CHOOSING_OPTIONS: list[tuple[list[str], dict[str, Any]]] = [
@@ -120,6 +121,7 @@ MAKING_OPTIONS: list[tuple[list[str], dict[str, Any]]] = [
     (["--yt-dlp-args", "--limit-rate 1M"], {"yt_dlp_args": "--limit-rate 1M"}),
     (["--ffmpeg", "/opt/ffmpeg"], {"ffmpeg": "/opt/ffmpeg"}),
     (["--failed-logs", "logs"], {"failed_logs": "logs"}),
+    (["--state", "state"], {"state": "state"}),
 ]
 
 WHOLE = BuildResult(made=2, wanted=2, new=1, replaced=0, held=0, superseded=0, refusals=0, short={})

@@ -20,7 +20,7 @@ import pytest
 
 from nanokinetics.cli.display import LINE_EVERY, OBJECT_EVERY, Bar, Lines, Objects, reporter
 from nanokinetics.common.text import duration, size
-from nanokinetics.progress import Forecast, Pace, Progress, Silent
+from nanokinetics.progress import Fetching, Forecast, Pace, Progress, Silent
 
 
 @pytest.fixture(autouse=True)
@@ -100,6 +100,9 @@ def test_the_hourly_budget_is_told_as_a_rest() -> None:
     until = time.time() + HOUR
     resting = replace(AT_WORK, resting_until=until)
     assert resting.state == f"resting until {clock(until)} (hourly budget)"
+    shared = replace(resting, shares_budget=True)
+    assert shared.state == f"resting until {clock(until)} (hourly budget, shared with another run)"
+    assert shared.brief_state == resting.state
 
 
 def test_a_block_is_told_before_a_rest() -> None:
@@ -365,3 +368,50 @@ def test_a_duration_is_said_in_two_units_at_most(seconds: float, said: str) -> N
 )
 def test_a_size_is_said_in_powers_of_a_thousand(count: float, said: str) -> None:
     assert size(count) == said
+
+
+def transfer(done: int, **more: bool) -> Fetching:
+    return Fetching("train.csv", "https://a.test/train.csv", done, 4_000_000, **more)
+
+
+def test_annotations_come_with_a_bar_of_their_own_that_goes_when_they_are_there() -> None:
+    stream = StringIO()
+    bar = Bar(stream, lambda _: 60)
+    for done in (0, 2_000_000):
+        bar.fetching(transfer(done))
+    bar._transfer._bar.refresh()  # type: ignore[union-attr]
+    shown = stream.getvalue().split("\r")[-1]
+    assert re.fullmatch(r"train.csv:  50%\|.*\| 2.00M/4.00M \[.*\]", shown)
+    assert len(shown) < 60
+    bar.fetching(transfer(4_000_000, is_over=True))
+    last = "fetched train.csv (4.0 MB) from https://a.test/train.csv\n"
+    assert stream.getvalue().split("\r")[-1] == last
+    bar.update(AT_WORK)
+    assert "3/10" in stream.getvalue().split("\r")[-1]
+
+
+def test_a_log_tells_of_annotations_now_and_then() -> None:
+    stream, now = StringIO(), [0.0]
+    lines = Lines(stream, clock=lambda: now[0])
+    for at, done in ((0.0, 0), (1.0, 1_000_000), (LINE_EVERY, 2_000_000), (31.0, 3_000_000)):
+        now[0] = at
+        lines.fetching(transfer(done))
+    lines.fetching(transfer(4_000_000, is_over=True))
+    lines.fetching(transfer(1_000_000))
+    lines.fetching(transfer(1_000_000, is_over=True, failed=True))
+    assert [line[9:] for line in stream.getvalue().splitlines()] == [
+        "fetching train.csv of 4.0 MB from https://a.test/train.csv",
+        "fetching train.csv: 2.0 MB of 4.0 MB",
+        "fetched train.csv (4.0 MB) from https://a.test/train.csv",
+        "fetching train.csv of 4.0 MB from https://a.test/train.csv at 1.0 MB",
+    ]
+
+
+def test_objects_tell_of_annotations_as_messages() -> None:
+    stream = StringIO()
+    objects = Objects(stream, clock=lambda: 0.0)
+    for done in (0, 1_000_000):
+        objects.fetching(transfer(done))
+    objects.fetching(transfer(4_000_000, is_over=True))
+    events = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [event["event"] for event in events] == ["message", "message"]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from helpers import Done, Row, kept, left_over, nanokinetics, read_table
 
 from nanokinetics.cli import main
-from nanokinetics.demo import command
+from nanokinetics.demo import programme
 from nanokinetics.demo.films import read_frame_numbers
 
 
@@ -39,7 +42,7 @@ def test_the_demo_does_what_it_says(tmp_path):
     assert "made 12 of 12 clips in 4 classes:" in said
     assert len(stats) == len({row["key"] for row in stats}) == 12
     assert set(Counter(row["label"] for row in stats).items()) == {
-        (label, 3) for label in command.CLASSES
+        (label, 3) for label in programme.CLASSES
     }
 
     lines = re.findall(
@@ -50,9 +53,9 @@ def test_the_demo_does_what_it_says(tmp_path):
         (row,) = [row for row in stats if row["path"] == path]
         numbers = read_frame_numbers(dest / path)
         assert numbers == list(range(int(first), int(last) + 1))
-        assert int(first) == float(row["time_start"]) * command.FILM.fps
+        assert int(first) == float(row["time_start"]) * programme.FILM.fps
         assert (width, height, seconds) == (row["width"], row["height"], row["duration"])
-        assert abs(float(seconds) - 10) <= 1 / command.FILM.fps
+        assert abs(float(seconds) - 10) <= 1 / programme.FILM.fps
     assert "12 of 12 hold exactly the frames of their windows" in said
 
     annotations = read_table(folder / "annotations.csv")
@@ -60,7 +63,11 @@ def test_the_demo_does_what_it_says(tmp_path):
         Row(r["label"], r["youtube_id"], int(r["time_start"]), int(r["time_end"]))
         for r in annotations
     ]
-    dead = {name for name, video in command.scenario().videos.items() if video.failure is not None}
+    dead = {
+        name
+        for name, video in programme.scenario(programme.rows()).videos.items()
+        if video.failure is not None
+    }
     assert {row["path"] for row in stats} == {row.path for row in kept(rows, 3, dead)}
     found = re.search(r"^replaced (\d+), and why", said, re.MULTILINE)
     assert found
@@ -81,6 +88,18 @@ def test_the_demo_does_what_it_says(tmp_path):
     assert megabytes <= float(found[1]) + 0.06 < 2 * megabytes
     assert re.search(r"^done in \d+ s$", said, re.MULTILINE)
     assert left_over(dest) == []
+
+    lines = [line for line in said.splitlines() if line.startswith("  nanokinetics ")]
+    *pasted, real = (line.strip() for line in lines)
+    assert real.endswith("--annotations k400 --split val --preset tiny --dest nano-k400")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    shell = subprocess.run(
+        ["/bin/sh", "-e"], input="\n".join(pasted), cwd=tmp_path, env=os.environ | {"PATH": path},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert shell.returncode == 0, shell.stderr
+    assert "12 clips of 12 wanted" in shell.stdout
+    assert (folder / "nano-kinetics-exports" / "torchvision").is_dir()
 
     again = _demo(tmp_path, "--quiet")
     assert (again.code, again.stdout) == (0, "")

@@ -21,6 +21,7 @@ from nanokinetics.engine.books import Clock
 from nanokinetics.engine.engine import Engine
 from nanokinetics.engine.pacing import Pacer
 from nanokinetics.engine.quotas import Quotas
+from nanokinetics.engine.shared_hour import Alone
 from nanokinetics.errors import Blocked, Failure, Reason
 from nanokinetics.progress import Silent
 from nanokinetics.sources.youtube import YouTube
@@ -190,6 +191,7 @@ def night(
             books=found.books,  # type: ignore[arg-type]
             pool=pool,  # type: ignore[arg-type]
             pacer=Pacer(POLICY),
+            shared=Alone(),
             reporter=Silent(),
             clock=clock,
         )

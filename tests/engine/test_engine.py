@@ -14,6 +14,7 @@ from nanokinetics.engine.books import Books, Clock
 from nanokinetics.engine.engine import Engine
 from nanokinetics.engine.pacing import Pacer
 from nanokinetics.engine.quotas import Quotas
+from nanokinetics.engine.shared_hour import Alone
 from nanokinetics.layout import Layout
 from nanokinetics.progress import Silent
 from nanokinetics.sources.youtube import YouTube
@@ -68,6 +69,7 @@ def test_a_worker_that_dies_after_its_last_outcome_costs_nothing(tmp_path: Path)
             books=books,
             pool=DyingPool(tmp_path / "nano" / ".tmp"),  # type: ignore[arg-type]
             pacer=Pacer(PacingPolicy(abreast=0)),
+            shared=Alone(),
             reporter=Silent(),
             clock=clock,
         )

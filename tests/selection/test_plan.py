@@ -59,7 +59,7 @@ def plan(tmp_path: Path, dest: Folder) -> Planner:
     def make(**options: Any) -> Plan:
         asked = {"dataset": "kinetics", "annotations": files, "splits": ["train"], "n": 2}
         config = settle(BuildConfig(**{**asked, "dest": dest.path, **options}))
-        found = read(config.dataset, config.annotations)
+        found = read(config.dataset, config.files)
         chosen = select(
             found.frame,
             splits=config.splits,

@@ -104,8 +104,8 @@ BAD_CALLS = {
     "no workers": (["--annotations", "a.csv", "--n", "1", "--workers", "0"], "--workers"),
     "missing cookies": (["--annotations", "a.csv", "--n", "1", "--cookies", "jar"], "jar"),
     "a URL of annotations": (
-        ["--annotations", "https://s3.org/k700/train.csv", "--n", "1"],
-        "--annotations https://s3.org/k700/train.csv: is a URL",
+        ["--annotations", "s3://b/k700/train.csv", "--n", "1"],
+        "--annotations s3://b/k700/train.csv: is a URL",
     ),
     "a URL of another subset": (["--from", "s3://b/nano", "--n", "1"], "--from s3://b/nano: is a"),
     "a URL of a file here": (

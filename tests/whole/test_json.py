@@ -159,12 +159,16 @@ def test_values_that_differ_from_a_schema_are_found(value: Any, schema: Any, cou
 def test_every_definition_is_referred_to_or_a_command_or_an_event():
     used = set(re.findall(r'"#/\$defs/(\w+)"', FILE.read_text(encoding="utf-8")))
     assert SCHEMA["$defs"].keys() - used == {
-        *("build", "sample", "verify", "doctor", "report", "cite")
+        *("build", "sample", "verify", "doctor", "report", "annotations", "fetched", "cite"),
     }
 
 
 @pytest.mark.parametrize(
-    "name", ["progress", "message", "result", "sample", "verify", "doctor", "report", "cite"]
+    "name",
+    [
+        *("progress", "message", "result", "sample", "verify", "doctor", "report"),
+        *("annotations", "fetched", "cite"),
+    ],
 )
 def test_the_page_has_the_keys_of_the_schema(name: str):
     schema = resolved(named(name))

@@ -219,6 +219,7 @@ KEYS: dict[str, list[str]] = {
     "build: progress": [
         *("event", "made", "wanted", "replaced", "held", "in_hand"),
         *("blocked_since", "blocked_until", "blocked_by", "resting_until"),
+        *("shares_budget",),
         *("waiting", "paced_seconds", "clips_per_minute", "seconds_left"),
     ],
     "build: result": [

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from nanokinetics.annotations.files import AnnotationFile
 from nanokinetics.annotations.lists import hmdb51
 from nanokinetics.annotations.lists.class_names import class_names, number_of
 from nanokinetics.annotations.lists.labels import Labels
 from nanokinetics.annotations.lists.matching import AmbiguousPathError, Finder, folders_of
-from nanokinetics.annotations.lists.naming import split_of_name
 from nanokinetics.annotations.lists.records import is_json, read_records
 from nanokinetics.annotations.lists.rows import MEDIA, Row, read_rows
+from nanokinetics.annotations.naming import split_of_name
 from nanokinetics.annotations.scanned import DEFAULT_SPLIT, Rows
 from nanokinetics.common.names import class_dir, key_fault, label_fault, normalised_split, shown
 from nanokinetics.errors import BadRow, InputError
@@ -36,7 +36,7 @@ def read_lists(
     Raises InputError if a list is not understood.
     """
     finder = Finder(found)
-    hmdb51.check_numbers([source.path for source in lists])
+    hmdb51.check_numbers(lists)
     parts = [(source, _rows_of(source, finder, bad)) for source in lists]
     listed = [(source, row) for source, rows in parts for row in rows]
     labels = Labels(class_names(names) if names else None)
@@ -71,7 +71,7 @@ def read_lists(
 def _rows_of(source: AnnotationFile, finder: Finder, bad: list[BadRow]) -> list[Row]:
     """The rows of one list with paths relative to the source, and with their splits."""
     rows = read_records(source, bad) if is_json(source) else read_rows(source, finder.known, bad)
-    of_class = hmdb51.rows_of_class(source.path, rows)
+    of_class = hmdb51.rows_of_class(source, rows)
     rows = rows if of_class is None else of_class
     within: list[Row] = []
     for row in rows:
@@ -81,16 +81,16 @@ def _rows_of(source: AnnotationFile, finder: Finder, bad: list[BadRow]) -> list[
             bad.append(BadRow(str(source.path), row.line, why))
         else:
             within.append(replace(row, path=path))
-    return _with_splits(source.path, within)
+    return _with_splits(source, within)
 
 
-def _with_splits(path: Path, rows: Sequence[Row]) -> list[Row]:
+def _with_splits(source: AnnotationFile, rows: Sequence[Row]) -> list[Row]:
     """The rows with a split each: of the row, or of the name of the list, or of the path."""
     if all(row.split for row in rows):
         return list(rows)
     of_paths = [_split_of_folders(row) for row in rows]
     try:
-        of_name = split_of_name(path)
+        of_name = split_of_name(source.path, source.names)
     except InputError:
         if not all(of_paths):
             raise

@@ -17,8 +17,8 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Final
 
-from nanokinetics.annotations.lists.naming import splits_in
 from nanokinetics.annotations.lists.rows import MEDIA
+from nanokinetics.annotations.naming import splits_in
 from nanokinetics.common.names import shown
 from nanokinetics.sources.located import NOWHERE, named
 from nanokinetics.sources.scan import Scan

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -41,15 +42,19 @@ def splits_in(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def split_of_name(path: Path) -> str | None:
+def split_of_name(path: Path, names: Sequence[str] = ()) -> str | None:
     """The split that the name of a list says, or None if it says none.
 
-    Raises InputError if the name says several, such as `trainval.txt`.
+    names: the names of a list in an archive, from its own to that of the archive; the first that
+    says a split decides.
+
+    Raises InputError if its own name says several, such as `trainval.txt`.
     """
-    found = splits_in(path.name)
-    if len(found) > 1:
+    own, *others = map(splits_in, names or (path.name,))
+    found = next((splits for splits in (own, *others) if splits), frozenset[str]())
+    if len(own) > 1:
         raise InputError(
             f"{path}: its name may mean {' or '.join(sorted(found))}; call it train.txt, val.txt "
             "or test.txt, or give it a column split"
         )
-    return next(iter(found), None)
+    return next(iter(found)) if len(found) == 1 else None
