@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from nanokinetics.cli import (
     build,
     catalog,
+    cite,
     demo,
     diff,
     doctor,
@@ -28,7 +29,7 @@ from nanokinetics.cli.guard import guarded
 from nanokinetics.cli.options import Parser
 
 COMMANDS = (
-    *(build, sample, subset, report, verify, export, manifest, diff),
+    *(build, sample, subset, report, verify, export, manifest, cite, diff),
     *(catalog, presets, doctor, demo),
 )
 """The commands in the order of the help. Each has `add`, which makes its parser, and `run`."""

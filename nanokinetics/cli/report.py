@@ -37,7 +37,7 @@ def add(commands: Any) -> None:
         help="a built dataset, also while it is being built; or a stats.csv, with failed.csv and "
         "run.json beside it if they are there",
     )
-    add("--html", metavar="FILE", type=Path, help="write a page that needs nothing else")
+    add("--html", metavar="FILE", type=Path, help="write a page of the numbers and the clips")
     add("--png", metavar="DIR", type=Path, help="write the charts and the clips as pictures")
     add("--json", action="store_true", help="print the same numbers as JSON")
     add(
@@ -78,6 +78,7 @@ def _write(tables: Tables, summary: Summary, options: dict[str, Any]) -> None:
     for package in ("jinja2", "matplotlib", "PIL"):
         needed(package, "report")
     from nanokinetics.report import charts, montage, page, thumbnails
+    from nanokinetics.report.gallery import Gallery
 
     html, folder, quiet = options["html"], options["png"], options["quiet"]
     seen = thumbnails.of(tables, options["thumbnails"], options["ffmpeg"], quiet=quiet)
@@ -85,7 +86,11 @@ def _write(tables: Tables, summary: Summary, options: dict[str, Any]) -> None:
         for name, data in (*charts.png(summary), *montage.png(tables, seen)):
             _put(folder / f"{name}.png", [data], quiet=quiet)
     if html:
-        _put(html, page.render(tables, summary, seen), quiet=quiet)
+        gallery = Gallery(tables, summary, seen, html)
+        if gallery.folder:
+            for name, data in gallery.pictures():
+                _put(html.parent / gallery.folder / name, [data], quiet=True)
+        _put(html, page.render(gallery), quiet=quiet)
 
 
 def _put(path: Path, pieces: Iterable[bytes], *, quiet: bool) -> None:

@@ -60,6 +60,16 @@ def tool_bibtex(version: str) -> str:
     return entry.replace("VERSION", shown)
 
 
+def cited_as(key: str) -> str:
+    """A work as running text names it: `Kay et al., 2017`."""
+    entry = _known()["bibtex"][key]
+    authors = re.search(r"author\s*= {([^,]+),.* and ", entry)
+    year = re.search(r"year\s*= {(\d+)}", entry)
+    if authors is None or year is None:
+        raise ValueError(f"{key} has no author or no year")
+    return f"{authors[1]} et al., {year[1]}"
+
+
 @cache
 def _known() -> dict[str, Any]:
     text = files(__package__).joinpath("references.toml").read_text(encoding="utf-8")

@@ -1,53 +1,27 @@
-"""The report as one HTML page. It needs no network, no scripts and no other files."""
+"""The report as one HTML page. It needs no network and no server; its script is within it."""
 
 from __future__ import annotations
 
 from base64 import b64encode
-from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from hashlib import sha256
+from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from nanokinetics.clip import Group
 from nanokinetics.common.text import plain, size
-from nanokinetics.report import words
+from nanokinetics.dataset.references import TOOL
+from nanokinetics.errors import InputError
+from nanokinetics.report import methods, words
 from nanokinetics.report.charts import PALETTE, svg
-from nanokinetics.report.figures import Class, Summary
-from nanokinetics.report.tables import IDENTITY, Tables
+from nanokinetics.report.command import command_of
+from nanokinetics.report.gallery import Gallery
+from nanokinetics.report.provenance import Provenance, provenance
 from nanokinetics.report.terminal import dominates, steps
-from nanokinetics.report.thumbnails import Thumbnails
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One clip on the contact sheet. image: a `data:` URI, or empty if there is no thumbnail.
-
-    name and window are the two lines below it. Together they are the clip's key.
-    """
-
-    key: str
-    image: str
-
-    @property
-    def name(self) -> str:
-        return words.name_and_window(self.key)[0]
-
-    @property
-    def window(self) -> str:
-        return words.name_and_window(self.key)[1]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of the contact sheet: the clips of one class of one split."""
-
-    of: Class
-    pictures: tuple[Picture, ...]
-
-
-def render(tables: Tables, summary: Summary, thumbnails: Thumbnails) -> Iterator[bytes]:
+def render(gallery: Gallery) -> Iterator[bytes]:
     """The page in pieces. All texts from tables are escaped, and charts have no such text."""
     environment = Environment(
         loader=PackageLoader(__package__, "."),
@@ -61,6 +35,9 @@ def render(tables: Tables, summary: Summary, thumbnails: Thumbnails) -> Iterator
         *(words.moment, plain, words.reason),
     )
     environment.filters |= {each.__name__: each for each in filters}
+    tables, summary = gallery.tables, gallery.summary
+    script = files(__package__).joinpath("gallery.js").read_text(encoding="utf-8")
+    digest = b64encode(sha256(script.encode()).digest()).decode()
     pieces = environment.get_template("page.html").generate(
         title=tables.root.resolve().name,
         summary=summary,
@@ -68,24 +45,43 @@ def render(tables: Tables, summary: Summary, thumbnails: Thumbnails) -> Iterator
         steps=steps,
         palette=PALETTE,
         charts=[(name, Markup(chart)) for name, chart in svg(summary)],  # noqa: S704 - our own
-        shown=len(thumbnails),
-        sheet=_sheet(tables, summary, thumbnails),
+        gallery=gallery,
+        pictures=len(gallery.thumbnails),
+        labels=sorted({each.label for each in summary.classes}),
+        script=Markup(script),  # noqa: S704 - our own
+        script_hash=f"sha256-{digest}",
+        **_provenance(gallery),
     )
     return (piece.encode() for piece in pieces)
 
 
-def _sheet(tables: Tables, summary: Summary, thumbnails: Thumbnails) -> Iterator[Row]:
-    """The classes in the order of the summary, and the clips of each in the order of the table."""
-    found: defaultdict[Group, list[tuple[str, bytes]]] = defaultdict(list)
-    clips = tables.stats.loc[list(thumbnails), list(IDENTITY)]
-    for jpeg, split, label, key in zip(
-        thumbnails.values(), *(clips[name] for name in IDENTITY), strict=True
-    ):
-        found[Group(split, label)].append((key, jpeg))
-    for each in summary.classes:
-        if pictures := found[Group(each.split, each.label)]:
-            yield Row(each, tuple(Picture(key, _uri(jpeg)) for key, jpeg in pictures))
+def _provenance(gallery: Gallery) -> dict[str, object]:
+    """What the page says of the choice; nothing without a `run.json`."""
+    try:
+        found = provenance(gallery.tables, gallery.summary)
+    except InputError:
+        return {"asked": [], "command": "", "methods": "", "bibtex": ""}
+    return {
+        "asked": list(_asked(found)),
+        "command": command_of(found, gallery.tables.root.resolve()),
+        "methods": methods.text_of(methods.sentences(found, gallery.summary)),
+        "bibtex": methods.bibtex_of(found),
+    }
 
 
-def _uri(jpeg: bytes) -> str:
-    return f"data:image/jpeg;base64,{b64encode(jpeg).decode()}" if jpeg else ""
+def _asked(found: Provenance) -> Iterator[tuple[str, str]]:
+    record = found.record
+    yield "subset", found.name or f"has no name: {found.note}"
+    yield "dataset", found.reference.title if found.reference else record["dataset"]
+    if found.parent:
+        yield "made from", found.parent
+    yield "seed", record["seed"]
+    for split, labels in record["classes"].items():
+        classes = words.several(len(labels), "class", "classes")
+        yield split, f"n = {record['n'][split]:,}, {classes} of {len(record['labels']):,}"
+    for name, digest in record["annotations"].items():
+        yield "annotations", f"{name}, SHA-256 {digest}"
+    yield "source", record["source"]
+    yield "files", methods.encoding(found.video) if found.video else "unchanged"
+    versions = [f"{name} {version}" for name, version in found.versions.items()]
+    yield "versions", ", ".join(versions) or f"{TOOL}, version not recorded"

@@ -35,7 +35,10 @@ NUMBERS: Final = {
 
 TIMES: Final = frozenset({"finished_at", "failed_at", "since", "until"})
 
-STATS_USED: Final = (*IDENTITY, "path", "source", *NUMBERS, "finished_at")
+STATS_USED: Final = (
+    *(*IDENTITY, "path", "source", *NUMBERS, "finished_at"),
+    *("youtube_id", "time_start"),  # as text, for links
+)
 FAILED_USED: Final = (*IDENTITY, "reason", "kind", "message", "failed_at")
 
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
@@ -54,6 +57,7 @@ class Tables:
         since the epoch. NaN stands for a missing value.
     waits: every wait of the runs, with the columns of WAITS_COLUMNS; None without such a table.
     notes: unusable parts of the tables, in words.
+    record: `run.json`; empty without one.
     quotas: clips wanted of each class, from `run.json`; empty without one.
     names: the readable name of each label that is a code.
     sizes: bytes of each clip's file, in the order of `stats`; NaN if the file is missing.
@@ -64,6 +68,7 @@ class Tables:
     failed: pd.DataFrame
     waits: pd.DataFrame | None = None
     notes: tuple[str, ...] = ()
+    record: Mapping[str, Any] = field(default_factory=dict)
     quotas: Mapping[Group, int] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     sizes: np.ndarray[Any, np.dtype[np.float64]] = field(default_factory=lambda: np.empty(0))
@@ -95,6 +100,7 @@ def read(dest: Path) -> Tables:
         failed=failed.drop_duplicates(IDENTITY, keep="last", ignore_index=True),
         waits=waits,
         notes=(*notes, *more, *most),
+        record=dataset.record,
         quotas=_quotas(dataset),
         names=names if isinstance(names, dict) else {},
         sizes=np.array([_size(root, path) for path in made["path"].tolist()], dtype=np.float64),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -12,6 +13,16 @@ from nanokinetics.common.text import duration
 def number(value: int | None) -> str:
     """A count; a dash if it is unknown."""
     return "-" if value is None else f"{value:,}"
+
+
+def several(count: int, one: str, many: str = "") -> str:
+    """A count with its noun: `1 clip`, `2 clips`. many: a plural that is not formed with s."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def listed(texts: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join(filter(None, (", ".join(texts[:-1]), *texts[-1:])))
 
 
 def reason(value: str) -> str:

@@ -61,7 +61,7 @@ def select(
         chosen = _named(classes, label_names, names or {})
     else:
         present = np.unique(label_codes[in_split]).tolist()
-        chosen = _drawn([label_names[code] for code in present], num_classes, seed)
+        chosen = drawn([label_names[code] for code in present], num_classes, seed)
 
     in_class = np.isin(label_codes, [i for i, label in enumerate(label_names) if label in chosen])
     rows = np.flatnonzero(in_split & in_class)
@@ -121,7 +121,8 @@ def _wanted(
     return {split: asked[split] for split in sorted(asked, key=_split_order)}
 
 
-def _drawn(labels: Sequence[str], count: int | None, seed: str) -> list[str]:
+def drawn(labels: Sequence[str], count: int | None, seed: str) -> list[str]:
+    """The sorted labels that `--num-classes` draws. Raises InputError for an impossible count."""
     if count is None:
         return sorted(labels)
     if not 1 <= count <= len(labels):

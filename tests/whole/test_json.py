@@ -122,6 +122,12 @@ def test_report(name, tmp_path):
     assert json.loads(text)["timeline"]["waits"]
 
 
+@pytest.mark.parametrize("name", sorted(path.name for path in FIXTURES.iterdir()))
+def test_cite(name):
+    code, text = said("cite", FIXTURES / name, "--json", "--quiet")
+    assert (code, wrong(text, "cite")) == (0, [])
+
+
 def test_doctor(tmp_path):
     _, text = said("doctor", "--dest", tmp_path, "--ffmpeg", WHEEL, "--json")
     assert wrong(text, "doctor") == []
@@ -153,7 +159,7 @@ def test_values_that_differ_from_a_schema_are_found(value: Any, schema: Any, cou
 def test_every_definition_is_referred_to_or_a_command_or_an_event():
     used = set(re.findall(r'"#/\$defs/(\w+)"', FILE.read_text(encoding="utf-8")))
     assert SCHEMA["$defs"].keys() - used == {
-        *("build", "sample", "verify", "doctor", "report", "annotations", "fetched"),
+        *("build", "sample", "verify", "doctor", "report", "annotations", "fetched", "cite"),
     }
 
 
@@ -161,7 +167,7 @@ def test_every_definition_is_referred_to_or_a_command_or_an_event():
     "name",
     [
         *("progress", "message", "result", "sample", "verify", "doctor", "report"),
-        *("annotations", "fetched"),
+        *("annotations", "fetched", "cite"),
     ],
 )
 def test_the_page_has_the_keys_of_the_schema(name: str):
