@@ -41,7 +41,6 @@ from nanokinetics.selection import (
     select,
     settle,
     source_of,
-    with_files,
 )
 from nanokinetics.selection.plan import Plan
 from nanokinetics.sources import Source
@@ -117,10 +116,9 @@ def build(
     origin = origin_of(config)
     if origin:
         config = made_alike(config, origin.record)
-    reporter = reporter or Silent()
-    config = with_files(config, reporter)
     source, home, clock = source_of(config), Home(config.dest), Clock()
     logs = config.failed_logs or beside(config.dest, FAILED_LOGS)
+    reporter = reporter or Silent()
     try:
         with closing(home), _tools(config, source, logs) as tools:
             decision = decide(config, origin, source, home, tools.begin_check, reporter)

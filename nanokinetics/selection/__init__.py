@@ -189,6 +189,7 @@ def decide(
     home.refuse_links(OWN)
     if record:
         home.hold()
+    config = with_files(config, reporter)
     with without_collector():
         found = _scan(config, source, home.place(SOURCE_INDEX))
         request = None if found else request_of(config, version("nanokinetics"))
