@@ -5,6 +5,8 @@ All changes of a dataset go through the methods of `Home` and `Folder`.
 
 from __future__ import annotations
 
+import fcntl
+import os
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -48,16 +50,19 @@ class Home(Folder):
     @property
     def is_busy(self) -> bool:
         """Whether another run holds the folder. The check changes nothing."""
-        lock = self.place(LOCK)
-        if not lock.exists():
+        try:
+            lock = os.open(self.place(LOCK), os.O_RDONLY)  # a FileLock would empty the file anew
+        except OSError:  # there is none, or no build can run here
             return False
         try:
-            with FileLock(lock, timeout=0):
-                return False
-        except Timeout:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
             return True
-        except OSError:  # a read-only folder: no build can run in it
+        except OSError:  # the file system has no locks
             return False
+        finally:
+            os.close(lock)
+        return False
 
     @property
     def is_there(self) -> bool:

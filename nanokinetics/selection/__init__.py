@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from nanokinetics.annotations import DATASETS, dialect
 from nanokinetics.common.system import without_collector
-from nanokinetics.config import COPY, TRANSCODE, VIDEO, BuildConfig, SampleConfig
+from nanokinetics.config import COPY, TRANSCODE, VIDEO, BuildConfig, MakingConfig, SampleConfig
 from nanokinetics.dataset.home import Home
 from nanokinetics.dataset.ranking import Ranking, warnings
 from nanokinetics.dataset.record import read_record
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from nanokinetics.selection.manifest import Manifest
 
 Config = TypeVar("Config", bound=SampleConfig)
+Making = TypeVar("Making", bound=MakingConfig)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +44,11 @@ class Decision:
     plan: Plan
     layout: Layout
     found: Scan | None
+
+    def save_scan(self, home: Home) -> None:
+        """Keep what archives of the source hold, since to read it took long."""
+        if self.found:
+            save(self.found, home.place(SOURCE_INDEX))
 
 
 def settle(config: Config) -> Config:
@@ -81,7 +87,7 @@ def origin_of(config: SampleConfig) -> Manifest | None:
     return choose.origin_of(config)
 
 
-def made_alike(config: BuildConfig, record: Mapping[str, Any]) -> BuildConfig:
+def made_alike(config: Making, record: Mapping[str, Any]) -> Making:
     """The options with the encoding of another subset, except where they set their own.
 
     record: the record of that subset.
@@ -112,28 +118,30 @@ def decide(
     origin: Manifest | None,
     source: Source,
     home: Home,
+    hold: Callable[[], None],
     begin_check: Callable[[], Callable[[], None]],
     reporter: Reporter,
 ) -> Decision:
     """Make the plan of a build: join the choice with the contents of the folder.
 
-    origin: the subset to take instead of a new choice, or None. begin_check: starts a check of the
-    source and the tools, and returns a function that waits for its end; both raise if the source or
-    a tool cannot be used.
+    origin: the subset to take instead of a new choice, or None. hold: keeps other runs out of the
+    folder; it is called before the folder is judged. begin_check: starts a check of the source and
+    the tools, and returns a function that waits for its end; both raise if the source or a tool
+    cannot be used.
 
-    On return the folder is locked. If this raises, nothing was changed.
+    Nothing is changed but by `hold`.
     """
     record = read_record(home)  # refuses somebody else's folder before a lock is put there
     home.refuse_links(OWN)
     if record:
-        home.hold()
+        hold()
     with without_collector():
         found = _scan(config, source, home.place(SOURCE_INDEX))
         request = None if found else request_of(config, version("nanokinetics"))
         plan = same_again(request, home)
         if plan is not None:
             _warn(plan.selection, reporter)
-            home.hold()
+            hold()
             layout = Layout()
             _refuse_linked_classes(plan, layout, home)
             return Decision(plan, layout, found)
@@ -148,15 +156,11 @@ def decide(
         layout = Layout(chosen.annotations.class_dirs)
         _warn(chosen.selection, reporter)
         wait_for_check()
-        home.hold()
+        hold()
         plan = chosen.plan(config, source, home, request)
         del chosen
     _refuse_linked_classes(plan, layout, home)
-    if found:
-        save(found, home.place(SOURCE_INDEX))
-    else:
-        plan = plan.compact()
-    return Decision(plan, layout, found)
+    return Decision(plan if found else plan.compact(), layout, found)
 
 
 def _scan(config: SampleConfig, source: Source, index: Path | None = None) -> Scan | None:
