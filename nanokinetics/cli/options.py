@@ -159,7 +159,11 @@ def as_json(
     if hasattr(value, "lost"):
         lists["lost"] = [{**id_._asdict(), "reason": why} for id_, why in value.lost.items()]
     fields_of = {f.name: getattr(value, f.name) for f in fields(value)}
-    return plain(json.dumps({**more, **fields_of, **lists, **(after or {})}, ensure_ascii=False, default=dict))
+    return plain(
+        json.dumps(
+            {**more, **fields_of, **lists, **(after or {})}, ensure_ascii=False, default=dict
+        )
+    )
 
 
 def parse_n(text: str) -> int | dict[str, int]:

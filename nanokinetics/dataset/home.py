@@ -51,7 +51,8 @@ class Home(Folder):
     def is_busy(self) -> bool:
         """Whether another run holds the folder. The check changes nothing."""
         try:
-            lock = os.open(self.place(LOCK), os.O_RDONLY)  # a FileLock would empty the file anew
+            # A FileLock would empty the file anew, and what is no file might keep us waiting.
+            lock = os.open(self.place(LOCK), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError:  # there is none, or no build can run here
             return False
         try:
