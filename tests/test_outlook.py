@@ -98,6 +98,17 @@ def test_a_folder_is_new_then_goes_on_then_is_finished(youtube: Bench) -> None:
 
 
 @pytest.mark.slow
+def test_a_folder_with_clips_enough_tells_its_own_cost(youtube: Bench) -> None:
+    assert youtube.run("--quiet", "--n", "5").code == 0
+    told_by_itself = told(youtube, "--n", "6")["assumptions"]
+    assert "1 of 11 candidates are gone, as there" in told_by_itself
+    assert any("clips are like the 10 of" in line for line in told_by_itself)
+    named = told(youtube, "--n", "6", "--stats", str(youtube.dest), "--assume-gone", "50%")
+    assert "50 % of the videos are gone, as you say" in named["assumptions"]
+    assert any("clips are like the 10 of" in line for line in named["assumptions"])
+
+
+@pytest.mark.slow
 def test_what_a_build_refuses_a_dry_run_refuses_in_the_same_words(
     youtube: Bench, tmp_path: Path
 ) -> None:
