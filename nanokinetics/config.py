@@ -87,8 +87,9 @@ class SampleConfig:
     num_classes: the number of classes to draw; None takes all.
     preset: a preset of `presets`: a class list, perhaps with counts; `n` overrides its counts.
     seed: any text without a newline. Another seed gives another choice. None is `0`.
-    from_: a built folder or a manifest; its clips are taken instead of a new choice.
-    allow_replacements: let reserves of the folder `from_` replace clips that are gone.
+    from_: a built folder, a manifest or a table of `sample`; its clips are taken instead of a new
+        choice.
+    allow_replacements: let reserves of the folder or the table `from_` replace clips that are gone.
     skip_bad_rows: leave out unusable annotation rows, instead of refusing to start.
     """
 

@@ -154,13 +154,13 @@ def test_local_files_are_scanned_and_their_size_is_told(
     with unchanged(here):
         assert main([*asked, "--dry-run", "--log", "night.log"]) == 0
     out = capsys.readouterr().out
-    assert "nano is new: 4 clips are to be made" in out
+    assert "nano is new: 4 clips to be made" in out
     assert "on disk: " in out
     assert "unknown" not in out
     assert main([*asked, "--quiet"]) == 0
     with unchanged(here):
         assert main([*asked, "--dry-run", "--n", "3"]) == 0
-    assert "nano goes on: 4 of 6 clips are there, 2 are to be made" in capsys.readouterr().out
+    assert "nano goes on: 4 of 6 clips are there, 2 to be made" in capsys.readouterr().out
 
 
 def test_an_archive_is_read_and_no_index_of_it_is_kept(here: Path) -> None:

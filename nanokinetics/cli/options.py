@@ -111,12 +111,13 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
         "--from",
         dest="from_",
         metavar="OTHER",
-        help="the clips of another built folder, or of a manifest, instead of a choice",
+        help="the clips of another built folder, of a manifest, or of a table of `sample`, instead "
+        "of a choice",
     )
     add(
         "--allow-replacements",
         action="store_true",
-        help="with --from a folder: its reserves stand in for clips that are gone",
+        help="with --from a folder or a whole table: its reserves stand in for clips that are gone",
     )
     add(
         "--skip-bad-rows",

@@ -58,9 +58,9 @@ def _classes(found: Preview) -> str:
 def _folder(folder: FolderPreview) -> list[str]:
     there = f"{folder.made} of {folder.wanted} clips are there"
     if folder.state == "new":
-        what = f"{folder.dest} is new: {folder.to_make} clips are to be made"
+        what = f"{folder.dest} is new: {folder.to_make} clips to be made"
     elif folder.state == "continues":
-        what = f"{folder.dest} goes on: {there}, {folder.to_make} are to be made"
+        what = f"{folder.dest} goes on: {there}, {folder.to_make} to be made"
     elif folder.made == folder.wanted:
         what = f"{folder.dest} is finished: {there}"
     else:

@@ -135,7 +135,9 @@ def read(path: Path) -> Manifest:
             return _of_folder(Dataset.open(path))
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        raise InputError(f"there is no {path}; name a built folder or a manifest") from None
+        raise InputError(
+            f"there is no {path}; name a built folder, a manifest or a table of `sample`"
+        ) from None
     except UnicodeDecodeError:
         raise InputError(f"{path} is no manifest: it is not UTF-8") from None
     except OSError as error:

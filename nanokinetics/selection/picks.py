@@ -139,7 +139,8 @@ def _header(cells: Sequence[str], where: str) -> list[str]:
     twice = [name for name in (*COLUMNS, PICK, SEED) if names.count(name) > 1]
     if missing or twice:
         what = f"lacks {', '.join(missing)}" if missing else f"names {twice[0]} twice"
-        raise InputError(f"{where}, line 1: the header {what}; it needs {','.join(ABOUT)}")
+        hint = "; annotation files go to --annotations" if missing == ["key"] else ""
+        raise InputError(f"{where}, line 1: the header {what}; it needs {','.join(ABOUT)}{hint}")
     if tuple(names) == COLUMNS:
         raise InputError(
             f"{where} ranks all candidates and does not say which are picks; take the table of "

@@ -171,6 +171,10 @@ FAULTS: dict[str, tuple[Spoil, str]] = {
         lambda rows: text_of([[row[0], *row[2:]] for row in rows]),
         "line 1: the header lacks split",
     ),
+    "annotations": (
+        lambda rows: text_of([row[1:6] for row in rows]),
+        "line 1: the header lacks key; .*; annotation files go to --annotations",
+    ),
     "a column twice": (
         lambda rows: text_of([[*row, row[0]] for row in rows]),
         "line 1: the header names key twice",
