@@ -88,8 +88,9 @@ class SampleConfig:
     num_classes: the number of classes to draw; None takes all.
     preset: a preset of `presets`: a class list, perhaps with counts; `n` overrides its counts.
     seed: any text without a newline. Another seed gives another choice. None is `0`.
-    from_: a built folder or a manifest; its clips are taken instead of a new choice.
-    allow_replacements: let reserves of the folder `from_` replace clips that are gone.
+    from_: a built folder, a manifest or a table of `sample`; its clips are taken instead of a new
+        choice.
+    allow_replacements: let reserves of the folder or the table `from_` replace clips that are gone.
     skip_bad_rows: leave out unusable annotation rows, instead of refusing to start.
     """
 
@@ -312,10 +313,9 @@ class PaceOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BuildConfig(SampleConfig):
-    """The choice of clips, and how to make them.
+class MakingConfig(SampleConfig):
+    """The choice of clips, and how to make them, wherever they go.
 
-    dest: the folder of the dataset. The folder of an earlier run is continued.
     workers: number of worker processes; None chooses a number for this machine.
     place: how local files get into the folder, one of PLACES. None is `copy`; with `from_`, it is
         `transcode` if that subset was made so.
@@ -334,7 +334,6 @@ class BuildConfig(SampleConfig):
         beside the dataset.
     """
 
-    dest: Path
     place: str | None = None
     workers: int | None = None
     resolution: int | None = None
@@ -358,7 +357,7 @@ class BuildConfig(SampleConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("dest", "failed_logs", "cookies"):
+        for name in ("failed_logs", "cookies"):
             _refuse_urls(name, getattr(self, name))
         for name in ("max_wait", "block_wait"):
             try:
@@ -367,7 +366,7 @@ class BuildConfig(SampleConfig):
                 raise InputError(f"--{name.replace('_', '-')}: {error}") from None
         if self.retry_failed not in (False, True, ALL_FAILED):
             raise InputError(f"--retry-failed takes no value but all, not '{self.retry_failed}'")
-        for name in ("dest", "failed_logs", "cookies"):
+        for name in ("failed_logs", "cookies"):
             value = getattr(self, name)
             self._set(name, None if value is None else Path(value).expanduser())
         if self.place is None and self.from_ is None:
@@ -409,3 +408,18 @@ class BuildConfig(SampleConfig):
     def processes(self) -> int:
         """Number of workers: slightly more than processors, because workers often wait."""
         return self.workers or min(8, (os.cpu_count() or 1) + 2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildConfig(MakingConfig):
+    """The choice of clips, how to make them, and where they go.
+
+    dest: the folder of the dataset. The folder of an earlier run is continued.
+    """
+
+    dest: Path
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _refuse_urls("dest", self.dest)
+        self._set("dest", Path(self.dest).expanduser())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -111,12 +112,13 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
         "--from",
         dest="from_",
         metavar="OTHER",
-        help="the clips of another built folder, or of a manifest, instead of a choice",
+        help="the clips of another built folder, of a manifest, or of a table of `sample`, instead "
+        "of a choice",
     )
     add(
         "--allow-replacements",
         action="store_true",
-        help="with --from a folder: its reserves stand in for clips that are gone",
+        help="with --from a folder or a whole table: its reserves stand in for clips that are gone",
     )
     add(
         "--skip-bad-rows",
@@ -142,8 +144,13 @@ def typed(parse: Any) -> Any:
     return convert
 
 
-def as_json(value: Estimate | BuildResult, **more: Any) -> str:
-    """A result of the library as a JSON object on one line. `more` comes before its fields."""
+def as_json(
+    value: Estimate | BuildResult, after: Mapping[str, Any] | None = None, **more: Any
+) -> str:
+    """A result of the library as a JSON object on one line.
+
+    `more` comes before its fields, and `after` after them.
+    """
     # JSON allows only texts as keys, so these mappings become lists.
     lists: dict[str, Any] = {
         "short": [
@@ -154,7 +161,11 @@ def as_json(value: Estimate | BuildResult, **more: Any) -> str:
     if hasattr(value, "lost"):
         lists["lost"] = [{**id_._asdict(), "reason": why} for id_, why in value.lost.items()]
     fields_of = {f.name: getattr(value, f.name) for f in fields(value)}
-    return plain(json.dumps(more | fields_of | lists, ensure_ascii=False, default=dict))
+    return plain(
+        json.dumps(
+            {**more, **fields_of, **lists, **(after or {})}, ensure_ascii=False, default=dict
+        )
+    )
 
 
 def parse_n(text: str) -> int | dict[str, int]:

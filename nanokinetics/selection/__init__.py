@@ -22,6 +22,7 @@ from nanokinetics.config import (
     TRANSCODE,
     VIDEO,
     BuildConfig,
+    MakingConfig,
     NetworkConfig,
     SampleConfig,
 )
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from nanokinetics.selection.manifest import Manifest
 
 Config = TypeVar("Config", bound=SampleConfig)
+Making = TypeVar("Making", bound=MakingConfig)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +55,11 @@ class Decision:
     plan: Plan
     layout: Layout
     found: Scan | None
+
+    def save_scan(self, home: Home) -> None:
+        """Keep what archives of the source hold, since to read it took long."""
+        if self.found:
+            save(self.found, home.place(SOURCE_INDEX))
 
 
 def settle(config: Config) -> Config:
@@ -86,7 +93,7 @@ def with_files(config: Config, reporter: Reporter) -> Config:
     """
     if all(Path(each).suffix and Path(each).is_file() for each in config.annotations):
         return config  # none of them can be a name
-    network = config.network if isinstance(config, BuildConfig) else NetworkConfig()
+    network = config.network if isinstance(config, MakingConfig) else NetworkConfig()
     found = fetch_annotations(
         config.annotations, config.dataset, wanted_splits(config), network, reporter
     )
@@ -143,7 +150,7 @@ def origin_of(config: SampleConfig) -> Manifest | None:
     return choose.origin_of(config)
 
 
-def made_alike(config: BuildConfig, record: Mapping[str, Any]) -> BuildConfig:
+def made_alike(config: Making, record: Mapping[str, Any]) -> Making:
     """The options with the encoding of another subset, except where they set their own.
 
     record: the record of that subset.
@@ -174,21 +181,23 @@ def decide(
     origin: Manifest | None,
     source: Source,
     home: Home,
+    hold: Callable[[], None],
     begin_check: Callable[[], Callable[[], None]],
     reporter: Reporter,
 ) -> Decision:
     """Make the plan of a build: join the choice with the contents of the folder.
 
-    origin: the subset to take instead of a new choice, or None. begin_check: starts a check of the
-    source and the tools, and returns a function that waits for its end; both raise if the source or
-    a tool cannot be used.
+    origin: the subset to take instead of a new choice, or None. hold: keeps other runs out of the
+    folder; it is called before the folder is judged. begin_check: starts a check of the source and
+    the tools, and returns a function that waits for its end; both raise if the source or a tool
+    cannot be used.
 
-    On return the folder is locked. If this raises, nothing was changed.
+    Nothing is changed but by `hold`.
     """
     record = read_record(home)  # refuses somebody else's folder before a lock is put there
     home.refuse_links(OWN)
     if record:
-        home.hold()
+        hold()
     config = with_files(config, reporter)
     with without_collector():
         found = _scan(config, source, home.place(SOURCE_INDEX))
@@ -196,7 +205,7 @@ def decide(
         plan = same_again(request, home)
         if plan is not None:
             _warn(plan.selection, reporter)
-            home.hold()
+            hold()
             layout = Layout()
             _refuse_linked_classes(plan, layout, home)
             return Decision(plan, layout, found)
@@ -211,15 +220,11 @@ def decide(
         layout = Layout(chosen.annotations.class_dirs)
         _warn(chosen.selection, reporter)
         wait_for_check()
-        home.hold()
+        hold()
         plan = chosen.plan(config, source, home, request)
         del chosen
     _refuse_linked_classes(plan, layout, home)
-    if found:
-        save(found, home.place(SOURCE_INDEX))
-    else:
-        plan = plan.compact()
-    return Decision(plan, layout, found)
+    return Decision(plan if found else plan.compact(), layout, found)
 
 
 def _scan(config: SampleConfig, source: Source, index: Path | None = None) -> Scan | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from nanokinetics.annotations import dialect, read
 from nanokinetics.annotations.candidates import Annotations
@@ -11,7 +12,7 @@ from nanokinetics.annotations.leftovers import leftovers
 from nanokinetics.common.folder import Folder
 from nanokinetics.config import BuildConfig, SampleConfig
 from nanokinetics.errors import InputError
-from nanokinetics.selection import manifest, presets, sampling, split_of, wanted_splits
+from nanokinetics.selection import manifest, picks, presets, sampling, split_of, wanted_splits
 from nanokinetics.selection.frame import Selection
 from nanokinetics.selection.growth import make_plan, with_locations
 from nanokinetics.selection.manifest import Manifest
@@ -40,7 +41,7 @@ def origin_of(config: SampleConfig) -> Manifest:
     """The subset that `from_` names. Raises InputError if it is empty or of another dataset."""
     if config.from_ is None:
         raise ValueError("from_ names nothing")
-    origin = manifest.read(config.from_)
+    origin = _picks(config.from_, config.dataset) or manifest.read(config.from_)
     if origin.record["dataset"] != config.dataset:
         raise InputError(
             f"{config.from_} is a subset of {origin.record['dataset']}, not of {config.dataset}"
@@ -48,6 +49,15 @@ def origin_of(config: SampleConfig) -> Manifest:
     if not origin.ids:
         raise InputError(f"{config.from_} holds no clip yet; run its build, or name another --from")
     return origin
+
+
+def _picks(path: Path, dataset: str) -> Manifest | None:
+    """The subset of a table that `sample` wrote; None for anything else."""
+    try:
+        data = path.read_bytes()
+    except OSError:  # a folder, or what the reader of manifests reports
+        return None
+    return picks.read(path, data, dataset) if picks.is_table(data) else None
 
 
 def choose(

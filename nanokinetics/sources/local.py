@@ -29,7 +29,7 @@ from nanokinetics.clip import (
 )
 from nanokinetics.common.extras import needed
 from nanokinetics.common.logs import logger
-from nanokinetics.config import COPY, HARDLINK, SYMLINK, TRANSCODE, BuildConfig, SampleConfig
+from nanokinetics.config import COPY, HARDLINK, SYMLINK, TRANSCODE, MakingConfig, SampleConfig
 from nanokinetics.errors import Failure, InputError, Reason
 from nanokinetics.sources import Source, zips
 from nanokinetics.sources.archives import (
@@ -75,7 +75,7 @@ class Local(Source):
     def of(cls, config: SampleConfig) -> Self:
         if config.src is None:
             raise InputError(f"name the folder of the {config.dataset} files with --src DIR")
-        place = config.place if isinstance(config, BuildConfig) else None
+        place = config.place if isinstance(config, MakingConfig) else None
         return cls(config.src, place or COPY)
 
     def scan(self, index: Path | None = None, *, listed: bool = False) -> Scan:

@@ -10,7 +10,7 @@ from nanokinetics.clip import WINDOWS, Clip, Grouping, MakerSpec, PacingPolicy
 from nanokinetics.common.logs import logger
 from nanokinetics.config import (
     NO_CANARY,
-    BuildConfig,
+    MakingConfig,
     NetworkConfig,
     PaceOptions,
     SampleConfig,
@@ -63,7 +63,7 @@ class YouTube(Source):
     def of(cls, config: SampleConfig) -> Self:
         if config.src is not None:
             raise InputError("--src is for local files; add --source local")
-        if isinstance(config, BuildConfig):
+        if isinstance(config, MakingConfig):
             return cls(config.network, config.video)
         return cls.over(NetworkConfig())
 
