@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from nanokinetics.annotations.called import called
+from nanokinetics.common.near import hint
 from nanokinetics.errors import InputError
 
 if TYPE_CHECKING:
@@ -102,7 +104,8 @@ DATASETS: Final[Mapping[str, Dialect]] = {
 def dialect(name: str) -> Dialect:
     """The dataset with this name. Raises InputError if there is none."""
     if name not in DATASETS:
-        raise InputError(f"no dataset '{name}'; there are {', '.join(DATASETS)}")
+        meant = hint(name, DATASETS, called(name))
+        raise InputError(f"no dataset '{name}'; there are {', '.join(DATASETS)}{meant}")
     return DATASETS[name]
 
 

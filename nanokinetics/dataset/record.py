@@ -76,6 +76,13 @@ REQUEST: Final = "request"
 SELECTION_DIGEST: Final = "selection_sha256"
 
 
+MISSING: Final = "missing_classes"
+"""Of each split the classes that were asked for and left out, since it has no clip of them."""
+
+RENAMED: Final = "renamed_classes"
+"""The classes of a preset that the annotations name otherwise, and their names there."""
+
+
 RECORDED: Final[dict[str, tuple[type, ...]]] = {
     **dict.fromkeys(("dataset", "source", "seed", "x264_preset"), (str,)),
     **dict.fromkeys(("resolution", "crf"), (int,)),

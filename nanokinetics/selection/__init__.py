@@ -17,7 +17,7 @@ from nanokinetics.common.system import without_collector
 from nanokinetics.config import COPY, TRANSCODE, VIDEO, BuildConfig, SampleConfig
 from nanokinetics.dataset.home import Home
 from nanokinetics.dataset.ranking import Ranking, warnings
-from nanokinetics.dataset.record import read_record
+from nanokinetics.dataset.record import MISSING, RENAMED, read_record
 from nanokinetics.errors import InputError
 from nanokinetics.layout import OWN, SOURCE_INDEX, Layout
 from nanokinetics.progress import Reporter
@@ -132,6 +132,7 @@ def decide(
         request = None if found else request_of(config, version("nanokinetics"))
         plan = same_again(request, home)
         if plan is not None:
+            _report_naming(plan.record, reporter)
             _warn(plan.selection, reporter)
             home.hold()
             layout = Layout()
@@ -174,6 +175,17 @@ def _report(chosen: Choice, reporter: Reporter) -> None:
         reporter.say(f"left out: {row}")
     for note in chosen.annotations.notes:
         reporter.say(f"warning: {note}")
+    _report_naming(chosen.naming, reporter)
+
+
+def _report_naming(record: Mapping[str, Any], reporter: Reporter) -> None:
+    """Say which classes were left out, and which have other names in the annotations."""
+    for split, names in (record.get(MISSING) or {}).items():
+        told = ", ".join(map(repr, names))
+        reporter.say(f"left out of {split}: {len(names)} classes that it does not have: {told}")
+    renamed = [f"{was!r} is {now!r}" for was, now in (record.get(RENAMED) or {}).items()]
+    if renamed:
+        reporter.say(f"renamed in these annotations: {', '.join(renamed)}")
 
 
 def _warn(ranking: Ranking, reporter: Reporter) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self
 
 from nanokinetics.clip import ADOPTED, Clip, Grouping, MakerSpec, PacingPolicy
+from nanokinetics.common.near import hint
 from nanokinetics.config import NetworkConfig, PaceOptions, SampleConfig
 from nanokinetics.errors import Failure, InputError
 from nanokinetics.sources.stream import OpenedVideo
@@ -139,7 +140,8 @@ def remote_source(network: NetworkConfig) -> Source:
 def source_type(name: str) -> type[Source]:
     """The class of a source. Raises InputError for a name that is not registered."""
     if name not in SOURCES:
-        raise InputError(f"--source is {' or '.join(SOURCES)}, not '{name}'")
+        meant = hint(name, SOURCES)
+        raise InputError(f"--source is {' or '.join(SOURCES)}, not '{name}'{meant}")
     module, _, cls = SOURCES[name].partition(":")
     found: type[Source] = getattr(importlib.import_module(module), cls)
     return found
