@@ -51,7 +51,7 @@ _UNITS: Final = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _NUMBER: Final = r"(\d+(?:\.\d+)?)"
 _DURATION: Final = re.compile(
     rf"(?:{_NUMBER}\s*d(?:ays?)?)?\s*(?:{_NUMBER}\s*h(?:rs?|ours?)?)?\s*"
-    rf"(?:{_NUMBER}\s*m(?:ins?|inutes?)?)?\s*(?:{_NUMBER}\s*(?:s(?:ecs?|econds?)?)?)?",
+    rf"(?:{_NUMBER}\s*m(?:ins?|inutes?)?)?\s*(?:{_NUMBER}\s*s(?:ecs?|econds?)?)?",
     re.IGNORECASE,
 )
 
@@ -61,7 +61,7 @@ def parse_duration(text: str | float) -> float:
 
     Raises InputError for any other text, and for units that do not go from large to small.
     """
-    if isinstance(text, int | float):
+    if isinstance(text, int | float) or re.fullmatch(_NUMBER, text.strip()):
         found = float(text)
     else:
         match = _DURATION.fullmatch(text.strip())

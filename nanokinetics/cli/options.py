@@ -196,9 +196,9 @@ def parse_n(text: str) -> int | dict[str, int]:
         pairs = [part.split("=", 1) for part in text.split(",")]
         quotas = {split.strip(): int(count) for split, count in pairs}
     except ValueError:
-        raise InputError(f"'{text}' is neither a number nor like train=10,val=2") from None
+        raise InputError(f"--n '{text}' is neither a number nor like train=10,val=2") from None
     if len(quotas) < len(pairs):
-        raise InputError(f"'{text}' names a split twice")
+        raise InputError(f"--n '{text}' names a split twice")
     return quotas
 
 
@@ -211,12 +211,12 @@ def parse_classes(text: str) -> tuple[str, ...]:
     path = Path(text.removeprefix("@")).expanduser()
     if not text.startswith("@") and not _is_file(path):
         if _LIKE_A_FILE.search(text):
-            raise InputError(f"there is no file {text}")
+            raise InputError(f"--classes: there is no file {text}")
         return tuple(name.strip() for name in text.split(",") if name.strip())
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError, ValueError) as error:
-        raise InputError(f"{path} cannot be read: {_why(error)}") from None
+        raise InputError(f"--classes: {path} cannot be read: {_why(error)}") from None
     return tuple(line.strip() for line in lines if line.strip())
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -49,13 +49,13 @@ class Takes:
 
     options: Mapping[str, str]
     words: int | None = None
-    first: Collection[str] = ()
+    first: Sequence[str] = ()
 
     @classmethod
     def of(cls, parser: argparse.ArgumentParser) -> Takes:
         options: dict[str, str] = {}
         words: int | None = 0
-        first: Collection[str] = ()
+        first: Sequence[str] = ()
         for action in parser._actions:  # noqa: SLF001 - argparse has no other way to ask
             if action.option_strings:
                 arity = ONE if action.nargs is None else NONE if action.nargs == 0 else SEVERAL
@@ -213,7 +213,7 @@ def _is_value(name: str, takes: Takes, word: str) -> bool:
     return not word.startswith("--") and _split(word, takes)[0] is None
 
 
-def _taken(options: list[Option], first: Collection[str]) -> list[str]:
+def _taken(options: list[Option], first: Sequence[str]) -> list[str]:
     """The first word of the command, where an option before it has taken it for its last value."""
     for place, option in enumerate(options):
         *values, last = ["", *option.values]

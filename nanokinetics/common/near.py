@@ -20,7 +20,7 @@ def nearest(word: str, known: Iterable[str], most: int = 1) -> list[str]:
     by_bare: dict[str, str] = {}
     for each in known:
         by_bare.setdefault(bare(each), each)
-    found = difflib.get_close_matches(bare(word), by_bare, n=most, cutoff=0.6)
+    found = difflib.get_close_matches(bare(word), by_bare, n=most, cutoff=0.7)
     return [by_bare[each] for each in found]
 
 

@@ -17,7 +17,7 @@ from nanokinetics.common.system import without_collector
 from nanokinetics.config import COPY, TRANSCODE, VIDEO, BuildConfig, SampleConfig
 from nanokinetics.dataset.home import Home
 from nanokinetics.dataset.ranking import Ranking, warnings
-from nanokinetics.dataset.record import MISSING, RENAMED, read_record
+from nanokinetics.dataset.record import MISSING, RENAMED, naming_of, read_record
 from nanokinetics.errors import InputError
 from nanokinetics.layout import OWN, SOURCE_INDEX, Layout
 from nanokinetics.progress import Reporter
@@ -180,10 +180,10 @@ def _report(chosen: Choice, reporter: Reporter) -> None:
 
 def _report_naming(record: Mapping[str, Any], reporter: Reporter) -> None:
     """Say which classes were left out, and which have other names in the annotations."""
-    for split, names in (record.get(MISSING) or {}).items():
+    for split, names in naming_of(record, MISSING).items():
         told = ", ".join(map(repr, names))
-        reporter.say(f"left out of {split}: {len(names)} classes that it does not have: {told}")
-    renamed = [f"{was!r} is {now!r}" for was, now in (record.get(RENAMED) or {}).items()]
+        reporter.say(f"left out of {split}, which has no clips of them: {told}")
+    renamed = [f"{was!r} is {now!r}" for was, now in naming_of(record, RENAMED).items()]
     if renamed:
         reporter.say(f"renamed in these annotations: {', '.join(renamed)}")
 

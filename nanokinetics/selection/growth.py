@@ -23,6 +23,7 @@ from nanokinetics.dataset.record import (
     RENAMED,
     REQUEST,
     is_as_written,
+    naming_of,
     quotas_of,
     read_record,
 )
@@ -110,11 +111,11 @@ def make_plan(
 
 def _naming(earlier: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
     """What was said of missing and renamed classes of the splits that this run does not choose."""
-    missing = earlier.get(MISSING) or {}
+    missing = naming_of(earlier, MISSING)
     kept = {split: names for split, names in missing.items() if split not in asked["split"]}
     entries = {
         MISSING: kept | asked.get(MISSING, {}),
-        RENAMED: (earlier.get(RENAMED) or {}) | asked.get(RENAMED, {}),
+        RENAMED: naming_of(earlier, RENAMED) | asked.get(RENAMED, {}),
     }
     return {name: value for name, value in entries.items() if value}
 

@@ -19,10 +19,9 @@ def renamed() -> Mapping[str, str]:
 
 @cache
 def successors() -> Mapping[str, tuple[str, ...]]:
-    """What became of classes: the later name, or the classes that came in their place."""
-    later = {was: (now,) for was, now in renamed().items()}
-    earlier = {now: (was,) for was, now in renamed().items()}
-    found: dict[str, tuple[str, ...]] = later | earlier
+    """What stands for a class in another version: its other name, or what came in its place."""
+    found: dict[str, tuple[str, ...]] = {was: (now,) for was, now in renamed().items()}
+    found |= {now: (was,) for was, now in renamed().items()}
     return found | {each["was"]: tuple(each["became"]) for each in _table()["changed"]}
 
 

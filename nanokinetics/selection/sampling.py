@@ -142,11 +142,12 @@ def _hex(text: str) -> str:
 def _check_filled(quotas: Iterable[Group], filled: set[Group]) -> None:
     empty = [group for group in quotas if group not in filled]
     if empty:
-        told = ", ".join(f"{group.label!r} in split {group.split}" for group in empty[:SHOWN])
-        more = f" and {len(empty) - SHOWN} more" if len(empty) > SHOWN else ""
+        told = "; ".join(
+            f"class {group.label!r} has no clips in split {group.split}" for group in empty[:SHOWN]
+        )
+        more = f"; and {len(empty) - SHOWN} more" if len(empty) > SHOWN else ""
         raise InputError(
-            f"no clips of class {told}{more}; leave out the class or the split, or add "
-            "--skip-missing-classes"
+            f"{told}{more}; leave out the class or the split, or add --skip-missing-classes"
         )
 
 
