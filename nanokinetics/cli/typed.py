@@ -120,7 +120,7 @@ class Line:
         if self.command is None:
             return list(self.given)
         options = [word for option in self.options for word in option.argv()]
-        return [self.command, *self.words, *options, *self.unknown, *self.rest]
+        return [self.command, *self.words, *self.unknown, *options, *self.rest]
 
 
 def read(argv: Sequence[str], commands: Mapping[str, Takes], top: Takes) -> Line:
@@ -132,22 +132,21 @@ def read(argv: Sequence[str], commands: Mapping[str, Takes], top: Takes) -> Line
     words: list[str] = []
     options: list[Option] = []
     unknown: list[str] = []
-    left = [*argv[:place], *argv[place + 1 :]]
-    while left and left[0] != "--":
-        word = left.pop(0)
-        name, value = _split(word, takes) if _is_option(word) else (None, None)
-        if name is not None:
-            values = [] if value is None else [value]
-            if value is None or name in _JOINED:
-                values += _values(name, takes, left)
-            options.append(Option(name, values, value is not None))
-        elif _is_option(word):
-            unknown.append(word)
-        else:
-            words.append(word)
-    if not words and not left:
+    rest: list[str] = []
+    for rest in (list(argv[:place]), list(argv[place + 1 :])):
+        while rest and rest[0] != "--":
+            word = rest.pop(0)
+            name, value = _split(word, takes) if _is_option(word) else (None, None)
+            if name is not None:
+                values = [] if value is None else [value]
+                if value is None or name in _JOINED:
+                    values += _values(name, takes, rest)
+                options.append(Option(name, values, value is not None))
+            else:
+                (unknown if _is_option(word) else words).append(word)
+    if not words and not rest:
         words = _taken(options, takes.first)
-    return Line(argv, argv[place], words, options, unknown, left)
+    return Line(argv, argv[place], words, options, unknown, rest)
 
 
 def _command(

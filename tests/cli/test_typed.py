@@ -6,6 +6,7 @@ import contextlib
 import shlex
 import signal
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -167,12 +168,17 @@ def test_what_is_typed_what_is_said_and_the_exit_code(
 # -- before argparse
 
 
+@cache
 def known() -> dict[str, Takes]:
     return {name: Takes.of(command) for name, command in commands().items()}
 
 
 def understood(words: list[str]) -> list[str]:
-    return typed.read(words, known(), Takes.of(parser())).argv()
+    return typed.read(words, known(), TOP).argv()
+
+
+whole = cache(parser)
+TOP = Takes.of(parser())
 
 
 @pytest.mark.parametrize(
@@ -266,11 +272,11 @@ def test_read_twice_is_read_once(line: list[str]) -> None:
 
 @given(st.lists(WORDS | st.text(max_size=5), max_size=9))
 def test_every_line_is_read_or_answered_with_a_page_of_help(line: list[str]) -> None:
-    read = typed.read(line, known(), Takes.of(parser()))
+    read = typed.read(line, known(), TOP)
     with contextlib.suppress(SystemExit), contextlib.redirect_stdout(None):  # help, the version
         try:
             meant.refuse(read, known())
-            parser().parse_args(build.with_values(read.argv()))
+            whole().parse_args(build.with_values(read.argv()))
         except InputError as error:
             if "(see nanokinetics" not in str(error):
                 raise
