@@ -79,10 +79,11 @@ class Table:
         self, missing: Sequence[str], by_folded: Mapping[str, Sequence[str]], *, has_others: bool
     ) -> str:
         """What to say of the names that mean no label."""
-        whole = by_folded.get(folded("".join(missing)))
-        if whole and len(missing) > 1:
-            words = ", ".join(map(repr, missing))
-            return f"no classes {words} in the annotations; did you mean {whole[0]!r}, in quotes?"
+        for between, how in (("", "in quotes"), (",", "in a file of a label a line")):
+            whole = by_folded.get(folded(between.join(missing)))
+            if whole and len(missing) > 1:
+                words = ", ".join(map(repr, missing))
+                return f"no classes {words} in the annotations; did you mean {whole[0]!r}, {how}?"
         remedy = "; --skip-missing-classes leaves out what is not there" if has_others else ""
         if len(missing) == 1:
             near = self._near(missing[0], by_folded, 3)

@@ -8,10 +8,21 @@ from pathlib import Path
 
 import pytest
 import trees
-from helpers import WHEEL, Row, read_table, real_annotations, write_csv, youtube_id
+from helpers import (
+    FAST,
+    SMALL,
+    WHEEL,
+    Bench,
+    Row,
+    read_table,
+    real_annotations,
+    write_csv,
+    youtube_id,
+)
 
 from nanokinetics import sample
 from nanokinetics.cli import main
+from nanokinetics.demo.scenario import Scenario, Video
 from nanokinetics.errors import InputError
 from nanokinetics.selection import presets
 from nanokinetics.selection.naming import Table
@@ -98,7 +109,7 @@ def test_each_change_of_a_class_names_its_source() -> None:
 
 
 TABLE = Table(
-    ("dyeing hair", "hugging (not baby)", "hugging baby", "yoga", "Yoga"),
+    ("dyeing hair", "hugging (not baby)", "hugging baby", "yoga", "Yoga", "tying, then untying"),
     {"yoga": "stretching,asana"},
     {"dying hair": "dyeing hair"},
     successors(),
@@ -120,6 +131,10 @@ def test_labels_are_found_by_other_names_and_by_those_of_another_version() -> No
         (["yoga", "x", "dyeing hare"], "2 classes are not in the annotations: 'x', 'dyeing hare' "),
         (["yoga", "x", "y"], "'x', 'y'; --skip-missing-classes leaves out what is not there"),
         (["hugging", "baby"], "no classes 'hugging', 'baby' in the annotations; did you mean 'hug"),
+        (
+            ["tying", "then untying"],
+            "did you mean 'tying, then untying', in a file of a label a line",
+        ),
         ([f"{n}§" for n in range(30)], "'9§' and 20 more"),
     ],
 )
@@ -252,3 +267,22 @@ def test_a_record_without_these_entries_or_with_strange_ones_goes_on(
     record.write_text(json.dumps(told | {"missing_classes": 7, "renamed_classes": ["x"]}))
     assert build("--classes", "yoga")[0] == 0
     assert build("--classes", "yoga", "zumba")[0] == 0
+
+
+@pytest.mark.slow
+def test_a_build_takes_a_renamed_class_and_says_so_each_time(
+    bench: Callable[..., Bench],
+) -> None:
+    rows = [Row("dyeing hair", "aaaaaaaaaaa", 1, 3)]
+    options = ("--preset", "Kinetics_100:Train", "--skip-missing-classes", *FAST)
+    made = bench(Scenario({"aaaaaaaaaaa": Video(SMALL)}), rows, 1, *options)
+    for _ in range(2):
+        done = made.run()
+        assert done.code == 0
+        assert "renamed in these annotations: 'dying hair' is 'dyeing hair'" in done.stderr
+        assert "left out of train, which has no clips of them: 'air drumming', 'arm " in done.stderr
+    record = json.loads((made.dest / "run.json").read_text())
+    assert record["renamed_classes"] == {"dying hair": "dyeing hair"}
+    assert record["classes"] == {"train": ["dyeing hair"]}
+    assert len(record["missing_classes"]["train"]) == 63
+    made.holds(rows)
