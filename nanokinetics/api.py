@@ -22,6 +22,7 @@ from nanokinetics.config import BuildConfig, MakingConfig
 from nanokinetics.dataset import indexes
 from nanokinetics.dataset.home import Home
 from nanokinetics.dataset.indexes.contents import contents
+from nanokinetics.dataset.record import read_record
 from nanokinetics.engine import Books, Clock, quotas_of, run
 from nanokinetics.engine.books import logs_of
 from nanokinetics.engine.quotas import Quotas
@@ -39,6 +40,7 @@ from nanokinetics.selection import (
     source_of,
 )
 from nanokinetics.selection.plan import Plan
+from nanokinetics.selection.unused import refuse_unused
 from nanokinetics.tools import tools
 from nanokinetics.workers.processes import deferred
 
@@ -110,11 +112,12 @@ def build(
     EnvironmentFault if the machine is at fault, and KeyboardInterrupt on Ctrl-C. Finished clips are
     kept, and the same call continues the build.
     """
-    config = settle(BuildConfig.of(dataset, options))
+    asked = config = settle(BuildConfig.of(dataset, options))
     origin = origin_of(config)
     if origin:
         config = made_alike(config, origin.record)
     source, home, clock = source_of(config), Home(config.dest), Clock()
+    refuse_unused(asked, config.place, read_record(home))
     logs = config.failed_logs or beside(config.dest, FAILED_LOGS)
     reporter = reporter or Silent()
     try:

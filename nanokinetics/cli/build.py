@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from nanokinetics import config
-from nanokinetics.cli.options import Parser, add_choice, add_command, as_json, typed
+from nanokinetics.cli.options import (
+    Parser,
+    add_choice,
+    add_command,
+    as_json,
+    parse_resolution,
+    typed,
+)
 from nanokinetics.cli.preview import add_estimate, lines, to_json
 from nanokinetics.cli.saying import say
 from nanokinetics.common.logs import logger, logging_to
@@ -86,7 +93,7 @@ def _add_making(parser: Parser, *, needs_dest: bool) -> None:
     add(
         "--resolution",
         metavar="PIXELS",
-        type=int,
+        type=typed(parse_resolution),
         help="the most pixels of the shorter side; nothing is enlarged (default: 360)",
     )
     add(

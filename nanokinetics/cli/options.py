@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from nanokinetics.annotations import DATASETS
+from nanokinetics.annotations import DATASETS, dialect
 from nanokinetics.common.text import plain
 from nanokinetics.errors import InputError
-from nanokinetics.sources import SOURCES
+from nanokinetics.sources import SOURCES, source_type
 
 if TYPE_CHECKING:
     from nanokinetics.api import BuildResult
     from nanokinetics.estimate import Estimate
 
 
+_LIKE_A_FILE: Final = re.compile(r"^[^,]*\.(txt|csv|tsv|lst|list|json)$", re.IGNORECASE)
+
+
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are InputErrors: one line and exit code 2, as for other bad input."""
+    """A parser whose errors are InputErrors: one line and exit code 2, as for other bad input.
+
+    commands: the parsers of its commands, by name.
+    """
+
+    commands: Mapping[str, Parser] = {}
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message} (see {self.prog} --help)")
@@ -44,7 +53,10 @@ def add_command(commands: Any, name: str, run: Any, about: str, example: str) ->
 def add_choice(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("what to choose").add_argument
     parser.add_argument(
-        "dataset", choices=DATASETS, help="the dataset that the annotations describe"
+        "dataset",
+        choices=DATASETS,
+        type=typed(lambda name: dialect(_in_any_case(name, DATASETS)).name),
+        help="the dataset that the annotations describe",
     )
     add(
         "--annotations",
@@ -58,6 +70,7 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
     add(
         "--source",
         choices=SOURCES,
+        type=typed(_source),
         help="where the clips are (default: where those of the dataset lie)",
     )
     add(
@@ -93,7 +106,7 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--classes",
-        metavar="A,B|@FILE",
+        metavar="A,B|FILE",
         type=typed(parse_classes),
         help="choose from these labels only (default: all)",
     )
@@ -125,7 +138,25 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="leave unusable annotation rows out instead of refusing to start",
     )
+    add(
+        "--skip-missing-classes",
+        action="store_true",
+        help="leave out those of --classes or --preset that the annotations lack; run.json names "
+        "them",
+    )
     add_quiet(parser)
+
+
+def _in_any_case(name: str, known: Iterable[str]) -> str:
+    """The known name that differs in case alone, or `name` as it is."""
+    return name.casefold() if name.casefold() in known else name
+
+
+def _source(name: str) -> str:
+    found = _in_any_case(name, SOURCES)
+    if found not in SOURCES:
+        source_type(found)  # raises with what was meant
+    return found
 
 
 def add_quiet(parser: argparse.ArgumentParser) -> None:
@@ -183,18 +214,36 @@ def parse_n(text: str) -> int | dict[str, int]:
 
 
 def parse_classes(text: str) -> tuple[str, ...]:
-    """Parse `--classes`: labels with commas between, or `@FILE` with one label a line.
+    """Parse `--classes`: labels with commas between, or a file with one label a line.
 
-    Raises InputError if the file cannot be read.
+    A file is named as `@FILE`, or as it is called if it is there. Raises InputError if it cannot be
+    read, and for a name like that of a file where there is none.
     """
-    if not text.startswith("@"):
+    path = Path(text.removeprefix("@")).expanduser()
+    if not text.startswith("@") and not _is_file(path):
+        if _LIKE_A_FILE.search(text):
+            raise InputError(f"--classes: there is no file {text}")
         return tuple(name.strip() for name in text.split(",") if name.strip())
-    path = Path(text[1:])
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, ValueError) as error:
         raise InputError(f"--classes: {path} cannot be read: {_why(error)}") from None
     return tuple(line.strip() for line in lines if line.strip())
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
+
+
+def parse_resolution(text: str) -> int:
+    """Parse `360` or `360p`. Raises InputError for any other text."""
+    found = re.fullmatch(r"(\d{1,6})[pP]?", text.strip())
+    if not found:
+        raise InputError(f"'{text}' is not a number of pixels; write 360 or 360p")
+    return int(found[1])
 
 
 def _why(error: Exception) -> str:

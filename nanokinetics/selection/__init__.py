@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from nanokinetics.annotations import DATASETS, dialect
 from nanokinetics.clips.maker import patience_from
-from nanokinetics.common.names import normalised_split
+from nanokinetics.common.names import SPLIT_WORDS, normalised_split
+from nanokinetics.common.near import hint
 from nanokinetics.common.system import without_collector
 from nanokinetics.config import (
     COPY,
@@ -28,7 +29,7 @@ from nanokinetics.config import (
 )
 from nanokinetics.dataset.home import Home
 from nanokinetics.dataset.ranking import Ranking, warnings
-from nanokinetics.dataset.record import read_record
+from nanokinetics.dataset.record import MISSING, RENAMED, naming_of, read_record
 from nanokinetics.errors import InputError
 from nanokinetics.layout import OWN, SOURCE_INDEX, Layout
 from nanokinetics.progress import Reporter
@@ -130,7 +131,8 @@ def split_of(text: str) -> str:
     """The split that a text means. Raises InputError for any other text."""
     split = normalised_split(text)
     if split is None:
-        raise InputError(f"'{text}' is no split; there are train, val and test")
+        meant = hint(text, SPLIT_WORDS, {"all": "leaving out --split, for all splits"})
+        raise InputError(f"'{text}' is no split; there are train, val and test{meant}")
     return split
 
 
@@ -204,6 +206,7 @@ def decide(
         request = None if found else request_of(config, version("nanokinetics"))
         plan = same_again(request, home)
         if plan is not None:
+            _report_naming(plan.record, reporter)
             _warn(plan.selection, reporter)
             hold()
             layout = Layout()
@@ -242,6 +245,17 @@ def _report(chosen: Choice, reporter: Reporter) -> None:
         reporter.say(f"left out: {row}")
     for note in chosen.annotations.notes:
         reporter.say(f"warning: {note}")
+    _report_naming(chosen.naming, reporter)
+
+
+def _report_naming(record: Mapping[str, Any], reporter: Reporter) -> None:
+    """Say which classes were left out, and which have other names in the annotations."""
+    for split, names in naming_of(record, MISSING).items():
+        told = ", ".join(map(repr, names))
+        reporter.say(f"left out of {split}, which has no clips of them: {told}")
+    renamed = [f"{was!r} is {now!r}" for was, now in naming_of(record, RENAMED).items()]
+    if renamed:
+        reporter.say(f"renamed in these annotations: {', '.join(renamed)}")
 
 
 def _warn(ranking: Ranking, reporter: Reporter) -> None:

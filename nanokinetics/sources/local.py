@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from nanokinetics.clip import (
@@ -67,6 +68,12 @@ class Local(Source):
 
     name: ClassVar = "local"
     from_src: ClassVar = True
+    unused: ClassVar = MappingProxyType(
+        dict.fromkeys(
+            ("max_per_hour", "canary", "cookies", "proxy", "yt_dlp_args"),
+            "local files are read without any network",
+        )
+    )
 
     src: Path
     place: str

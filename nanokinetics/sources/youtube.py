@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar, Final, Self
 
 from nanokinetics.clip import WINDOWS, Clip, Grouping, MakerSpec, PacingPolicy
@@ -55,6 +56,8 @@ class YouTube(Source):
         "yt_dlp.extractor.extractors",
         "yt_dlp.extractor.youtube",
     )
+
+    unused: ClassVar = MappingProxyType({"place": "clips of YouTube are always cut and encoded"})
 
     network: NetworkConfig
     video: VideoConfig

@@ -49,6 +49,7 @@ CHOICE: dict[str, Any] = {
     "from_": None,
     "allow_replacements": False,
     "skip_bad_rows": False,
+    "skip_missing_classes": False,
 }
 MAKING: dict[str, Any] = {
     "dest": "nano",
@@ -88,6 +89,7 @@ CHOOSING_OPTIONS: list[tuple[list[str], dict[str, Any]]] = [
     (["--seed", "7"], {"seed": "7"}),
     (["--seed", "-7"], {"seed": "-7"}),
     (["--skip-bad-rows"], {"skip_bad_rows": True}),
+    (["--skip-missing-classes"], {"skip_missing_classes": True}),
     (["--quiet"], {}),
 ]
 MAKING_OPTIONS: list[tuple[list[str], dict[str, Any]]] = [
