@@ -28,7 +28,7 @@ FEW: list[Row] = [
 settings.register_profile(
     "unhurried",  # a busy machine is no failure
     deadline=None,
-    max_examples=60,
+    max_examples=25,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("unhurried")
@@ -309,3 +309,8 @@ def test_titles_alone_do_not_hide_rows(tmp_path) -> None:
     text = table(FEW[:2], header=False) + table(FEW[2:])
     found = saved(tmp_path, text, skip_bad_rows=True)
     assert len(found.frame) == 3
+
+
+def test_commas_in_labels_are_no_delimiters(tmp_path) -> None:
+    rows = [("a, b, c, d, e, f, g", *FEW[0][1:])]
+    assert saved(tmp_path, table(rows, sep=";", header=False)).labels == ("a, b, c, d, e, f, g",)
