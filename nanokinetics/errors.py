@@ -294,8 +294,9 @@ class BadRows(InputError):
         altered = sum(row.altered for row in rows)
         fix = "fix the file"
         if altered:
-            whole = "this row" if len(rows) == 1 else f"{altered} of these {len(rows)} rows"
-            fix = f"a spreadsheet changed {whole}: use the original file"
+            whole = f"these {altered} rows" if len(rows) > 1 else "this row"
+            which = whole if altered == len(rows) else f"{altered} of these {len(rows)} rows"
+            fix = f"a spreadsheet changed {which}: use the original file"
         super().__init__(f"{rows[0]}{more}; {fix}, or leave them out with --skip-bad-rows")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from nanokinetics.annotations.encodings import as_utf8
 from nanokinetics.annotations.members import choose, holding
 from nanokinetics.annotations.packed import Archive, unpacked
-from nanokinetics.annotations.streams import read_all
+from nanokinetics.annotations.streams import check_size, read_all
 from nanokinetics.errors import InputError
 
 
@@ -81,7 +81,11 @@ def load_all(
         return (AnnotationFile(path, as_utf8(path, content), sha256),)
     chosen = choose(path, content.names(), members, splits)
     found = content.read(frozenset(chosen))
-    return tuple(_member(path, name, found[name], sha256) for name in chosen)
+    tables: list[AnnotationFile] = []
+    for name in chosen:
+        tables.append(_member(path, name, found[name], sha256))
+        check_size(path, sum(len(table.data) for table in tables))
+    return tuple(tables)
 
 
 def stored_bytes(path: Path) -> bytes:

@@ -10,6 +10,7 @@ from nanokinetics.annotations.class_folders import rows_of_folders
 from nanokinetics.annotations.files import load, load_all
 from nanokinetics.annotations.lists import read_lists
 from nanokinetics.annotations.scanned import frame_of, judged, scan_of
+from nanokinetics.annotations.spreadsheets import cut_off
 from nanokinetics.errors import BadRow, BadRows, InputError
 
 __all__ = ["judged", "read"]
@@ -40,6 +41,7 @@ def read(options: ReadOptions) -> Annotations:
         digests.append(("the list of the files", "", digest.hexdigest()))
     else:
         sources = [source for path in lists for source in load_all(path)]
+        notes = tuple(f"{s.path}: {line}" for s in sources if (line := cut_off(s.data)))
         rows = read_lists(found, sources, load(class_names) if class_names else None, bad)
         digests += [source.digest for source in sources]
     if bad and not options.skip_bad_rows:

@@ -41,8 +41,8 @@ def choose(
     any, all tables are meant. Of `train.csv` and `train.json` in one folder the first is read.
     splits: leave out tables whose names say another split than these.
 
-    Raises InputError if nothing is left, and for tables of one name in several folders, because
-    they may be of several versions.
+    Raises InputError if nothing is left, and for tables of one name in several folders or with
+    several numbers, because they may be of several versions.
     """
     tables = [name for name in names if _TABLE.search(name) and not _TEXT.search(name)]
     if not tables and not patterns:
@@ -104,12 +104,15 @@ def _preference(name: str) -> tuple[int, bool]:
 
 
 def _check_versions(archive: Path, tables: Sequence[str]) -> None:
-    """Raises InputError if tables of one name and one split lie in several folders."""
+    """Raises InputError for tables of one name and split in several folders, or with numbers.
+
+    The lists of UCF101 are numbered: `trainlist01.txt` and `trainlist02.txt` share their files.
+    """
     seen: dict[tuple[str, str | None], str] = {}
     for name in tables:
         if _DELTA.search(name):
             continue
-        base = PurePosixPath(_TABLE.sub("", name)).name.casefold()
+        base = PurePosixPath(_TABLE.sub("", name)).name.casefold().rstrip("0123456789")
         other = seen.setdefault((base, split_said(name)), name)
         if other != name:
             raise InputError(

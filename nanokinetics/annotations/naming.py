@@ -48,13 +48,13 @@ def split_of_name(path: Path, names: Sequence[str] = ()) -> str | None:
     names: the names of a list in an archive, from its own to that of the archive; the first that
     says a split decides.
 
-    Raises InputError if the name says several, such as `trainval.txt`.
+    Raises InputError if its own name says several, such as `trainval.txt`.
     """
-    said = map(splits_in, names or (path.name,))
-    found = next((splits for splits in said if splits), frozenset[str]())
-    if len(found) > 1:
+    own, *others = map(splits_in, names or (path.name,))
+    found = next((splits for splits in (own, *others) if splits), frozenset[str]())
+    if len(own) > 1:
         raise InputError(
             f"{path}: its name may mean {' or '.join(sorted(found))}; call it train.txt, val.txt "
             "or test.txt, or give it a column split"
         )
-    return next(iter(found), None)
+    return next(iter(found)) if len(found) == 1 else None

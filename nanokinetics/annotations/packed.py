@@ -24,7 +24,7 @@ _ZIPS: Final = (b"PK\x03\x04", b"PK\x05\x06")
 _OTHERS: Final = {b"7z\xbc\xaf": "7z", b"Rar!": "rar", b"\x28\xb5\x2f\xfd": "zstd"}
 
 _WORKBOOKS: Final = {
-    "xl/": "an Excel workbook (.xlsx)",
+    "xl/workbook": "an Excel workbook (.xlsx)",
     "content.xml": "an OpenDocument spreadsheet (.ods)",
     "Index/Document.iwa": "a Numbers spreadsheet",
     "Index.zip": "a Numbers spreadsheet",

@@ -44,8 +44,7 @@ class Bounded:
         else:
             data = self._file.read(count)
         self._count += len(data)
-        if self._count > LARGEST:
-            raise _too_large(self._path, "unpacks to")
+        check_size(self._path, self._count)
         return data
 
 
@@ -95,13 +94,14 @@ def read_all(file: IO[bytes], path: Path, what: str = "is", before: int = 0) -> 
     data = bytearray()
     while piece := file.read(PIECE):
         data += piece
-        if before + len(data) > LARGEST:
-            raise _too_large(path, what)
+        check_size(path, before + len(data), what)
     return bytes(data)
 
 
-def _too_large(path: Path, what: str) -> InputError:
-    return InputError(
-        f"{path}: {what} more than {size(LARGEST)}, the most that an annotation file may "
-        "have; leave out what is no annotation, or split it"
-    )
+def check_size(path: Path, count: int, what: str = "unpacks to") -> None:
+    """Raises InputError if the file at `path`, or what it unpacks to, has too many bytes."""
+    if count > LARGEST:
+        raise InputError(
+            f"{path}: {what} more than {size(LARGEST)}, the most that an annotation file may "
+            "have; leave out what is no annotation, or split it"
+        )

@@ -9,14 +9,13 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
-import tarfile
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from nanokinetics.annotations.files import AnnotationFile, load, stored_bytes
 from nanokinetics.annotations.matfile import MatFileError, structures
+from nanokinetics.annotations.packed import Archive, unpacked
 from nanokinetics.errors import InputError
 from nanokinetics.sources.scan import Scan
 
@@ -28,15 +27,15 @@ SOLUTION: Final = "LOC_val_solution.csv"
 SYNSETS: Final = "imagenet_2012_validation_synset_labels.txt"
 DEVKIT: Final = re.compile(r"ILSVRC2012_devkit_t12\.(tar|tar\.gz|tgz)")
 
-_LARGEST: Final = 64 << 20
-"""Bytes of the largest file that is taken out of the development kit. It has about 2 MB."""
+_KNOWN: Final = (SOLUTION, SYNSETS, GROUND_TRUTH, CLASSES, META)
+_PLAIN: Final = (".txt", ".csv", ".mat")
 
 
 class SmallFiles:
     """The small files with labels and names: found in the source, or named by the user.
 
-    The files of a packed development kit count too. digests: name, path and SHA-256 of each file
-    that was used.
+    The files of a packed development kit, or of an archive that the user named, count too. digests:
+    name, path and SHA-256 of each file that was used.
     """
 
     def __init__(self, found: Scan, files: Sequence[Path]) -> None:
@@ -44,11 +43,12 @@ class SmallFiles:
         archives = (*(m.path for m in found.members), *(s[0] for s in found.streams))
         for name in (*found.files, *sorted(set(archives))):
             base = PurePosixPath(name).name
-            if base.endswith((".txt", ".csv", ".mat")) or DEVKIT.fullmatch(base):
+            if base.endswith(_PLAIN) or DEVKIT.fullmatch(base):
                 self._paths.setdefault(base, found.root / name)
         self._paths.update({path.name: path for path in files})
+        named = [path for path in files if not path.name.endswith(_PLAIN)]
         kits = [path for name, path in self._paths.items() if DEVKIT.fullmatch(name)]
-        self._kit = kits[0] if kits else None
+        self._kit = next(iter((*named, *kits)), None)
         self._packed: Mapping[str, bytes] | None = None
         self.digests: list[tuple[str, str, str]] = []
 
@@ -92,20 +92,12 @@ def _binary(path: Path) -> AnnotationFile:
 
 
 def _unpacked(kit: Path) -> dict[str, bytes]:
-    """The ground truth and the table of classes in a packed development kit."""
-    found: dict[str, bytes] = {}
-    try:
-        with tarfile.open(kit) as archive:
-            for member in archive:
-                name = PurePosixPath(member.name).name
-                if member.isfile() and name in (GROUND_TRUTH, META, CLASSES):
-                    content = archive.extractfile(member)
-                    found[name] = content.read(_LARGEST) if content else b""
-    except (tarfile.TarError, EOFError, zlib.error) as error:
-        raise InputError(f"{kit}: is damaged ({error}); download it again") from None
-    except OSError as error:
-        raise InputError(f"{kit}: cannot be read: {error.strerror or error}") from None
-    return found
+    """The files with labels in a packed development kit, or in another archive."""
+    content = unpacked(kit, stored_bytes(kit))
+    if not isinstance(content, Archive):
+        raise InputError(f"{kit}: is no archive; name one of {', '.join(_KNOWN)}")
+    wanted = {name for name in content.names() if PurePosixPath(name).name in _KNOWN}
+    return {PurePosixPath(name).name: data for name, data in content.read(wanted).items()}
 
 
 class Truth:

@@ -197,6 +197,12 @@ def test_two_versions_in_one_archive_are_not_mixed(tmp_path) -> None:
     ]
 
 
+def test_the_three_folds_of_one_archive_are_not_mixed() -> None:
+    folds = [f"ucfTrainTestlist/{split}list0{i}.txt" for i in "123" for split in ("train", "test")]
+    with pytest.raises(InputError, match=r"trainlist01\.txt and ucf.*trainlist02\.txt, which may"):
+        choose(Path("ucf.zip"), ["ucfTrainTestlist/classInd.txt", *folds])
+
+
 @pytest.mark.parametrize(
     ("names", "patterns", "expected"),
     [
@@ -274,6 +280,13 @@ def test_an_encrypted_member_is_named(tmp_path) -> None:
         data[place : place + 2] = struct.pack("<H", 1)
     with pytest.raises(InputError, match=r"any\.thing:train\.csv: is encrypted; unpack it"):
         kinetics(tmp_path, bytes(data))
+
+
+def test_packed_members_are_bounded_together(tmp_path, monkeypatch) -> None:
+    rows = gzip.compress(TRAIN.encode() * 200)
+    monkeypatch.setattr("nanokinetics.annotations.streams.LARGEST", 30_000)
+    with pytest.raises(InputError, match=r"any\.thing: unpacks to more than 30\.0 kB"):
+        kinetics(tmp_path, tar({f"{name}.csv.gz": rows for name in ("train", "val", "test")}))
 
 
 @pytest.mark.parametrize("pack", [zipped, PACKINGS["tar.gz"]], ids=["zip", "tar.gz"])

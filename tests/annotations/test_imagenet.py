@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import tarfile
+import zipfile
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -167,6 +169,30 @@ def test_the_packed_kit_is_read_where_the_user_names_it(tmp_path):
     kit.write_bytes(kit.read_bytes()[:300])
     with pytest.raises(InputError, match=f"{KIT}.tar.gz: is damaged"):
         read("imagenet", [kit], found=scan(source))
+
+
+def _zipped(tree):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, data in tree.items():
+            archive.writestr(name, data)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("labels", [trees.truth(), trees.devkit(), trees.solution()])
+@pytest.mark.parametrize("pack", [_zipped, packed], ids=["zip", "tar"])
+def test_an_archive_of_labels_that_the_user_names_is_read(tmp_path, labels, pack):
+    source = lay(tmp_path / "source", VAL)
+    archive = lay(tmp_path, {"labels": pack(labels)}) / "labels"
+    found = read("imagenet", [archive], found=scan(source))
+    assert trees.offered(found) == {each for each in _expected() if each[0] == "val"}
+
+
+def test_another_file_that_the_user_names_is_refused(tmp_path):
+    source = lay(tmp_path / "source", VAL)
+    other = lay(tmp_path, {"labels": b"n01440764"}) / "labels"
+    with pytest.raises(InputError, match=r"labels: is no archive; name one of LOC_val_solution"):
+        read("imagenet", [other], found=scan(source))
 
 
 def test_train_needs_no_labels_of_val(tmp_path):
