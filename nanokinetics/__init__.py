@@ -20,12 +20,14 @@ if TYPE_CHECKING:
         NanokineticsError,
         Reason,
     )
+    from nanokinetics.outlook import Preview, preview
 
     __version__: str
 
 _HOMES = {
     "nanokinetics.api": ("BuildResult", "build", "sample", "subset"),
     "nanokinetics.clip": ("ClipId", "Group"),
+    "nanokinetics.outlook": ("Preview", "preview"),
     "nanokinetics.errors": (
         *("BadRows", "Blocked", "EnvironmentFault", "ExitCode", "InputError"),
         *("NanokineticsError", "Reason"),
@@ -43,8 +45,10 @@ __all__ = [
     "Group",
     "InputError",
     "NanokineticsError",
+    "Preview",
     "Reason",
     "build",
+    "preview",
     "sample",
     "subset",
 ]

@@ -6,32 +6,30 @@ decide (selection) ─▶ run (engine) ─▶ index (dataset.indexes)
 from __future__ import annotations
 
 import itertools
-import os
 import platform
 import signal
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from nanokinetics.clip import ClipId, Group, Patience
-from nanokinetics.clips.ffmpeg import Ffmpeg, find_ffmpeg
-from nanokinetics.clips.maker import patience_from
+from nanokinetics.clip import ClipId, Group
+from nanokinetics.clips.ffmpeg import Ffmpeg
 from nanokinetics.common.folder import beside
 from nanokinetics.common.system import without_collector
-from nanokinetics.config import BuildConfig, SampleConfig
+from nanokinetics.config import BuildConfig, MakingConfig
 from nanokinetics.dataset import indexes
 from nanokinetics.dataset.home import Home
 from nanokinetics.dataset.indexes.contents import contents
-from nanokinetics.engine import Books, Clock, Work, quotas_of, run
+from nanokinetics.dataset.record import read_record
+from nanokinetics.engine import Books, Clock, quotas_of, run
 from nanokinetics.engine.books import logs_of
 from nanokinetics.engine.quotas import Quotas
 from nanokinetics.errors import EnvironmentFault, ExitCode, Reason
 from nanokinetics.layout import FAILED_LOGS
-from nanokinetics.options import AnyPath, BuildOptions, SampleOptions, Texts
+from nanokinetics.options import AnyPath, BuildOptions, Texts
 from nanokinetics.progress import Reporter, Silent
 from nanokinetics.selection import (
     Decision,
@@ -41,11 +39,11 @@ from nanokinetics.selection import (
     select,
     settle,
     source_of,
-    with_files,
 )
 from nanokinetics.selection.plan import Plan
-from nanokinetics.sources import Source
-from nanokinetics.workers.processes import Pending, Processes, call, deferred, processes
+from nanokinetics.selection.unused import refuse_unused
+from nanokinetics.tools import tools
+from nanokinetics.workers.processes import deferred
 
 if TYPE_CHECKING:
     from nanokinetics.selection.frame import Selection
@@ -89,16 +87,18 @@ class BuildResult:
 
 
 def sample(
-    dataset: str, *, reporter: Reporter | None = None, **options: Unpack[SampleOptions]
+    dataset: str, *, reporter: Reporter | None = None, **options: Unpack[BuildOptions]
 ) -> Selection:
-    """Choose clips. The options are the fields of `SampleConfig`.
+    """Choose clips. It takes the options of `build`.
 
-    Nothing is fetched but annotations that are named and not in the cache yet.
+    Those that say how clips are made are checked and have no effect, and `dest` is not looked at:
+    `preview` does that. Nothing is fetched but annotations that are named and not in the cache.
 
     Raises InputError for unusable options or files. Raises EnvironmentFault if annotations cannot
     be fetched.
     """
-    return select(SampleConfig.of(dataset, options), reporter or Silent())
+    making = {name: value for name, value in options.items() if name != "dest"}
+    return select(MakingConfig.of(dataset, making), reporter or Silent())
 
 
 def build(
@@ -114,23 +114,25 @@ def build(
     EnvironmentFault if the machine is at fault, and KeyboardInterrupt on Ctrl-C. Finished clips are
     kept, and the same call continues the build.
     """
-    config = settle(BuildConfig.of(dataset, options))
+    asked = config = settle(BuildConfig.of(dataset, options))
     origin = origin_of(config)
     if origin:
         config = made_alike(config, origin.record)
-    reporter = reporter or Silent()
-    config = with_files(config, reporter)
     source, home, clock = source_of(config), Home(config.dest), Clock()
+    refuse_unused(asked, config.place, read_record(home))
     logs = config.failed_logs or beside(config.dest, FAILED_LOGS)
+    reporter = reporter or Silent()
     try:
-        with closing(home), _tools(config, source, logs) as tools:
-            decision = decide(config, origin, source, home, tools.begin_check, reporter)
-            work = tools.work(decision)
+        with closing(home), tools(config, source, logs_of(config.dest, logs).check) as ready:
+            decision = decide(config, origin, source, home, home.hold, ready.begin_check, reporter)
+            decision.save_scan(home)
+            work = ready.work(decision)
             with closing(Books(home, decision.layout, logs, clock)) as books:
                 with without_collector():
-                    quotas = quotas_of(decision.plan.selection, books, config, work)
+                    ranking, found = decision.plan.selection, decision.found
+                    quotas = quotas_of(ranking, books.state, config, source, found)
                 if quotas.waiting:
-                    tools.check_source()
+                    ready.check_source()
                     for remark in source.remarks():
                         reporter.say(f"warning: {remark}")
                 decision.plan.save(home, _versions(work.ffmpeg))
@@ -226,61 +228,6 @@ def _lost(plan: Plan, books: Books) -> dict[ClipId, Reason]:
         for _, id_ in itertools.islice(plan.selection.ids(group), listed)
         if id_ not in done and id_ in failed and failed[id_].replaced
     }
-
-
-@dataclass
-class _Tools:
-    """What a build needs besides the plan. It is prepared while the plan is made."""
-
-    source: Source
-    children: Processes
-    looking_for_ffmpeg: Future[Ffmpeg]
-    patience: Patience
-    check_logs: Callable[[], None]
-    checking: Pending | None = None
-    is_checked: bool = False
-
-    def begin_check(self) -> Callable[[], None]:
-        """Start to check the source in a child; returns a function that waits for the end."""
-        self.checking = call(self.children, self.source.check)
-        return self._wait
-
-    def _wait(self) -> None:
-        self.looking_for_ffmpeg.result()
-        self.check_source()
-
-    def check_source(self) -> None:
-        """Check the source and the folder of logs, unless that was done before.
-
-        Raises InputError, and EnvironmentFault if no log can be written.
-        """
-        if self.checking is None:
-            self.checking = call(self.children, self.source.check)
-        if not self.is_checked:
-            self.check_logs()
-            self.checking.result()
-            self.is_checked = True
-
-    def work(self, decision: Decision) -> Work:
-        """Everything that the run needs."""
-        return Work(
-            decision.layout,
-            self.source,
-            decision.found,
-            self.looking_for_ffmpeg.result(),
-            self.children,
-            self.patience,
-        )
-
-
-@contextmanager
-def _tools(config: BuildConfig, source: Source, logs: Path) -> Iterator[_Tools]:
-    """Find ffmpeg in a thread, and prepare child processes that import the workers' modules."""
-    patience = patience_from(os.environ)
-    modules = ["nanokinetics.clips.maker", *source.modules]
-    with ThreadPoolExecutor(1) as aside, closing(processes(modules)) as children:
-        ffmpeg = aside.submit(find_ffmpeg, config.ffmpeg)
-        yield _Tools(source, children, ffmpeg, patience, logs_of(config.dest, logs).check)
 
 
 def _versions(ffmpeg: Ffmpeg) -> dict[str, str]:

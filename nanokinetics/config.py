@@ -47,24 +47,31 @@ LONGEST_GOP: Final = 3600.0
 LONGEST_DURATION: Final = 3652 * 86400.0
 """Seconds, about ten years. A later time could not be shown as a date."""
 
-_UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_UNITS: Final = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+_NUMBER: Final = r"(\d+(?:\.\d+)?)"
+_DURATION: Final = re.compile(
+    rf"(?:{_NUMBER}\s*d(?:ays?)?)?\s*(?:{_NUMBER}\s*h(?:rs?|ours?)?)?\s*"
+    rf"(?:{_NUMBER}\s*m(?:ins?|inutes?)?)?\s*(?:{_NUMBER}\s*s(?:ecs?|econds?)?)?",
+    re.IGNORECASE,
+)
 
 
 def parse_duration(text: str | float) -> float:
-    """The seconds of a text such as `90`, `90s`, `15m`, `6h` or `2d`, or of a number.
+    """The seconds of a text such as `90`, `90s`, `15m`, `1h30m` or `2 days`, or of a number.
 
-    Raises InputError for any other text.
+    Raises InputError for any other text, and for units that do not go from large to small.
     """
-    if isinstance(text, int | float):
+    if isinstance(text, int | float) or re.fullmatch(_NUMBER, text.strip()):
         found = float(text)
     else:
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text.strip())
-        if not match:
-            raise InputError(f"'{text}' is not a duration; write 90, 90s, 15m, 6h or 2d")
-        found = float(match[1]) * _UNITS[match[2]]
+        match = _DURATION.fullmatch(text.strip())
+        if not match or not any(match.groups()):
+            raise InputError(f"'{text}' is not a duration; write 90, 90s, 15m, 1h30m or 2d")
+        parts = zip(match.groups(), _UNITS.values(), strict=True)
+        found = sum(float(count) * unit for count, unit in parts if count)
     if not 0 <= found <= LONGEST_DURATION:
         raise InputError(
-            f"'{text}' is not a duration of at most ten years; write 90s, 15m, 6h or 2d"
+            f"'{text}' is not a duration of at most ten years; write 90s, 15m, 1h30m or 2d"
         )
     return found
 
@@ -88,9 +95,12 @@ class SampleConfig:
     num_classes: the number of classes to draw; None takes all.
     preset: a preset of `presets`: a class list, perhaps with counts; `n` overrides its counts.
     seed: any text without a newline. Another seed gives another choice. None is `0`.
-    from_: a built folder or a manifest; its clips are taken instead of a new choice.
-    allow_replacements: let reserves of the folder `from_` replace clips that are gone.
+    from_: a built folder, a manifest or a table of `sample`; its clips are taken instead of a new
+        choice.
+    allow_replacements: let reserves of the folder or the table `from_` replace clips that are gone.
     skip_bad_rows: leave out unusable annotation rows, instead of refusing to start.
+    skip_missing_classes: leave out classes of `classes` or of `preset` that the annotations lack,
+        instead of refusing to start; `run.json` names them.
     """
 
     dataset: str
@@ -108,6 +118,7 @@ class SampleConfig:
     from_: Path | None = None
     allow_replacements: bool = False
     skip_bad_rows: bool = False
+    skip_missing_classes: bool = False
 
     @classmethod
     def of(cls, dataset: str, options: Mapping[str, Any]) -> Self:
@@ -128,7 +139,9 @@ class SampleConfig:
             self._set(name, None if value is None else Path(value).expanduser())
         if self.listing is not None:
             self._set("listing", tuple(Path(p) for p in _listed(self.listing)))
-        self._set("splits", None if self.splits is None else tuple(_listed(self.splits)))
+        if self.splits is not None:
+            named = [split for text in _listed(self.splits) for split in text.split(",")]
+            self._set("splits", tuple(named))
         self._set("classes", None if self.classes is None else tuple(_listed(self.classes)))
         self._check_choice()
         if self.from_ is None:
@@ -155,6 +168,8 @@ class SampleConfig:
             raise InputError("say how many clips of each class with --n N")
         if self.allow_replacements and self.from_ is None:
             raise InputError("--allow-replacements is for --from")
+        if self.skip_missing_classes and self.classes is None and self.preset is None:
+            raise InputError("--skip-missing-classes is for --classes or --preset")
         if self.from_ is not None:
             asked = {
                 "--n": self.n,
@@ -312,10 +327,9 @@ class PaceOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BuildConfig(SampleConfig):
-    """The choice of clips, and how to make them.
+class MakingConfig(SampleConfig):
+    """The choice of clips, and how to make them, wherever they go.
 
-    dest: the folder of the dataset. The folder of an earlier run is continued.
     workers: number of worker processes; None chooses a number for this machine.
     place: how local files get into the folder, one of PLACES. None is `copy`; with `from_`, it is
         `transcode` if that subset was made so.
@@ -336,7 +350,6 @@ class BuildConfig(SampleConfig):
         None is that of the user.
     """
 
-    dest: Path
     place: str | None = None
     workers: int | None = None
     resolution: int | None = None
@@ -361,7 +374,7 @@ class BuildConfig(SampleConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("dest", "failed_logs", "cookies", "state"):
+        for name in ("failed_logs", "cookies", "state"):
             _refuse_urls(name, getattr(self, name))
         for name in ("max_wait", "block_wait"):
             try:
@@ -370,7 +383,7 @@ class BuildConfig(SampleConfig):
                 raise InputError(f"--{name.replace('_', '-')}: {error}") from None
         if self.retry_failed not in (False, True, ALL_FAILED):
             raise InputError(f"--retry-failed takes no value but all, not '{self.retry_failed}'")
-        for name in ("dest", "failed_logs", "cookies", "state"):
+        for name in ("failed_logs", "cookies", "state"):
             value = getattr(self, name)
             self._set(name, None if value is None else Path(value).expanduser())
         if self.place is None and self.from_ is None:
@@ -412,3 +425,18 @@ class BuildConfig(SampleConfig):
     def processes(self) -> int:
         """Number of workers: slightly more than processors, because workers often wait."""
         return self.workers or min(8, (os.cpu_count() or 1) + 2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildConfig(MakingConfig):
+    """The choice of clips, how to make them, and where they go.
+
+    dest: the folder of the dataset. The folder of an earlier run is continued.
+    """
+
+    dest: Path
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _refuse_urls("dest", self.dest)
+        self._set("dest", Path(self.dest).expanduser())

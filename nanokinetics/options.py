@@ -33,6 +33,7 @@ class SampleOptions(TypedDict, total=False):
     from_: AnyPath | None
     allow_replacements: bool
     skip_bad_rows: bool
+    skip_missing_classes: bool
 
 
 class BuildOptions(SampleOptions, total=False):

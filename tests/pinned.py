@@ -251,11 +251,14 @@ def lay_choices(folder: Path) -> None:
 
 
 def choose(name: str) -> bytes:
-    """The table that a choice prints, in the folder that holds its files."""
+    """The selection that a choice prints, in the folder that holds its files.
+
+    It is the table of `sample` without its marks, the last two columns.
+    """
     words = [word.replace("\x00", " ") for word in CHOICES[name].split(" ")]
     code, out = said("sample", *words, "--quiet", "--output", "-")
     assert code == 0, name
-    return out.encode()
+    return "".join(f"{line.rsplit(',', 2)[0]}\n" for line in out.splitlines()).encode()
 
 
 def selections(folder: Path) -> dict[str, dict[str, Any]]:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nanokinetics.cli.options import parse_classes, parse_n
+from nanokinetics.cli.options import parse_classes, parse_n, parse_resolution
 from nanokinetics.config import (
     BuildConfig,
     NetworkConfig,
@@ -44,6 +44,13 @@ def config(**options: Any) -> BuildConfig:
         ("1.5h", 5_400),
         ("0", 0),
         (" 90s ", 90),
+        ("90 s", 90),
+        ("1h30m", 5_400),
+        ("1h 30min", 5_400),
+        ("2 days 6 hours", 194_400),
+        ("1d2h3m4s", 93_784),
+        ("6H", 21_600),
+        ("10 secs", 10),
         (90, 90),
         (0.5, 0.5),
     ],
@@ -53,10 +60,11 @@ def test_a_duration(text: str | float, seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "s", "-1", "1w", "1h30m", "90 s", "6H", "1e3", "inf", "nan", "six hours"]
+    "text",
+    ["", "s", "-1", "1w", "1h30", "30m1h", "1h1h", "1m30", "1e3", "inf", "nan", "six hours", "h"],
 )
 def test_what_is_no_duration_is_named(text: str) -> None:
-    with pytest.raises(InputError, match=r"not a duration; write 90, 90s, 15m, 6h or 2d"):
+    with pytest.raises(InputError, match=r"not a duration; write 90, 90s, 15m, 1h30m or 2d"):
         parse_duration(text)
 
 
@@ -100,6 +108,9 @@ def test_what_is_no_n_is_named(text: str) -> None:
         ("yoga, hurling (sport) ,", ("yoga", "hurling (sport)")),
         ("massaging person's head", ("massaging person's head",)),
         ("", ()),
+        ("a class that may be called.anything", ("a class that may be called.anything",)),
+        ("x" * 5000, ("x" * 5000,)),
+        ("\0", ("\0",)),
     ],
 )
 def test_classes_stand_between_commas(text: str, labels: tuple[str, ...]) -> None:
@@ -117,8 +128,25 @@ def test_classes_stand_between_commas(text: str, labels: tuple[str, ...]) -> Non
 )
 def test_a_file_names_a_class_a_line_commas_and_all(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "classes.txt").write_bytes(data)
-    labels = parse_classes(f"@{tmp_path / 'classes.txt'}")
-    assert labels == ("yoga", "tying, then untying", "zumba")
+    for mark in ("@", ""):
+        labels = parse_classes(f"{mark}{tmp_path / 'classes.txt'}")
+        assert labels == ("yoga", "tying, then untying", "zumba")
+
+
+def test_the_name_of_a_file_that_is_not_there_is_no_class(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"there is no file .*missing\.txt"):
+        parse_classes(str(tmp_path / "missing.txt"))
+
+
+@pytest.mark.parametrize(("text", "pixels"), [("360", 360), ("480p", 480), (" 720P ", 720)])
+def test_a_resolution(text: str, pixels: int) -> None:
+    assert parse_resolution(text) == pixels
+
+
+@pytest.mark.parametrize("text", ["", "p", "640x360", "4k", "-360", "36.5", "hd"])
+def test_what_is_no_resolution_is_named(text: str) -> None:
+    with pytest.raises(InputError, match=r"write 360 or 360p"):
+        parse_resolution(text)
 
 
 @pytest.mark.parametrize("name", ["missing.txt", "folder", "latin1.txt"])

@@ -183,9 +183,8 @@ def test_defaults_in_the_table_of_options_are_those_of_the_parser() -> None:
         if a.option_strings and a.default not in (None, "", True, False)
     }
     checked = 0
-    for table in [
-        t for page in ("README.md", "docs/options.md") for t in tables(read(ROOT / page))
-    ]:
+    pages = (ROOT / "README.md", ROOT / "docs" / "options.md")
+    for table in [table for page in pages for table in tables(read(page))]:
         for row in table:
             flags, default = FLAG.findall(row[0]), re.fullmatch(r"`([^`]*)`", row[-1])
             if len(flags) == 1 and default and flags[0] in shown:

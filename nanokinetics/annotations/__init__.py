@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from nanokinetics.annotations.called import called
+from nanokinetics.common.near import hint
 from nanokinetics.errors import InputError
 
 if TYPE_CHECKING:
@@ -45,7 +47,8 @@ class Dialect:
     source: the default source of its clips. from_files: whether its candidates are the files of the
     source; if not, annotation files name all candidates. from_names: whether the names of the files
     are the candidates, so that compressed archives must be listed. takes_lists: whether it accepts
-    `listing`.
+    `listing`. takes_files, takes_names: whether it reads annotation files, and `class_names`.
+    images: whether its files are images.
     mmaction2: its name in MMAction2, to which the nearest of `versions` is added; `versions` are
     numbers of classes. split_folders: whether MMAction2 has one folder of its videos per split.
     """
@@ -55,6 +58,9 @@ class Dialect:
     from_files: bool = True
     from_names: bool = False
     takes_lists: bool = False
+    takes_files: bool = True
+    takes_names: bool = False
+    images: bool = False
     mmaction2: str = ""
     versions: tuple[int, ...] = ()
     split_folders: bool = False
@@ -92,9 +98,9 @@ DATASETS: Final[Mapping[str, Dialect]] = {
             versions=(400, 600, 700),
             split_folders=True,
         ),
-        Dialect("imagenet", from_names=True),
+        Dialect("imagenet", from_names=True, takes_names=True, images=True),
         Dialect("ssv2", mmaction2="sthv2"),
-        Dialect("folder", from_names=True, takes_lists=True),
+        Dialect("folder", from_names=True, takes_lists=True, takes_files=False, takes_names=True),
     )
 }
 
@@ -102,7 +108,8 @@ DATASETS: Final[Mapping[str, Dialect]] = {
 def dialect(name: str) -> Dialect:
     """The dataset with this name. Raises InputError if there is none."""
     if name not in DATASETS:
-        raise InputError(f"no dataset '{name}'; there are {', '.join(DATASETS)}")
+        meant = hint(name, DATASETS, called(name))
+        raise InputError(f"no dataset '{name}'; there are {', '.join(DATASETS)}{meant}")
     return DATASETS[name]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import re
 import urllib.parse
@@ -10,6 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from nanokinetics.common.near import hint
 from nanokinetics.common.user_folders import cache
 from nanokinetics.errors import InputError
 from nanokinetics.layout import SPLITS
@@ -91,9 +91,7 @@ class Catalog:
 
     def hint(self, text: str) -> str:
         """The nearest name, and how to see all of them; the end of a message."""
-        near = difflib.get_close_matches(text.casefold(), self.entries, n=1, cutoff=0.5)
-        meant = f"; did you mean {near[0]}?" if near else ""
-        return f"{meant} ('nanokinetics annotations' lists them)"
+        return f"{hint(text, self.entries)} ('nanokinetics annotations' lists them)"
 
     def listed(self) -> list[Entry]:
         """Each entry once, in the order of the catalogue."""

@@ -5,7 +5,6 @@ Every fault is named with the file and the key.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import re
 import tomllib
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from nanokinetics.annotations.catalog import Catalog, Entry, Listed, file_name, folder, is_url
+from nanokinetics.common.near import hint
 from nanokinetics.errors import InputError
 from nanokinetics.layout import SPLITS
 
@@ -141,9 +141,7 @@ class _Table:
     def known(self, names: Collection[str]) -> None:
         for name in self.values:
             if name not in names:
-                near = difflib.get_close_matches(name, names, n=1)
-                hint = f"; did you mean {near[0]}?" if near else ""
-                raise self.fault(f"{name}: is no key{hint}")
+                raise self.fault(f"{name}: is no key{hint(name, names)}")
 
     def get(self, name: str, kind: Callable[..., Any], default: Any = None) -> Any:
         found = self.values.get(name, default)

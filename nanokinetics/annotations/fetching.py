@@ -14,7 +14,7 @@ from typing import Any, Final
 from filelock import FileLock, Timeout
 
 from nanokinetics.annotations.catalog import Listed, is_url
-from nanokinetics.annotations.packed import LARGEST
+from nanokinetics.annotations.streams import LARGEST
 from nanokinetics.annotations.unfinished import Unfinished
 from nanokinetics.common.fetch_errors import BrokenOffError, FetchError
 from nanokinetics.common.files import digest_of

@@ -19,10 +19,12 @@ from nanokinetics.cli import (
     doctor,
     export,
     manifest,
+    meant,
     presets,
     report,
     sample,
     subset,
+    typed,
     verify,
 )
 from nanokinetics.cli.guard import guarded
@@ -46,6 +48,9 @@ examples:
   nanokinetics export nano-k400 --format webdataset
       as a training loader reads it
 
+short options:
+  -n for --n   -o for --output, or --dest of build   -q for --quiet
+
 exit codes:
   0 every quota met   1 error   2 bad usage or input   3 finished, but some class is short
   75 blocked for now, run the same command later   130 interrupted
@@ -58,8 +63,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    given = sys.argv[1:] if argv is None else argv
-    options = vars(parser().parse_args(build.with_values(given)))
+    whole = parser()
+    takes = {name: typed.Takes.of(command) for name, command in whole.commands.items()}
+    line = typed.read(sys.argv[1:] if argv is None else argv, takes, typed.Takes.of(whole))
+    meant.refuse(line, takes)
+    options = vars(whole.parse_args(build.with_values(line.argv())))
     return int(options.pop("run")(options))
 
 
@@ -82,6 +90,7 @@ def parser() -> Parser:
     commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:
         command.add(commands)
+    whole.commands = commands.choices
     return whole
 
 

@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from nanokinetics import config
-from nanokinetics.cli.options import Parser, add_choice, add_command, as_json, typed
+from nanokinetics.cli.options import (
+    Parser,
+    add_choice,
+    add_command,
+    as_json,
+    parse_resolution,
+    typed,
+)
+from nanokinetics.cli.preview import add_estimate, lines, to_json
 from nanokinetics.cli.saying import say
 from nanokinetics.common.logs import logger, logging_to
 from nanokinetics.common.secrets import mask
@@ -35,6 +43,11 @@ def add(commands: Any) -> None:
         "nanokinetics build kinetics --annotations train.csv --split train --num-classes 20 --n 10 "
         "--dest nano-k400",
     )
+    add_options(parser, needs_dest=True)
+
+
+def add_options(parser: Parser, *, needs_dest: bool) -> None:
+    """The options of a build, which `sample` takes too."""
     add_choice(parser)
     parser.add_argument(
         "--log",
@@ -47,15 +60,22 @@ def add(commands: Any) -> None:
         action="store_true",
         help="progress and result as JSON objects on standard output, one a line",
     )
-    _add_making(parser)
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="only tell what a build would do: its clips, their cost, and what is in --dest; "
+        "nothing is fetched, made or changed",
+    )
+    _add_making(parser, needs_dest=needs_dest)
+    add_estimate(parser)
 
 
-def _add_making(parser: Parser) -> None:
+def _add_making(parser: Parser, *, needs_dest: bool) -> None:
     add = parser.add_argument_group("what to make").add_argument
     add(
         "--dest",
         metavar="DIR",
-        required=True,
+        required=needs_dest,
         help="the folder of the dataset; an earlier run's is continued",
     )
     add(
@@ -73,7 +93,7 @@ def _add_making(parser: Parser) -> None:
     add(
         "--resolution",
         metavar="PIXELS",
-        type=int,
+        type=typed(parse_resolution),
         help="the most pixels of the shorter side; nothing is enlarged (default: 360)",
     )
     add(
@@ -204,6 +224,12 @@ def run(options: dict[str, Any]) -> ExitCode:
     log = options.pop("log")
     if log and Path(options["dest"]).resolve() in log.resolve().parents:
         raise InputError(f"--log {log} lies within --dest; name a file outside of the dataset")
+    if options.pop("dry_run"):
+        return _preview(options, quiet=quiet, json=json)
+    for name in ("stats", "assume_gone"):
+        if options.pop(name) is not None:
+            option = f"--{name.replace('_', '-')}"
+            raise InputError(f"{option} is for an estimate; add --dry-run, or leave it out")
     with logging_to(log):
         result = _build(options, reporter(quiet=quiet, objects=json))
     if json:
@@ -217,6 +243,19 @@ def run(options: dict[str, Any]) -> ExitCode:
     for wrong, clips in result.fixable.items():
         say(f"nanokinetics: {wrong}; {clips} clips are left for the next run", to=sys.stderr)
     return result.exit_code
+
+
+def _preview(options: dict[str, Any], *, quiet: bool, json: bool) -> ExitCode:
+    """Tell what a build would do. A class that will be short is told too, and is no failure."""
+    from nanokinetics.cli.display import reporter
+    from nanokinetics.outlook import preview
+
+    found = preview(reporter=reporter(quiet=quiet, objects=json), **options)
+    if json:
+        say(to_json(found, event="preview", exit_code=int(ExitCode.OK)))
+    elif not quiet:
+        say(*lines(found))
+    return ExitCode.OK
 
 
 def _build(options: dict[str, Any], reporter: Reporter) -> BuildResult:

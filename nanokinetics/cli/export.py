@@ -28,7 +28,13 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("dest", metavar="DEST", help="the folder of the dataset")
     add = parser.add_argument
-    add("--format", choices=NAMES, required=True, help="which loader it is for")
+    add(
+        "--format",
+        choices=NAMES,
+        type=typed(_format),
+        required=True,
+        help="which loader it is for",
+    )
     add("--output", metavar="DIR", help="where to (default: DEST-exports/FORMAT)")
     add(
         "--label-ids",
@@ -69,6 +75,15 @@ def run(options: dict[str, Any]) -> ExitCode:
             say(f"{split}: {count} samples" if count else f"{split}: no clip yet, left out")
         say(f"in {made.folder}")
     return ExitCode.OK
+
+
+def _format(text: str) -> str:
+    if text.casefold() in NAMES:
+        return text.casefold()
+    from nanokinetics.export import format_named
+
+    format_named(text)  # raises with what was meant
+    return text
 
 
 def _bytes(text: str) -> int:

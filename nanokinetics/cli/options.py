@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from nanokinetics.annotations import DATASETS
+from nanokinetics.annotations import DATASETS, dialect
 from nanokinetics.common.text import plain
 from nanokinetics.errors import InputError
-from nanokinetics.sources import SOURCES
+from nanokinetics.sources import SOURCES, source_type
 
 if TYPE_CHECKING:
     from nanokinetics.api import BuildResult
     from nanokinetics.estimate import Estimate
 
 
+_LIKE_A_FILE: Final = re.compile(r"^[^,]*\.(txt|csv|tsv|lst|list|json)$", re.IGNORECASE)
+
+
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are InputErrors: one line and exit code 2, as for other bad input."""
+    """A parser whose errors are InputErrors: one line and exit code 2, as for other bad input.
+
+    commands: the parsers of its commands, by name.
+    """
+
+    commands: Mapping[str, Parser] = {}
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message} (see {self.prog} --help)")
@@ -43,7 +53,10 @@ def add_command(commands: Any, name: str, run: Any, about: str, example: str) ->
 def add_choice(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("what to choose").add_argument
     parser.add_argument(
-        "dataset", choices=DATASETS, help="the dataset that the annotations describe"
+        "dataset",
+        choices=DATASETS,
+        type=typed(lambda name: dialect(_in_any_case(name, DATASETS)).name),
+        help="the dataset that the annotations describe",
     )
     add(
         "--annotations",
@@ -57,6 +70,7 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
     add(
         "--source",
         choices=SOURCES,
+        type=typed(_source),
         help="where the clips are (default: where those of the dataset lie)",
     )
     add(
@@ -92,7 +106,7 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--classes",
-        metavar="A,B|@FILE",
+        metavar="A,B|FILE",
         type=typed(parse_classes),
         help="choose from these labels only (default: all)",
     )
@@ -111,19 +125,38 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
         "--from",
         dest="from_",
         metavar="OTHER",
-        help="the clips of another built folder, or of a manifest, instead of a choice",
+        help="the clips of another built folder, of a manifest, or of a table of `sample`, instead "
+        "of a choice",
     )
     add(
         "--allow-replacements",
         action="store_true",
-        help="with --from a folder: its reserves stand in for clips that are gone",
+        help="with --from a folder or a whole table: its reserves stand in for clips that are gone",
     )
     add(
         "--skip-bad-rows",
         action="store_true",
         help="leave unusable annotation rows out instead of refusing to start",
     )
+    add(
+        "--skip-missing-classes",
+        action="store_true",
+        help="leave out those of --classes or --preset that the annotations lack; run.json names "
+        "them",
+    )
     add_quiet(parser)
+
+
+def _in_any_case(name: str, known: Iterable[str]) -> str:
+    """The known name that differs in case alone, or `name` as it is."""
+    return name.casefold() if name.casefold() in known else name
+
+
+def _source(name: str) -> str:
+    found = _in_any_case(name, SOURCES)
+    if found not in SOURCES:
+        source_type(found)  # raises with what was meant
+    return found
 
 
 def add_quiet(parser: argparse.ArgumentParser) -> None:
@@ -142,8 +175,13 @@ def typed(parse: Any) -> Any:
     return convert
 
 
-def as_json(value: Estimate | BuildResult, **more: Any) -> str:
-    """A result of the library as a JSON object on one line. `more` comes before its fields."""
+def as_json(
+    value: Estimate | BuildResult, after: Mapping[str, Any] | None = None, **more: Any
+) -> str:
+    """A result of the library as a JSON object on one line.
+
+    `more` comes before its fields, and `after` after them.
+    """
     # JSON allows only texts as keys, so these mappings become lists.
     lists: dict[str, Any] = {
         "short": [
@@ -154,7 +192,11 @@ def as_json(value: Estimate | BuildResult, **more: Any) -> str:
     if hasattr(value, "lost"):
         lists["lost"] = [{**id_._asdict(), "reason": why} for id_, why in value.lost.items()]
     fields_of = {f.name: getattr(value, f.name) for f in fields(value)}
-    return plain(json.dumps(more | fields_of | lists, ensure_ascii=False, default=dict))
+    return plain(
+        json.dumps(
+            {**more, **fields_of, **lists, **(after or {})}, ensure_ascii=False, default=dict
+        )
+    )
 
 
 def parse_n(text: str) -> int | dict[str, int]:
@@ -172,18 +214,36 @@ def parse_n(text: str) -> int | dict[str, int]:
 
 
 def parse_classes(text: str) -> tuple[str, ...]:
-    """Parse `--classes`: labels with commas between, or `@FILE` with one label a line.
+    """Parse `--classes`: labels with commas between, or a file with one label a line.
 
-    Raises InputError if the file cannot be read.
+    A file is named as `@FILE`, or as it is called if it is there. Raises InputError if it cannot be
+    read, and for a name like that of a file where there is none.
     """
-    if not text.startswith("@"):
+    path = Path(text.removeprefix("@")).expanduser()
+    if not text.startswith("@") and not _is_file(path):
+        if _LIKE_A_FILE.search(text):
+            raise InputError(f"--classes: there is no file {text}")
         return tuple(name.strip() for name in text.split(",") if name.strip())
-    path = Path(text[1:])
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, ValueError) as error:
         raise InputError(f"--classes: {path} cannot be read: {_why(error)}") from None
     return tuple(line.strip() for line in lines if line.strip())
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
+
+
+def parse_resolution(text: str) -> int:
+    """Parse `360` or `360p`. Raises InputError for any other text."""
+    found = re.fullmatch(r"(\d{1,6})[pP]?", text.strip())
+    if not found:
+        raise InputError(f"'{text}' is not a number of pixels; write 360 or 360p")
+    return int(found[1])
 
 
 def _why(error: Exception) -> str:

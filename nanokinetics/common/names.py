@@ -28,6 +28,8 @@ _SPLITS: Final = {
 }
 """The words for splits. `eval` means the test set, as in the `datasets` library of Hugging Face."""
 
+SPLIT_WORDS: Final = tuple(_SPLITS)
+
 _WORDS: Final = re.compile(
     rf"(?:^|[^a-z])({'|'.join(sorted(_SPLITS, key=len, reverse=True))})(?![a-z])", re.IGNORECASE
 )

@@ -5,6 +5,8 @@ All changes of a dataset go through the methods of `Home` and `Folder`.
 
 from __future__ import annotations
 
+import fcntl
+import os
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -48,16 +50,20 @@ class Home(Folder):
     @property
     def is_busy(self) -> bool:
         """Whether another run holds the folder. The check changes nothing."""
-        lock = self.place(LOCK)
-        if not lock.exists():
+        try:
+            # A FileLock would empty the file anew, and what is no file might keep us waiting.
+            lock = os.open(self.place(LOCK), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError:  # there is none, or no build can run here
             return False
         try:
-            with FileLock(lock, timeout=0):
-                return False
-        except Timeout:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
             return True
-        except OSError:  # a read-only folder: no build can run in it
+        except OSError:  # the file system has no locks
             return False
+        finally:
+            os.close(lock)
+        return False
 
     @property
     def is_there(self) -> bool:

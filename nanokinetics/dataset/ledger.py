@@ -6,7 +6,7 @@ last row counts. If a crash tore the last line, opening the ledger cuts it off.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from typing import Final
 
 from nanokinetics.clip import ADOPTED, Clip, ClipId, Failed, Made, seconds
 from nanokinetics.common.folder import Folder
-from nanokinetics.dataset.tables import ABOUT, Row, Table
+from nanokinetics.dataset.tables import ABOUT, Damaged, Row, Table, opened
 from nanokinetics.errors import Reason
 from nanokinetics.layout import FAILED, STATS, WAITS, Layout
 
@@ -34,6 +34,13 @@ HOURLY_BUDGET: Final = "hourly_budget"
 """A value of `why` in `waits.csv`. The other values are reasons of failures."""
 
 _REASONS: Final = {str(reason): reason for reason in Reason}
+
+_OF_STATS: Final = (*ABOUT[:4], "path", "source", "bytes", "finished_at")
+_OF_FAILED: Final = (*ABOUT[:4], "reason", "message", "failed_at")
+"""The columns that the state of a clip follows from."""
+
+_Columns = Sequence[Sequence[str]]
+"""Those columns, each with its value in every row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,45 +150,11 @@ class Ledger:
 
         since: requests before this time are left out of `asked`; seconds since the epoch.
         """
-        keys, splits, labels, videos, paths, sources, sizes, ats = self._stats.columns(
-            *ABOUT[:4], "path", "source", "bytes", "finished_at"
-        )
-        after = utc(since)  # as text it sorts in order of time
-        asked = [
-            (at, video)
-            for at, video, source in zip(ats, videos, sources, strict=True)
-            if at >= after and source != ADOPTED
-        ]
-        last = dict(zip(_ids(splits, labels, keys), range(len(keys)), strict=True))
-        stale = {
-            clip_id: paths[row]
-            for clip_id, row in last.items()
-            if (size := self._home.size(paths[row])) is None or str(size) != sizes[row]
-        }
-        done = {clip_id: paths[row] for clip_id, row in last.items() if clip_id not in stale}
-        keys, splits, labels, videos, reasons, messages, ats = self._failed.columns(
-            *ABOUT[:4], "reason", "message", "failed_at"
-        )
-        asked += [(at, video) for at, video in zip(ats, videos, strict=True) if at >= after]
-        self._check_reasons(reasons)
-        ids = list(_ids(splits, labels, keys))
-        failed = dict(zip(ids, map(_REASONS.__getitem__, reasons), strict=True))
-        latest = {video: epoch(at) for at, video in sorted(asked)}
-        said, not_found = (
-            {
-                id_: message
-                for id_, message in zip(ids, messages, strict=True)
-                if failed[id_] is reason
-            }
-            for reason in (Reason.SERVER_ERROR, Reason.NOT_FOUND)
-        )
-        return LedgerState(done, stale, failed, tuple(latest.values()), said, not_found)
-
-    def _check_reasons(self, reasons: Collection[str]) -> None:
-        if unknown := set(reasons) - _REASONS.keys():
+        stats, failed = self._stats.columns(*_OF_STATS), self._failed.columns(*_OF_FAILED)
+        if unknown := set(failed[4]) - _REASONS.keys():
             rows = self._failed.rows("key", "reason")
-            line = next(line for line, (_, reason) in rows if reason in unknown)
-            raise self._failed.damage(line, f"'{min(unknown)}' is no reason")
+            raise _no_reason(self._home, rows, unknown)
+        return _state(self._home, stats, failed, since)
 
     def drop(self, ids: Collection[ClipId]) -> None:
         """Remove clips from `stats.csv`. The new table is written beside the old one, then renamed.
@@ -194,6 +167,18 @@ class Ledger:
     def close(self) -> None:
         self._stats.close()
         self._failed.close()
+
+
+def state_of(home: Folder) -> LedgerState:
+    """The state of every clip, by tables that are only read: a run may be at work on them.
+
+    Raises InputError for a damaged table.
+    """
+    stats = list(opened(home.place(STATS), STATS_COLUMNS).named(*_OF_STATS))
+    failed = list(opened(home.place(FAILED), FAILED_COLUMNS).named(*_OF_FAILED))
+    if unknown := {row[4] for _, row in failed} - _REASONS.keys():
+        raise _no_reason(home, ((line, (row[0], row[4])) for line, row in failed), unknown)
+    return _state(home, _turned(stats, _OF_STATS), _turned(failed, _OF_FAILED), 0.0)
 
 
 def id_of(row: Row) -> ClipId:
@@ -214,3 +199,44 @@ def _about(clip: Clip) -> dict[str, str]:
 
 def _ids(splits: Iterable[str], labels: Iterable[str], keys: Iterable[str]) -> Iterator[ClipId]:
     return map(ClipId._make, zip(splits, labels, keys, strict=True))
+
+
+def _turned(rows: Iterable[tuple[int, tuple[str, ...]]], names: Sequence[str]) -> _Columns:
+    """Rows with their lines as columns."""
+    return list(zip(*(row for _, row in rows), strict=True)) or [()] * len(names)
+
+
+def _no_reason(
+    home: Folder, rows: Iterable[tuple[int, tuple[str, ...]]], unknown: Collection[str]
+) -> Damaged:
+    """The fault of `failed.csv`; rows: the line, the key and the reason of each."""
+    line = next(line for line, (_, reason) in rows if reason in unknown)
+    return Damaged(home.place(FAILED), line, f"'{min(unknown)}' is no reason")
+
+
+def _state(home: Folder, stats: _Columns, failures: _Columns, since: float) -> LedgerState:
+    """What the columns of both tables, and the sizes of the files, say of every clip."""
+    keys, splits, labels, videos, paths, sources, sizes, ats = stats
+    after = utc(since)  # as text it sorts in order of time
+    asked = [
+        (at, video)
+        for at, video, source in zip(ats, videos, sources, strict=True)
+        if at >= after and source != ADOPTED
+    ]
+    last = dict(zip(_ids(splits, labels, keys), range(len(keys)), strict=True))
+    stale = {
+        clip_id: paths[row]
+        for clip_id, row in last.items()
+        if (size := home.size(paths[row])) is None or str(size) != sizes[row]
+    }
+    done = {clip_id: paths[row] for clip_id, row in last.items() if clip_id not in stale}
+    keys, splits, labels, videos, reasons, messages, ats = failures
+    asked += [(at, video) for at, video in zip(ats, videos, strict=True) if at >= after]
+    ids = list(_ids(splits, labels, keys))
+    failed = dict(zip(ids, map(_REASONS.__getitem__, reasons), strict=True))
+    latest = {video: epoch(at) for at, video in sorted(asked)}
+    said, not_found = (
+        {id_: message for id_, message in zip(ids, messages, strict=True) if failed[id_] is reason}
+        for reason in (Reason.SERVER_ERROR, Reason.NOT_FOUND)
+    )
+    return LedgerState(done, stale, failed, tuple(latest.values()), said, not_found)

@@ -61,6 +61,15 @@ def check_record(record: Mapping[str, Any], where: str) -> None:
                 raise InputError(f"{where}: its classes: {fault}")
 
 
+def naming_of(record: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The entry MISSING or RENAMED of a record; empty if it is not what it should be."""
+    found = record.get(name)
+    kind = list if name == MISSING else str
+    if not isinstance(found, dict) or not all(isinstance(each, kind) for each in found.values()):
+        return {}
+    return found
+
+
 def _are_counts(value: object, least: int) -> bool:
     return isinstance(value, dict) and all(
         type(count) is int and least <= count <= _MOST for count in value.values()
@@ -74,6 +83,13 @@ REQUEST: Final = "request"
 
 
 SELECTION_DIGEST: Final = "selection_sha256"
+
+
+MISSING: Final = "missing_classes"
+"""Of each split the classes that were asked for and left out, since it has no clip of them."""
+
+RENAMED: Final = "renamed_classes"
+"""The classes of a preset that the annotations name otherwise, and their names there."""
 
 
 RECORDED: Final[dict[str, tuple[type, ...]]] = {

@@ -12,7 +12,7 @@ from nanokinetics.clip import ClipId, Patience
 from nanokinetics.clips.ffmpeg import Ffmpeg
 from nanokinetics.clips.maker import MakerConfig, open_maker
 from nanokinetics.common import user_folders
-from nanokinetics.config import BuildConfig
+from nanokinetics.config import BuildConfig, MakingConfig
 from nanokinetics.dataset.ledger import LedgerState
 from nanokinetics.dataset.ranking import Ranking
 from nanokinetics.engine.books import Books, Clock
@@ -56,13 +56,18 @@ class Run:
     fixable: Mapping[str, int]
 
 
-def quotas_of(ranking: Ranking, books: Books, config: BuildConfig, work: Work) -> Quotas:
+def quotas_of(
+    ranking: Ranking,
+    state: LedgerState,
+    config: MakingConfig,
+    source: Source,
+    found: Scan | None,
+) -> Quotas:
     """The quotas of every class, given the present state of every clip.
 
     A clip that was not in the source is asked for again once the source has changed.
     """
-    state = books.state
-    again = set(_there_again(ranking, state, work))
+    again = set(_there_again(ranking, state, source, found))
     if again:
         failed = {id_: reason for id_, reason in state.failed.items() if id_ not in again}
         state = replace(state, failed=failed)
@@ -74,15 +79,17 @@ def quotas_of(ranking: Ranking, books: Books, config: BuildConfig, work: Work) -
     )
 
 
-def _there_again(ranking: Ranking, state: LedgerState, work: Work) -> Iterator[ClipId]:
-    if not state.not_found or work.found is None:
+def _there_again(
+    ranking: Ranking, state: LedgerState, source: Source, found: Scan | None
+) -> Iterator[ClipId]:
+    if not state.not_found or found is None:
         return
     for group in ranking.groups():
         for row, id_ in ranking.ids(group):
             message = state.not_found.get(id_)
             if message is None or id_ in state.done:
                 continue
-            if work.source.has_again(ranking.clip(row), message, work.found):
+            if source.has_again(ranking.clip(row), message, found):
                 yield id_
 
 

@@ -100,6 +100,15 @@ class Quotas:
     def waiting(self) -> int:
         return len(self._waiting)
 
+    def left(self) -> dict[Group, int]:
+        """How many clips of each class wait."""
+        return {group: len(each.waiting) for group, each in self._classes.items()}
+
+    def stays_out(self, id_: ClipId) -> bool:
+        """Whether the clip is made, or failed for good, so that it is not asked for."""
+        failed = self._state.failed.get(id_)
+        return id_ in self._state.done or (failed is not None and self._stays_out(failed))
+
     def next(self, videos: int = 1) -> tuple[Clip, ...]:
         """Take the waiting clips of the best-ranked videos; empty if no clip waits.
 

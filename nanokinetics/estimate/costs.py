@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -12,6 +12,7 @@ from typing import Final
 from nanokinetics.dataset.ledger import id_of
 from nanokinetics.dataset.tables import Damaged, Reader, Row
 from nanokinetics.errors import InputError, Reason
+from nanokinetics.estimate.gone import UNKNOWN, Gone
 from nanokinetics.layout import FAILED, STATS
 from nanokinetics.sources import is_remote
 
@@ -36,29 +37,38 @@ class Costs:
     """Average costs of clips.
 
     fetched, kept: bytes for a second of clip, over the network and on the disk. seconds: time from
-    one finished clip to the next, without waits. gone: the share of candidates that must be
-    replaced, at least 0 and below 1. basis: the sources of the figures, one on each line.
+    one finished clip to the next, without waits. finding: seconds for a video that is gone, where
+    the former do not cover it. gone: the share of candidates that must be
+    replaced, at least 0 and below 1. about_gone: where that share is from. basis: the sources of
+    the other figures, one on each line.
     """
 
     fetched: float
     kept: float
     seconds: float
     gone: float
+    about_gone: str
     basis: tuple[str, ...]
+    finding: float = 0.0
+
+    def with_gone(self, gone: Gone) -> Costs:
+        """The same costs with another share of videos that are gone."""
+        return replace(self, gone=gone.share, about_gone=gone.basis)
 
 
 MEASURED: Final = Costs(
     fetched=MEGABYTES_A_SECOND * 1e6,
     kept=MEGABYTES_A_SECOND * 1e6,
     seconds=FINDING + FETCHING,
-    gone=0.0,
+    gone=UNKNOWN.share,
+    about_gone=UNKNOWN.basis,
+    finding=FINDING,
     basis=(
         f"{MEGABYTES_A_SECOND} MB are fetched for a second of clip at 360p, and as much is kept; "
         "another --resolution is another size",
         f"a clip takes {FINDING + FETCHING:g} s: {FETCHING} s as measured on a link of 2.5 MB/s, "
         f"{FINDING} s assumed for finding its video",
         "no video is only to be had as a whole, none is fetched twice, and nothing slows the line",
-        "no video is gone: each that is costs one more to ask for",
         "(an earlier run knows better: --stats DEST)",
     ),
 )
@@ -94,10 +104,10 @@ def of_run(stats: Path) -> Costs:
         kept=sum(clip.kept for clip in clips) / span,
         seconds=seconds,
         gone=len(gone) / asked,
+        about_gone=f"{len(gone)} of {asked} candidates are gone, as there",
         basis=(
             f"clips are like the {len(made)} of {table}: the same encoding, machine and line",
             f"a clip takes {seconds:.2g} s, {how}",
-            f"{len(gone)} of {asked} candidates are gone, as there",
         ),
     )
 

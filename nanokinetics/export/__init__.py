@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Final, Unpack
 
 from nanokinetics.common.folder import Folder, beside
+from nanokinetics.common.near import hint
 from nanokinetics.dataset.built import AGAIN, Dataset
 from nanokinetics.errors import EnvironmentFault, InputError
 from nanokinetics.export import folders, huggingface, lists, mmaction2, video2dataset, webdataset
+from nanokinetics.export.called import CALLED
 from nanokinetics.export.options import SOURCE, Options
 from nanokinetics.export.output import Output
 from nanokinetics.layout import EXPORTS
@@ -94,9 +96,7 @@ def export(
     Raises InputError for bad input, and EnvironmentFault if a package is missing or the folder
     cannot be written.
     """
-    if format not in FORMATS:
-        raise InputError(f"'{format}' is no format; there are {', '.join(FORMATS)}")
-    chosen = FORMATS[format]
+    chosen = format_named(format)
     for name in options:
         if name not in chosen.takes:
             takers = ", ".join(each for each, known in FORMATS.items() if name in known.takes)
@@ -121,6 +121,14 @@ def export(
         raise EnvironmentFault(f"{error.filename or folder}: {error.strerror or error}") from None
     counts = {split: len(samples) for split, samples in dataset.splits.items()}
     return Exported(folder, counts, tuple(out.warnings))
+
+
+def format_named(name: str) -> Format:
+    """The format with this name. Raises InputError if there is none."""
+    if name not in FORMATS:
+        meant = hint(name, FORMATS, CALLED)
+        raise InputError(f"'{name}' is no format; there are {', '.join(FORMATS)}{meant}")
+    return FORMATS[name]
 
 
 def _beside(root: Path, format: str) -> Path:  # noqa: A002

@@ -17,7 +17,7 @@ CSV: Final = "csv"
 PARQUET: Final = "parquet"
 METADATA: Final = (CSV, PARQUET)
 
-_UNITS: Final = {"": 1, "K": 1000, "M": 1000**2, "G": 1000**3}
+_POWERS: Final = " KMGT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,12 @@ class Options:
 
 
 def parse_bytes(text: str) -> int:
-    """Parse `500000`, `256M` or `1.5G` to bytes (powers of 1000). Raises InputError."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMG]?)B?", text.strip(), re.IGNORECASE)
+    """Parse `500000`, `256M`, `1.5 GB` (powers of 1000) or `1GiB` (of 1024) to bytes.
+
+    Raises InputError for any other text.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(iB)?B?", text.strip(), re.IGNORECASE)
     if not match:
         raise InputError(f"'{text}' is no size; write 500000, 256M or 1G")
-    return int(float(match[1]) * _UNITS[match[2].upper()])
+    step = 1024 if match[3] else 1000
+    return int(float(match[1]) * step ** _POWERS.index(match[2].upper() or " "))

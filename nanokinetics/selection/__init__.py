@@ -15,19 +15,21 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from nanokinetics.annotations import DATASETS, dialect
 from nanokinetics.clips.maker import patience_from
-from nanokinetics.common.names import normalised_split
+from nanokinetics.common.names import SPLIT_WORDS, normalised_split
+from nanokinetics.common.near import hint
 from nanokinetics.common.system import without_collector
 from nanokinetics.config import (
     COPY,
     TRANSCODE,
     VIDEO,
     BuildConfig,
+    MakingConfig,
     NetworkConfig,
     SampleConfig,
 )
 from nanokinetics.dataset.home import Home
 from nanokinetics.dataset.ranking import Ranking, warnings
-from nanokinetics.dataset.record import read_record
+from nanokinetics.dataset.record import MISSING, RENAMED, naming_of, read_record
 from nanokinetics.errors import InputError
 from nanokinetics.layout import OWN, SOURCE_INDEX, Layout
 from nanokinetics.progress import Reporter
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from nanokinetics.selection.manifest import Manifest
 
 Config = TypeVar("Config", bound=SampleConfig)
+Making = TypeVar("Making", bound=MakingConfig)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +56,11 @@ class Decision:
     plan: Plan
     layout: Layout
     found: Scan | None
+
+    def save_scan(self, home: Home) -> None:
+        """Keep what archives of the source hold, since to read it took long."""
+        if self.found:
+            save(self.found, home.place(SOURCE_INDEX))
 
 
 def settle(config: Config) -> Config:
@@ -86,7 +94,7 @@ def with_files(config: Config, reporter: Reporter) -> Config:
     """
     if all(Path(each).suffix and Path(each).is_file() for each in config.annotations):
         return config  # none of them can be a name
-    network = config.network if isinstance(config, BuildConfig) else NetworkConfig()
+    network = config.network if isinstance(config, MakingConfig) else NetworkConfig()
     found = fetch_annotations(
         config.annotations, config.dataset, wanted_splits(config), network, reporter
     )
@@ -123,7 +131,8 @@ def split_of(text: str) -> str:
     """The split that a text means. Raises InputError for any other text."""
     split = normalised_split(text)
     if split is None:
-        raise InputError(f"'{text}' is no split; there are train, val and test")
+        meant = hint(text, SPLIT_WORDS, {"all": "leaving out --split, for all splits"})
+        raise InputError(f"'{text}' is no split; there are train, val and test{meant}")
     return split
 
 
@@ -143,7 +152,7 @@ def origin_of(config: SampleConfig) -> Manifest | None:
     return choose.origin_of(config)
 
 
-def made_alike(config: BuildConfig, record: Mapping[str, Any]) -> BuildConfig:
+def made_alike(config: Making, record: Mapping[str, Any]) -> Making:
     """The options with the encoding of another subset, except where they set their own.
 
     record: the record of that subset.
@@ -174,28 +183,32 @@ def decide(
     origin: Manifest | None,
     source: Source,
     home: Home,
+    hold: Callable[[], None],
     begin_check: Callable[[], Callable[[], None]],
     reporter: Reporter,
 ) -> Decision:
     """Make the plan of a build: join the choice with the contents of the folder.
 
-    origin: the subset to take instead of a new choice, or None. begin_check: starts a check of the
-    source and the tools, and returns a function that waits for its end; both raise if the source or
-    a tool cannot be used.
+    origin: the subset to take instead of a new choice, or None. hold: keeps other runs out of the
+    folder; it is called before the folder is judged. begin_check: starts a check of the source and
+    the tools, and returns a function that waits for its end; both raise if the source or a tool
+    cannot be used.
 
-    On return the folder is locked. If this raises, nothing was changed.
+    Nothing is changed but by `hold`.
     """
     record = read_record(home)  # refuses somebody else's folder before a lock is put there
     home.refuse_links(OWN)
     if record:
-        home.hold()
+        hold()
+    config = with_files(config, reporter)
     with without_collector():
         found = _scan(config, source, home.place(SOURCE_INDEX))
         request = None if found else request_of(config, version("nanokinetics"))
         plan = same_again(request, home)
         if plan is not None:
+            _report_naming(plan.record, reporter)
             _warn(plan.selection, reporter)
-            home.hold()
+            hold()
             layout = Layout()
             _refuse_linked_classes(plan, layout, home)
             return Decision(plan, layout, found)
@@ -210,15 +223,11 @@ def decide(
         layout = Layout(chosen.annotations.class_dirs)
         _warn(chosen.selection, reporter)
         wait_for_check()
-        home.hold()
+        hold()
         plan = chosen.plan(config, source, home, request)
         del chosen
     _refuse_linked_classes(plan, layout, home)
-    if found:
-        save(found, home.place(SOURCE_INDEX))
-    else:
-        plan = plan.compact()
-    return Decision(plan, layout, found)
+    return Decision(plan if found else plan.compact(), layout, found)
 
 
 def _scan(config: SampleConfig, source: Source, index: Path | None = None) -> Scan | None:
@@ -236,6 +245,17 @@ def _report(chosen: Choice, reporter: Reporter) -> None:
         reporter.say(f"left out: {row}")
     for note in chosen.annotations.notes:
         reporter.say(f"warning: {note}")
+    _report_naming(chosen.naming, reporter)
+
+
+def _report_naming(record: Mapping[str, Any], reporter: Reporter) -> None:
+    """Say which classes were left out, and which have other names in the annotations."""
+    for split, names in naming_of(record, MISSING).items():
+        told = ", ".join(map(repr, names))
+        reporter.say(f"left out of {split}, which has no clips of them: {told}")
+    renamed = [f"{was!r} is {now!r}" for was, now in naming_of(record, RENAMED).items()]
+    if renamed:
+        reporter.say(f"renamed in these annotations: {', '.join(renamed)}")
 
 
 def _warn(ranking: Ranking, reporter: Reporter) -> None:

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 from nanokinetics.annotations import dialect, read
 from nanokinetics.annotations.candidates import Annotations
 from nanokinetics.annotations.leftovers import leftovers
+from nanokinetics.clip import Group
 from nanokinetics.common.folder import Folder
 from nanokinetics.config import BuildConfig, SampleConfig
+from nanokinetics.dataset.record import MISSING, RENAMED
 from nanokinetics.errors import InputError
-from nanokinetics.selection import manifest, presets, sampling, split_of, wanted_splits
+from nanokinetics.selection import (
+    manifest,
+    picks,
+    presets,
+    renamed,
+    sampling,
+    split_of,
+    wanted_splits,
+)
 from nanokinetics.selection.frame import Selection
 from nanokinetics.selection.growth import make_plan, with_locations
 from nanokinetics.selection.manifest import Manifest
+from nanokinetics.selection.naming import Named, Table
 from nanokinetics.selection.plan import Plan
 from nanokinetics.sources import Source
 from nanokinetics.sources.scan import Scan
@@ -22,25 +35,32 @@ from nanokinetics.sources.scan import Scan
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """All candidates, the selection, and the subset that it was taken from, if any."""
+    """All candidates, the selection, and the subset that it was taken from, if any.
+
+    naming: entries of `run.json`, MISSING and RENAMED, on classes that were not there as asked for.
+    """
 
     annotations: Annotations
     selection: Selection
     origin: Manifest | None = None
+    naming: Mapping[str, Any] = field(default_factory=dict)
 
     def plan(self, config: BuildConfig, source: Source, home: Folder, request: str | None) -> Plan:
         """What the folder shall hold. Raises InputError where it holds what contradicts that."""
         origin = None
         if self.origin:
             origin = self.origin.origin(replacements=config.allow_replacements)
-        return make_plan(config, source, self.annotations, self.selection, home, origin, request)
+        return make_plan(
+            *(config, source, self.annotations, self.selection, home, origin, request),
+            naming=self.naming,
+        )
 
 
 def origin_of(config: SampleConfig) -> Manifest:
     """The subset that `from_` names. Raises InputError if it is empty or of another dataset."""
     if config.from_ is None:
         raise ValueError("from_ names nothing")
-    origin = manifest.read(config.from_)
+    origin = _picks(config.from_, config.dataset) or manifest.read(config.from_)
     if origin.record["dataset"] != config.dataset:
         raise InputError(
             f"{config.from_} is a subset of {origin.record['dataset']}, not of {config.dataset}"
@@ -48,6 +68,15 @@ def origin_of(config: SampleConfig) -> Manifest:
     if not origin.ids:
         raise InputError(f"{config.from_} holds no clip yet; run its build, or name another --from")
     return origin
+
+
+def _picks(path: Path, dataset: str) -> Manifest | None:
+    """The subset of a table that `sample` wrote; None for anything else."""
+    try:
+        data = path.read_bytes()
+    except OSError:  # a folder, or what the reader of manifests reports
+        return None
+    return picks.read(path, data, dataset) if picks.is_table(data) else None
 
 
 def choose(
@@ -61,21 +90,53 @@ def choose(
 
 
 def _sampled(config: SampleConfig, source: Source, scan: Scan | None) -> Choice:
+    from_preset = config.preset is not None
     config = _with_preset(config)
     found = _annotations(config, source, scan, wanted_splits(config))
     n = config.n or 0  # `SampleConfig` ensures that n is set
+    named = _named(config, found, from_preset=from_preset)
     selection = sampling.select(
         found.frame,
         splits=None if config.splits is None else [split_of(s) for s in config.splits],
         n=_by_split(n) if isinstance(n, Mapping) else n,
-        classes=config.classes,
+        classes=None if named is None else named.labels,
         num_classes=config.num_classes,
         seed=str(config.seed),
-        names=found.names,
+        skip_empty=config.skip_missing_classes,
     )
     if scan is None:  # only the locations of local files are needed later
         found = replace(found, frame=found.frame.head(0))
-    return Choice(found, selection)
+    return Choice(found, selection, naming=_naming(named, selection) if named else {})
+
+
+def _named(config: SampleConfig, found: Annotations, *, from_preset: bool) -> Named | None:
+    """What the classes asked for mean in the annotations; None if none are named."""
+    if config.classes is None:
+        return None
+    labels = sorted(found.frame["label"].unique())
+    is_kinetics = config.dataset == renamed.DATASET
+    table = Table(
+        labels,
+        found.names or {},
+        renamed.renamed() if is_kinetics and from_preset else {},
+        renamed.successors() if is_kinetics else {},
+    )
+    return table.named(config.classes, skip_missing=config.skip_missing_classes)
+
+
+def _naming(named: Named, selection: Selection) -> dict[str, Any]:
+    """The entries MISSING and RENAMED of `run.json`, where there is something to say."""
+    splits = dict.fromkeys(group.split for group in selection.quotas)
+    has = selection.quotas
+    missing = {
+        split: [*named.missing, *(each for each in named.labels if Group(split, each) not in has)]
+        for split in splits
+    }
+    entries: dict[str, Any] = {
+        MISSING: {split: names for split, names in missing.items() if names},
+        RENAMED: dict(named.renamed),
+    }
+    return {name: value for name, value in entries.items() if value}
 
 
 def _listed(config: SampleConfig, source: Source, scan: Scan | None, origin: Manifest) -> Choice:

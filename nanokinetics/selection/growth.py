@@ -17,7 +17,16 @@ from nanokinetics.annotations.candidates import Annotations
 from nanokinetics.clip import LOCATION, Group
 from nanokinetics.common.folder import Folder
 from nanokinetics.config import BuildConfig
-from nanokinetics.dataset.record import MUST_AGREE, REQUEST, is_as_written, quotas_of, read_record
+from nanokinetics.dataset.record import (
+    MISSING,
+    MUST_AGREE,
+    RENAMED,
+    REQUEST,
+    is_as_written,
+    naming_of,
+    quotas_of,
+    read_record,
+)
 from nanokinetics.errors import InputError
 from nanokinetics.layout import SELECTION, SPLITS
 from nanokinetics.selection.frame import Selection
@@ -36,11 +45,14 @@ def make_plan(
     home: Folder,
     origin: Mapping[str, Any] | None = None,
     request: str | None = None,
+    *,
+    naming: Mapping[str, Any] | None = None,
 ) -> Plan:
     """Join the choice with the contents of the folder. Raises InputError for a contradiction.
 
     origin: entries of `run.json` for a selection taken from another subset. request: the digest
-    from `request_of`, by which `same_again` recognises an equal request.
+    from `request_of`, by which `same_again` recognises an equal request. naming: the entries
+    MISSING and RENAMED of `run.json`.
     """
     asked = {
         "dataset": config.dataset,
@@ -57,7 +69,7 @@ def make_plan(
     asked |= source.recorded()
     if annotations.names:
         asked["names"] = {label: annotations.names.get(label, "") for label in selection.labels}
-    asked |= origin or {}
+    asked |= {**(naming or {}), **(origin or {})}
     earlier = read_record(home)
     if earlier is None:
         return Plan(selection, asked, selection.to_csv())
@@ -92,8 +104,20 @@ def make_plan(
     }
     if "names" in earlier:
         merged["names"] = earlier["names"] | merged.get("names", {})
+    merged |= _naming(earlier, asked)
     whole, table = _merge(selection, merged, earlier, home)
     return Plan(with_locations(whole, annotations.frame), merged, table)
+
+
+def _naming(earlier: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What was said of missing and renamed classes of the splits that this run does not choose."""
+    missing = naming_of(earlier, MISSING)
+    kept = {split: names for split, names in missing.items() if split not in asked["split"]}
+    entries = {
+        MISSING: kept | asked.get(MISSING, {}),
+        RENAMED: naming_of(earlier, RENAMED) | asked.get(RENAMED, {}),
+    }
+    return {name: value for name, value in entries.items() if value}
 
 
 def _merge(

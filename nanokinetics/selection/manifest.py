@@ -55,11 +55,11 @@ SHORT: Final = "short"
 class Manifest:
     """A subset.
 
-    record: the entries of `run.json`. picks: the clips. reserves: the other candidates; None for a
-    manifest file, which lacks them. Both tables have the columns, the groups and the ranks of a
-    selection. failed: the last reason of each failed clip of a folder. due: the first n candidates
-    of each class of a folder; a finished build has them, unless they failed. short: in words, what
-    the folder lacked of what was asked for; empty if nothing.
+        record: the entries of `run.json`. picks: the clips. reserves: the other candidates; None for a
+    manifest file and for a table of picks alone, which lack them. Both tables have the columns,
+    the groups and the ranks of a selection. failed: the last reason of each failed clip of a
+    folder. due: the first n candidates of each class of a folder; a finished build has them, unless
+    they failed. short: in words, what the folder lacked of what was asked for; empty if nothing.
     """
 
     record: Mapping[str, Any]
@@ -72,12 +72,12 @@ class Manifest:
     @cached_property
     def ids(self) -> dict[ClipId, None]:
         """The ids of the clips, in order."""
-        return dict.fromkeys(_ids(self.picks))
+        return dict.fromkeys(ids_of(self.picks))
 
     @cached_property
     def known(self) -> frozenset[ClipId]:
         """The ids of the clips, and of the reserves if they are known."""
-        others = () if self.reserves is None else _ids(self.reserves)
+        others = () if self.reserves is None else ids_of(self.reserves)
         return frozenset((*self.ids, *others))
 
     @cached_property
@@ -101,10 +101,13 @@ class Manifest:
         """
         frame = self.picks
         if replacements and self.reserves is None:
-            raise InputError("a manifest names no reserves; give --from the folder it was made of")
+            raise InputError(
+                "a manifest names no reserves, nor do picks alone; give --from the folder, or the "
+                "whole table of `sample`"
+            )
         if replacements and self.reserves is not None:
             frame = pd.concat([self.picks, self.reserves], ignore_index=True)
-        return Selection(_grouped(frame), self.listed, tuple(self.record["labels"]))
+        return Selection(grouped(frame), self.listed, tuple(self.record["labels"]))
 
     def origin(self, *, replacements: bool) -> dict[str, Any]:
         """The entries of `run.json` for a folder that is built from this subset."""
@@ -138,7 +141,9 @@ def read(path: Path) -> Manifest:
             return _of_folder(Dataset.open(path))
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        raise InputError(f"there is no {path}; name a built folder or a manifest") from None
+        raise InputError(
+            f"there is no {path}; name a built folder, a manifest or a table of `sample`"
+        ) from None
     except UnicodeDecodeError:
         raise InputError(f"{path} is no manifest: it is not UTF-8") from None
     except OSError as error:
@@ -160,8 +165,8 @@ def _of_folder(dataset: Dataset) -> Manifest:
     is_pick = np.isin(np.arange(len(ranked.frame)), picked)
     return Manifest(
         record,
-        _grouped(ranked.frame[is_pick]),
-        _grouped(ranked.frame[~is_pick]),
+        grouped(ranked.frame[is_pick]),
+        grouped(ranked.frame[~is_pick]),
         {id_: row["reason"] for id_, row in dataset.failed.items()},
         frozenset(due),
         str(shortage_of(dataset) or "") if was_begun else "",
@@ -202,7 +207,7 @@ def _frame(table: Sequence[Row], record: Mapping[str, Any], where: str) -> pd.Da
         raise InputError(f"{where}: {fault}")
     chosen = {(split, label) for split, labels in record["classes"].items() for label in labels}
     seen: set[ClipId] = set()
-    for id_ in _ids(frame):
+    for id_ in ids_of(frame):
         if (id_.split, id_.label) not in chosen:
             raise InputError(
                 f"{where}: the clip '{id_.key}' is of the class '{id_.label}' ({id_.split}), "
@@ -211,20 +216,21 @@ def _frame(table: Sequence[Row], record: Mapping[str, Any], where: str) -> pd.Da
         if id_ in seen:
             raise InputError(f"{where}: the clip '{id_.key}' stands there twice")
         seen.add(id_)
-    return _grouped(frame)
+    return grouped(frame)
 
 
-def _grouped(frame: pd.DataFrame) -> pd.DataFrame:
+def grouped(frame: pd.DataFrame) -> pd.DataFrame:
     """Sort the rows by split and label, keep the order within, and rank them."""
     order = sorted(
         range(len(frame)),
-        key=[(SPLITS.index(id_.split), id_.label) for id_ in _ids(frame)].__getitem__,
+        key=[(SPLITS.index(id_.split), id_.label) for id_ in ids_of(frame)].__getitem__,
     )
     ranked = frame[list(ABOUT)].take(order).reset_index(drop=True)
     ranked["rank"] = ranked.groupby(["split", "label"], sort=False).cumcount() + 1
     return ranked
 
 
-def _ids(frame: pd.DataFrame) -> Iterable[ClipId]:
+def ids_of(frame: pd.DataFrame) -> Iterable[ClipId]:
+    """The id of each row."""
     columns = (frame[name].tolist() for name in ("split", "label", "key"))
     return map(ClipId, *columns)

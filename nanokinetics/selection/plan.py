@@ -24,7 +24,7 @@ from nanokinetics.dataset.record import (
 )
 from nanokinetics.layout import RUN, SELECTION
 
-_DECIDES: Final = ("splits", "n", "classes", "num_classes", "preset")
+_DECIDES: Final = ("splits", "n", "classes", "num_classes", "preset", "skip_missing_classes")
 
 
 @dataclass(frozen=True, eq=False)

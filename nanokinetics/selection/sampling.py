@@ -8,7 +8,6 @@ clips or classes. So a smaller selection is always part of a larger one.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from itertools import pairwise
@@ -18,11 +17,11 @@ import numpy as np
 import pandas as pd
 
 from nanokinetics.clip import LOCATION, Group
-from nanokinetics.common.names import folded
 from nanokinetics.dataset.ranking import COLUMNS
 from nanokinetics.errors import InputError
 from nanokinetics.layout import SPLITS
 from nanokinetics.selection.frame import Selection
+from nanokinetics.selection.naming import SHOWN, Table
 
 _KEYS_AT_ONCE: Final = 4_096
 
@@ -36,13 +35,15 @@ def select(
     num_classes: int | None = None,
     seed: str = "0",
     names: Mapping[str, str] | None = None,
+    skip_empty: bool = False,
 ) -> Selection:
     """Rank the candidates of the chosen classes in the chosen splits.
 
     splits: None takes all splits. n: clips of each class; a mapping gives a number for each split
     that it names, and only those are chosen. classes: labels, matched exactly, or else without
     case, spaces and underscores if that is unambiguous. names: further names of labels, separated
-    by commas, that `classes` may use. num_classes: draw this number of classes instead.
+    by commas, that `classes` may use. num_classes: draw this number of classes instead. skip_empty:
+    leave a named class out of the splits that have no clip of it, instead of refusing.
 
     Candidates with one key, split and label are one candidate; the earliest window is kept.
 
@@ -58,7 +59,7 @@ def select(
     if classes is not None and num_classes is not None:
         raise InputError("--classes and --num-classes exclude each other; give one")
     if classes is not None:
-        chosen = _named(classes, label_names, names or {})
+        chosen = list(Table(label_names, names or {}).named(classes).labels)
     else:
         present = np.unique(label_codes[in_split]).tolist()
         chosen = drawn([label_names[code] for code in present], num_classes, seed)
@@ -68,8 +69,11 @@ def select(
     groups = split_codes[rows] * len(label_names) + label_codes[rows]
     quotas = {Group(split, label): wanted[split] for split in wanted for label in chosen}
     if classes is not None:
-        filled = {divmod(code, len(label_names)) for code in np.unique(groups).tolist()}
-        _check_filled(quotas, {Group(split_names[s], label_names[c]) for s, c in filled})
+        codes = [divmod(code, len(label_names)) for code in np.unique(groups).tolist()]
+        filled = {Group(split_names[s], label_names[c]) for s, c in codes}
+        if not (skip_empty and filled):
+            _check_filled(quotas, filled)
+        quotas = {group: count for group, count in quotas.items() if group in filled}
     return Selection(_ranked(frame, rows, groups, seed), quotas, tuple(label_names))
 
 
@@ -136,43 +140,16 @@ def _hex(text: str) -> str:
     return sha256(text.encode()).hexdigest()
 
 
-def _named(names: Sequence[str], labels: Sequence[str], called: Mapping[str, str]) -> list[str]:
-    """The sorted labels that the names mean.
-
-    Raises InputError for a name that means no label, or more than one.
-    """
-    if not names:
-        raise InputError("--classes names no class")
-    known = set(labels)
-    by_folded: dict[str, list[str]] = {}
-    for label in labels:
-        for name in (label, *filter(None, called.get(label, "").split(","))):
-            by_folded.setdefault(folded(name), []).append(label)
-    chosen: set[str] = set()
-    unknown = [name for name in names if name not in known and folded(name) not in by_folded]
-    if unknown:
-        near = difflib.get_close_matches(folded(unknown[0]), by_folded, n=3)
-        hint = ", ".join(repr(label) for each in near for label in by_folded[each])
-        more = f" (and {len(unknown) - 1} more are unknown)" if len(unknown) > 1 else ""
-        raise InputError(
-            f"no class {unknown[0]!r} in the annotations; nearest: {hint or 'none'}{more}"
-        )
-    for name in names:
-        matches = [name] if name in known else by_folded[folded(name)]
-        if len(matches) > 1:
-            several = " and ".join(map(repr, matches))
-            raise InputError(f"class {name!r} may mean {several}; spell it exactly")
-        chosen.update(matches)
-    return sorted(chosen)
-
-
 def _check_filled(quotas: Iterable[Group], filled: set[Group]) -> None:
-    for group in quotas:
-        if group not in filled:
-            raise InputError(
-                f"class {group.label!r} has no clips in split {group.split}; "
-                "leave out the class or the split",
-            )
+    empty = [group for group in quotas if group not in filled]
+    if empty:
+        told = "; ".join(
+            f"class {group.label!r} has no clips in split {group.split}" for group in empty[:SHOWN]
+        )
+        more = f"; and {len(empty) - SHOWN} more" if len(empty) > SHOWN else ""
+        raise InputError(
+            f"{told}{more}; leave out the class or the split, or add --skip-missing-classes"
+        )
 
 
 def _ranked(frame: pd.DataFrame, rows: np.ndarray, groups: np.ndarray, seed: str) -> pd.DataFrame:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self
 
 from nanokinetics.clip import ADOPTED, Clip, Grouping, MakerSpec, PacingPolicy
+from nanokinetics.common.near import hint
 from nanokinetics.config import NetworkConfig, PaceOptions, SampleConfig
 from nanokinetics.errors import Failure, InputError
 from nanokinetics.sources.stream import OpenedVideo
@@ -34,7 +36,8 @@ class Source(Protocol):
     clips come over one connection; then a failure may have a global cause, and requests are paced.
     shares_fate: whether all windows of a video fail if the video is gone. per_hour: requests per
     hour that the source allows a guest, 0 for no limit. from_src: whether `--src` names its folder
-    or archive. modules: modules that its workers need and that take long to import.
+    or archive. modules: modules that its workers need and that take long to import. unused: the
+    fields of `BuildConfig` that have no effect on its clips, and why.
     """
 
     name: ClassVar[str]
@@ -43,6 +46,7 @@ class Source(Protocol):
     per_hour: ClassVar[int] = 0
     from_src: ClassVar[bool] = False
     modules: ClassVar[tuple[str, ...]] = ()
+    unused: ClassVar[Mapping[str, str]] = MappingProxyType({})
 
     @classmethod
     def of(cls, config: SampleConfig) -> Self:
@@ -146,7 +150,8 @@ def remote_source(network: NetworkConfig) -> Source:
 def source_type(name: str) -> type[Source]:
     """The class of a source. Raises InputError for a name that is not registered."""
     if name not in SOURCES:
-        raise InputError(f"--source is {' or '.join(SOURCES)}, not '{name}'")
+        meant = hint(name, SOURCES)
+        raise InputError(f"--source is {' or '.join(SOURCES)}, not '{name}'{meant}")
     module, _, cls = SOURCES[name].partition(":")
     found: type[Source] = getattr(importlib.import_module(module), cls)
     return found

@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from nanokinetics.clip import (
@@ -29,7 +30,7 @@ from nanokinetics.clip import (
 )
 from nanokinetics.common.extras import needed
 from nanokinetics.common.logs import logger
-from nanokinetics.config import COPY, HARDLINK, SYMLINK, TRANSCODE, BuildConfig, SampleConfig
+from nanokinetics.config import COPY, HARDLINK, SYMLINK, TRANSCODE, MakingConfig, SampleConfig
 from nanokinetics.errors import Failure, InputError, Reason
 from nanokinetics.sources import Source, zips
 from nanokinetics.sources.archives import (
@@ -67,6 +68,12 @@ class Local(Source):
 
     name: ClassVar = "local"
     from_src: ClassVar = True
+    unused: ClassVar = MappingProxyType(
+        dict.fromkeys(
+            ("max_per_hour", "canary", "cookies", "proxy", "yt_dlp_args"),
+            "local files are read without any network",
+        )
+    )
 
     src: Path
     place: str
@@ -75,7 +82,7 @@ class Local(Source):
     def of(cls, config: SampleConfig) -> Self:
         if config.src is None:
             raise InputError(f"name the folder of the {config.dataset} files with --src DIR")
-        place = config.place if isinstance(config, BuildConfig) else None
+        place = config.place if isinstance(config, MakingConfig) else None
         return cls(config.src, place or COPY)
 
     def scan(self, index: Path | None = None, *, listed: bool = False) -> Scan:

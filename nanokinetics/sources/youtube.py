@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar, Final, Self
 
 from nanokinetics.clip import WINDOWS, Clip, Grouping, MakerSpec, PacingPolicy
 from nanokinetics.common.logs import logger
 from nanokinetics.config import (
     NO_CANARY,
-    BuildConfig,
+    MakingConfig,
     NetworkConfig,
     PaceOptions,
     SampleConfig,
@@ -59,6 +60,8 @@ class YouTube(Source):
         "yt_dlp.extractor.youtube",
     )
 
+    unused: ClassVar = MappingProxyType({"place": "clips of YouTube are always cut and encoded"})
+
     network: NetworkConfig
     video: VideoConfig
 
@@ -66,7 +69,7 @@ class YouTube(Source):
     def of(cls, config: SampleConfig) -> Self:
         if config.src is not None:
             raise InputError("--src is for local files; add --source local")
-        if isinstance(config, BuildConfig):
+        if isinstance(config, MakingConfig):
             return cls(config.network, config.video)
         return cls.over(NetworkConfig())
 

@@ -15,38 +15,48 @@ from yt_dlp.postprocessor.ffmpeg import FFmpegPostProcessor
 
 from nanokinetics.errors import InputError
 from nanokinetics.sources import cookies
+from nanokinetics.sources.ytdlp_refused import refused
 
 
 def parse_yt_dlp_args(text: str) -> dict[str, Any]:
     """Parse options with yt-dlp's own parser; returns the parameters that differ from its defaults.
 
-    Raises InputError with yt-dlp's message for an option that yt-dlp does not know.
+    Raises InputError for an option that yt-dlp does not know, with yt-dlp's message, and for one
+    that has no effect here.
     """
     if not text.strip():
         return {}
+    own = yt_dlp.parse_options(["--ignore-config"])
     try:
+        words = shlex.split(text)
+        why = refused(own.parser, words)  # before yt-dlp reads the files that options name
+        if why:
+            raise InputError(f"--yt-dlp-args: {why}; leave it out")
         with contextlib.redirect_stdout(io.StringIO()):  # options like --help print and exit
-            given = yt_dlp.parse_options(["--ignore-config", *shlex.split(text)])
+            given = yt_dlp.parse_options(["--ignore-config", *words])
     except (OptParseError, ValueError, SystemExit) as error:
         why = (str(error).strip().splitlines() or ["not usable here"])[-1].rpartition("error: ")[2]
         raise InputError(f"--yt-dlp-args '{text}': {why}") from None
     if given.urls:
         raise InputError(f"--yt-dlp-args '{text}': '{given.urls[0]}' is not an option")
-    default = yt_dlp.parse_options(["--ignore-config"]).ydl_opts
+    default = own.ydl_opts
     changed = {k: v for k, v in given.ydl_opts.items() if k not in default or default[k] != v}
-    return {k: v for k, v in changed.items() if k not in _IGNORED}
+    if not _OURS.isdisjoint(changed):  # by a preset or an alias
+        raise InputError(f"--yt-dlp-args '{text}': formats and files are not yt-dlp's to choose")
+    return changed
 
 
-_IGNORED: Final = frozenset(
+_OURS: Final = frozenset(
     {
+        *("format", "format_sort", "merge_output_format", "postprocessors", "final_ext"),
         *("listformats", "list_thumbnails", "listsubtitles", "match_filter", "daterange"),
         *("simulate", "skip_download", "min_views", "max_views", "age_limit", "download_archive"),
         *("forceprint", "print_to_file", "dump_single_json", "forcejson", "wait_for_video"),
         *("live_from_start", "outtmpl", "paths", "download_ranges", "force_keyframes_at_cuts"),
     }
 )
-"""Parameters that are ignored: with them yt-dlp prints, skips or simulates instead of finding a
-video."""
+"""Parameters that no option may set: with them yt-dlp would print, skip or simulate, or they would
+have no effect. Options by their own names are refused before: see `ytdlp_refused`."""
 
 
 ORIGINAL_SOUND: Final = "bv+ba[language_preference>=5]"

@@ -28,7 +28,7 @@ FEW: list[Row] = [
 settings.register_profile(
     "unhurried",  # a busy machine is no failure
     deadline=None,
-    max_examples=60,
+    max_examples=25,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("unhurried")
@@ -192,6 +192,8 @@ def test_any_rows_are_the_same_after_saving(tmp_path, save, rows) -> None:
         (["84", "1,000"], ",", {"1,000": "1000"}),
         (["0,5", "1.000"], ";", {"0,5": "0.5", "1.000": "1000"}),
         (["0,5", "0.5", "1.000"], ";", {"0,5": "0.5", "0.5": "0.5", "1.000": "1.000 or 1000"}),
+        (["0,125", "84", "9,500"], ";", {"0,125": "0.125", "9,500": "9.500"}),
+        (["1234,567", "84"], ";", {"1234,567": "1234.567"}),
         (["1.234,5"], ";", {"1.234,5": "1234.5"}),
         (["1,234.5"], ",", {"1,234.5": "1234.5"}),
         (["12.34,5"], ";", {"12.34,5": "12.34,5"}),
@@ -307,3 +309,8 @@ def test_titles_alone_do_not_hide_rows(tmp_path) -> None:
     text = table(FEW[:2], header=False) + table(FEW[2:])
     found = saved(tmp_path, text, skip_bad_rows=True)
     assert len(found.frame) == 3
+
+
+def test_commas_in_labels_are_no_delimiters(tmp_path) -> None:
+    rows = [("a, b, c, d, e, f, g", *FEW[0][1:])]
+    assert saved(tmp_path, table(rows, sep=";", header=False)).labels == ("a, b, c, d, e, f, g",)

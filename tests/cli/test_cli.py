@@ -21,7 +21,7 @@ from helpers import commands
 from nanokinetics.api import BuildResult
 from nanokinetics.cli import main, parser
 from nanokinetics.clip import Group
-from nanokinetics.config import BuildConfig, SampleConfig
+from nanokinetics.config import BuildConfig, MakingConfig
 from nanokinetics.errors import Blocked, EnvironmentFault, InputError, Reason
 
 ANNOTATIONS = "label,youtube_id,time_start,time_end,split\n" + "".join(
@@ -49,6 +49,7 @@ CHOICE: dict[str, Any] = {
     "from_": None,
     "allow_replacements": False,
     "skip_bad_rows": False,
+    "skip_missing_classes": False,
 }
 MAKING: dict[str, Any] = {
     "dest": "nano",
@@ -89,6 +90,7 @@ CHOOSING_OPTIONS: list[tuple[list[str], dict[str, Any]]] = [
     (["--seed", "7"], {"seed": "7"}),
     (["--seed", "-7"], {"seed": "-7"}),
     (["--skip-bad-rows"], {"skip_bad_rows": True}),
+    (["--skip-missing-classes"], {"skip_missing_classes": True}),
     (["--quiet"], {}),
 ]
 MAKING_OPTIONS: list[tuple[list[str], dict[str, Any]]] = [
@@ -170,31 +172,42 @@ def test_what_build_receives(
     assert received == {"dataset": "kinetics"} | CHOICE | MAKING | asked
 
 
-@pytest.mark.parametrize(("argv", "asked"), CHOOSING_OPTIONS)
-def test_what_sample_receives(
-    monkeypatch: pytest.MonkeyPatch, argv: list[str], asked: dict[str, Any]
+@pytest.mark.parametrize(("argv", "asked"), CHOOSING_OPTIONS + MAKING_OPTIONS)
+@pytest.mark.parametrize("command", [["sample"], ["build", "--dry-run"]])
+def test_what_a_preview_receives(
+    monkeypatch: pytest.MonkeyPatch, command: list[str], argv: list[str], asked: dict[str, Any]
 ) -> None:
     got: dict[str, Any] = {}
 
-    def sample(dataset: str, **options: Any) -> None:
+    def preview(dataset: str, **options: Any) -> None:
         got.update(options, dataset=dataset)
         raise InputError("that will do")
 
-    monkeypatch.setattr("nanokinetics.api.sample", sample)
-    assert main([*SAMPLE, *argv]) == 2
+    monkeypatch.setattr("nanokinetics.outlook.preview", preview)
+    assert main([*command, *BUILD[1:], *argv]) == 2
     del got["reporter"]
-    assert got == {"dataset": "kinetics"} | CHOICE | asked
+    told = {"stats": None, "assume_gone": None}
+    assert got == {"dataset": "kinetics"} | CHOICE | MAKING | told | asked
+
+
+TOLD = {"quiet", "json", "log", "dry_run", "stats", "assume_gone"}
+"""What is no option of the library's `build`, but of how a command tells of it."""
+
+
+def test_sample_takes_every_option_of_build_as_build_does() -> None:
+    ours, theirs = (
+        {(a.dest, *a.option_strings): (a.nargs, a.choices, a.default) for a in options_of(command)}
+        for command in ("build", "sample")
+    )
+    assert {name: theirs.get(name) for name in ours} == ours
+    assert {name for name, *_ in theirs.keys() - ours.keys()} == {"output", "picks"}
 
 
 @pytest.mark.parametrize(
     ("command", "config", "beside"),
     [
-        ("build", BuildConfig, {"quiet", "json", "log"}),
-        (
-            "sample",
-            SampleConfig,
-            {"quiet", "json", "output", "stats", "max_per_hour", "cookies"},
-        ),
+        ("build", BuildConfig, TOLD),
+        ("sample", BuildConfig, TOLD | {"output", "picks"}),
     ],
 )
 def test_every_option_is_a_field_and_every_field_an_option(
@@ -206,7 +219,7 @@ def test_every_option_is_a_field_and_every_field_an_option(
 
 @pytest.mark.parametrize("command", ["build", "sample"])
 def test_defaults_on_the_command_line_are_those_of_the_library(command: str, here: Path) -> None:
-    config = BuildConfig if command == "build" else SampleConfig
+    config = BuildConfig if command == "build" else MakingConfig
     given = vars(parser().parse_args(BUILD if command == "build" else SAMPLE))
     names = {field.name for field in fields(config)}
     asked = {name: value for name, value in given.items() if name in names}
@@ -438,7 +451,7 @@ def test_sample_prints_the_selection_and_nothing_else_to_stdout(
     assert main([*SAMPLE, "--n", "2"]) == 0
     out, err = capsys.readouterr()
     lines = out.splitlines()
-    assert lines[0] == "key,split,label,youtube_id,time_start,time_end,rank"
+    assert lines[0] == "key,split,label,youtube_id,time_start,time_end,rank,pick,seed"
     assert len(lines) == 1 + 9
     assert "3 classes, 6 clips, 3 reserves" in err
 

@@ -181,6 +181,17 @@ def test_a_sample_of_a_name_is_that_of_its_file(command: Run, lab: FileServer, t
     assert chosen(packed.stdout) == chosen(by_path.stdout)
 
 
+def test_a_dry_run_takes_names_and_the_proxy_of_the_build(command: Run, lab: FileServer) -> None:
+    usual = ("--annotations", "lab", "--split", "val", "--n", "1", "--proxy")
+    done = command("build", "kinetics", *usual, "http://127.0.0.1:9", "--dest", "new", "--dry-run")
+    assert done.code == 1
+    assert "val.csv cannot be had" in done.stderr
+    done = command("build", "kinetics", *usual, "", "--dest", "new", "--dry-run")
+    assert (done.code, paths(lab)) == (0, ["/val.csv"])
+    assert not Path("new").exists()
+    assert command("sample", "kinetics", *usual, "http://127.0.0.1:9", "--quiet").code == 0
+
+
 def test_the_splits_of_n_are_those_that_are_fetched(command: Run, lab: FileServer) -> None:
     done = command("sample", "kinetics", "--annotations", "lab", "--n", "validation=2", "--quiet")
     assert (done.code, paths(lab)) == (0, ["/val.csv"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from nanokinetics.dataset.home import Home
 from nanokinetics.errors import EnvironmentFault, InputError
+from nanokinetics.layout import LOCK
 
 
 @pytest.fixture
@@ -123,3 +125,17 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
 
 def test_a_folder_that_was_never_held_is_not_there(folder: Path) -> None:
     assert not Home(folder).is_there
+
+
+def test_to_ask_whether_a_run_is_at_work_changes_nothing_and_never_waits(tmp_path: Path) -> None:
+    home, other = Home(tmp_path / "nano"), Home(tmp_path / "nano")
+    home.hold()
+    lock = home.place(LOCK)
+    os.utime(lock, (1, 1))
+    assert other.is_busy
+    home.close()
+    assert not other.is_busy
+    assert not lock.exists() or lock.stat().st_mtime == 1
+    lock.unlink(missing_ok=True)
+    os.mkfifo(lock)
+    assert not other.is_busy

@@ -547,7 +547,7 @@ def test_wrong_usage_is_told_in_one_line(dataset, capsys) -> None:
         (("torchvision", "--label-ids", "source"), "--label-ids says nothing to torchvision"),
         (("slowfast", "--prefix", "my data"), "holds a blank"),
         (("vjepa", "--prefix", "data"), "absolute"),
-        (("tfrecord",), "invalid choice"),
+        (("tfrecord",), "'tfrecord' is no format"),
     ):
         assert main(["export", str(dataset), "--format", *arguments]) == 2
         (line,) = capsys.readouterr().err.splitlines()

@@ -112,9 +112,9 @@ BAD_CALLS = {
         ["--annotations", "file:///a.csv", "--n", "1"],
         "--annotations file:///a.csv: is a URL, and files are read here; take its path",
     ),
-    "an archive of annotations": (
+    "an archive without annotations": (
         ["--annotations", "k.tar.gz", "--n", "1"],
-        "k.tar.gz: is an archive, which holds k700/train.csv; unpack it",
+        "k.tar.gz: holds no table (.csv, .tsv, .txt or .json)",
     ),
     "cookies in small letters": (
         ["--annotations", "a.csv", "--n", "1", "--cookies", "c.txt"],
@@ -142,7 +142,7 @@ def test_a_bad_call_is_refused_before_anything_is_made(tmp_path, build_here, nam
     jar = "# Netscape HTTP Cookie File\n.youtube.com\ttrue\t/\tTRUE\t0\tSID\tS3cr3t\n"
     (tmp_path / "c.txt").write_text(jar)
     with tarfile.open(tmp_path / "k.tar.gz", "w:gz") as archive:
-        archive.add(tmp_path / "a.csv", "k700/train.csv")
+        archive.add(tmp_path / "c.txt", "k700/readme.txt")
     before = snapshot(tmp_path)
     arguments, word = BAD_CALLS[name]
     done = build_here(*arguments, "--dest", "dest")

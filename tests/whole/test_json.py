@@ -43,10 +43,11 @@ def built(tmp_path_factory) -> Path:
     return folder / "nano"
 
 
-def _build(source: Path, dest: Path) -> tuple[int, list[str]]:
+def _build(source: Path, dest: Path, *more: str) -> tuple[int, list[str]]:
     code, text = said(
         *("build", "folder", "--src", source, "--n", "4", "--dest", dest, "--json"),
         *("--failed-logs", dest.with_name("logs"), "--ffmpeg", WHEEL, "--workers", "1"),
+        *more,
     )
     return code, text.splitlines()
 
@@ -94,6 +95,20 @@ def test_sample_of_youtube_and_of_files(tmp_path):
     trees.lay(tmp_path / "source", {"a/0.jpg": trees.picture(0)})
     code, text = said("sample", "folder", "--src", tmp_path / "source", "--n", "1", "--json")
     assert (code, wrong(text, "sample"), json.loads(text)["seconds"]) == (0, [], None)
+    asked = ("--annotations", given, "--n", "9", "--dest", tmp_path / "new", "--json")
+    code, text = said("sample", "kinetics", *asked)
+    assert (code, wrong(text, "sample"), json.loads(text)["folder"]["state"]) == (0, [], "new")
+
+
+def test_a_dry_run(built):
+    code, lines = _build(built.parent / "source", built, "--dry-run")
+    assert (code, [fault for line in lines for fault in wrong(line, "build")]) == (0, [])
+    told = json.loads(lines[-1])
+    assert (told["event"], told["folder"]["state"], told["folder"]["made"]) == (
+        "preview",
+        "finished",
+        5,
+    )
 
 
 def test_verify_of_a_good_and_of_a_spoilt_dataset(built, tmp_path):
@@ -166,7 +181,7 @@ def test_every_definition_is_referred_to_or_a_command_or_an_event():
 @pytest.mark.parametrize(
     "name",
     [
-        *("progress", "message", "result", "sample", "verify", "doctor", "report"),
+        *("progress", "message", "result", "preview", "sample", "verify", "doctor", "report"),
         *("annotations", "fetched", "cite"),
     ],
 )

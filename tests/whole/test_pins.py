@@ -230,7 +230,7 @@ KEYS: dict[str, list[str]] = {
     "build: result, lost": CLIP,
     "sample": [
         *("classes", "clips", "reserves", "short", "at_risk", "videos"),
-        *("fetched_bytes", "disk_bytes", "seconds", "assumptions"),
+        *("fetched_bytes", "disk_bytes", "seconds", "assumptions", "chosen", "folder"),
     ],
     "sample, short": GROUP,
     "verify": [

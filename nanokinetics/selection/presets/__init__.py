@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources import files
 
+from nanokinetics.common.near import bare, hint
 from nanokinetics.errors import InputError
 
 
@@ -49,17 +49,21 @@ def names() -> tuple[str, ...]:
 
 
 def read(name: str) -> Preset:
-    """The preset with this name, or the part `NAME:PART`. Raises InputError if there is none."""
-    whole, _, part = name.partition(":")
-    if whole not in names():
-        near = difflib.get_close_matches(whole, names(), n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise InputError(f"no preset '{whole}'; there are {', '.join(names())}{hint}")
+    """The preset with this name, or the part `NAME:PART`. Raises InputError if there is none.
+
+    Case, blanks, hyphens and underscores make no difference.
+    """
+    asked, _, part = name.partition(":")
+    known = {bare(each): each for each in names()}
+    whole = known.get(bare(asked))
+    if whole is None:
+        raise InputError(f"no preset '{asked}'; there are {', '.join(names())}{_hint(asked)}")
+    part = part.strip().casefold()
     found = tomllib.loads(files(__name__).joinpath(f"{whole}.toml").read_text(encoding="utf-8"))
     parts = {key: tuple(labels) for key, labels in found.pop("parts", {}).items()}
     if part and part not in parts:
         have = f"; its parts are {', '.join(parts)}" if parts else ", nor any other"
-        raise InputError(f"preset '{whole}' has no part '{part}'{have}")
+        raise InputError(f"preset '{whole}' has no part '{part}'{have}{hint(part, parts)}")
     if part:
         found["classes"] = parts.pop(part)
         parts.clear()
@@ -67,4 +71,10 @@ def read(name: str) -> Preset:
         found["classes"] = [label for labels in parts.values() for label in labels]
     if "classes" in found:
         found["classes"] = tuple(found["classes"])
-    return Preset(name, parts=parts, **found)
+    return Preset(f"{whole}:{part}" if part else whole, parts=parts, **found)
+
+
+def _hint(name: str) -> str:
+    """`; did you mean …?`, also for the beginning of a name."""
+    begun = [each for each in names() if bare(name) and bare(each).startswith(bare(name))]
+    return f"; did you mean {begun[0]}?" if begun else hint(name, names())
