@@ -65,6 +65,9 @@ class BuildResult:
     lost: the clips named by `from_` that are no longer available, and why.
     retryable: failed clips of short classes that `retry_failed` asks for again.
     gone: failed clips of short classes that only `retry_failed="all"` asks for again.
+    began, ended: when this run did, in seconds since the epoch.
+    waited_seconds: how long it was blocked or rested. worked_seconds: the rest of its time.
+    fetched_bytes: media bytes of its new clips.
     """
 
     made: int
@@ -80,6 +83,11 @@ class BuildResult:
     lost: Mapping[ClipId, Reason] = field(default_factory=dict)
     retryable: int = 0
     gone: int = 0
+    began: float = 0.0
+    ended: float = 0.0
+    worked_seconds: float = 0.0
+    waited_seconds: float = 0.0
+    fetched_bytes: int = 0
 
     @property
     def exit_code(self) -> ExitCode:
@@ -116,6 +124,7 @@ def build(
     source, home, clock = source_of(config), Home(config.dest), Clock()
     logs = config.failed_logs or beside(config.dest, FAILED_LOGS)
     reporter = reporter or Silent()
+    began, steady = clock.wall(), clock.steady()
     try:
         with closing(home), _tools(config, source, logs) as tools:
             decision = decide(config, origin, source, home, tools.begin_check, reporter)
@@ -127,6 +136,7 @@ def build(
                     tools.check_source()
                     for remark in source.remarks():
                         reporter.say(f"warning: {remark}")
+                reporter.say(_outlook(config, quotas, decision.plan, source))
                 decision.plan.save(home, _versions(work.ffmpeg))
                 try:
                     result = run(work, quotas, books, config, clock, reporter)
@@ -153,6 +163,21 @@ def build(
         retryable=retryable,
         gone=gone,
         lost=lost,
+        began=began,
+        ended=clock.wall(),
+        worked_seconds=clock.steady() - steady - result.progress.waited_seconds,
+        waited_seconds=result.progress.waited_seconds,
+        fetched_bytes=result.progress.fetched_bytes,
+    )
+
+
+def _outlook(config: BuildConfig, quotas: Quotas, plan: Plan, source: Source) -> str:
+    """The plan of a build as a line: where, how much there is, and how much is to be done."""
+    per_hour = source.policy(config.pace).per_hour if source.remote else 0
+    pace = f"; at most {per_hour} videos an hour" if per_hour and quotas.waiting else ""
+    return (
+        f"{config.dest.absolute()}: {quotas.wanted} clips of {len(plan.selection.quotas)} classes "
+        f"wanted, {quotas.made} made, {quotas.waiting} to make{pace}"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +37,19 @@ def own_user_folders(tmp_path_factory) -> Iterator[None]:
         for name in ("XDG_CACHE_HOME", "XDG_STATE_HOME"):
             patch.setenv(name, str(tmp_path_factory.mktemp(name.lower())))
         yield
+
+
+@pytest.fixture
+def zone() -> Iterator[Callable[[str], None]]:
+    """Move this process to a time zone, until the test ends."""
+    with pytest.MonkeyPatch.context() as patch:
+
+        def move(name: str) -> None:
+            patch.setenv("TZ", name)
+            time.tzset()
+
+        yield move
+    time.tzset()
 
 
 @pytest.fixture(scope="session")

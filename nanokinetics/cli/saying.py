@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TextIO
 
@@ -14,6 +15,25 @@ def say(*lines: str, to: TextIO | None = None) -> None:
     encoding = stream.encoding or "utf-8"  # some encodings lack letters
     text = plain_lines(lines)
     print(text.encode(encoding, "replace").decode(encoding), file=stream, flush=True)
+
+
+def say_to_all(*lines: str) -> None:
+    """Print lines to standard output, and to a log of its own that standard error goes to.
+
+    So such a log is whole. A terminal, or a file that takes both streams, gets the lines once.
+    """
+    say(*lines)
+    if _is_another_log():
+        say(*lines, to=sys.stderr)
+
+
+def _is_another_log() -> bool:
+    """Whether standard error goes neither to a terminal nor where standard output goes."""
+    try:
+        out, log = (os.fstat(stream.fileno()) for stream in (sys.stdout, sys.stderr))
+    except (OSError, ValueError):  # a stream of a program, without a file
+        return False
+    return not sys.stderr.isatty() and not os.path.samestat(out, log)
 
 
 def put(text: str) -> None:

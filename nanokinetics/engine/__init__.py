@@ -20,7 +20,7 @@ from nanokinetics.engine.pacing import Pacer
 from nanokinetics.engine.quotas import Quotas
 from nanokinetics.errors import Reason
 from nanokinetics.layout import STATS, Layout
-from nanokinetics.progress import Reporter
+from nanokinetics.progress import Progress, Reporter
 from nanokinetics.sources import Source
 from nanokinetics.sources.scan import Scan
 from nanokinetics.workers.pool import Pool
@@ -46,12 +46,13 @@ class Work:
 
 @dataclass(frozen=True)
 class Run:
-    """The results of a run; see `api.BuildResult`."""
+    """The results of a run; see `api.BuildResult`. progress: the last one."""
 
     new: int
     refusals: int
     reasons: Mapping[Reason, int]
     fixable: Mapping[str, int]
+    progress: Progress
 
 
 def quotas_of(ranking: Ranking, books: Books, config: BuildConfig, work: Work) -> Quotas:
@@ -111,8 +112,12 @@ def run(
     finally:
         with deferred(signal.SIGINT, signal.SIGTERM):
             engine.close()
-            reporter.close()
-    return Run(quotas.made - before, engine.refusals, engine.reasons, engine.fixable)
+            try:
+                reporter.update(engine.progress)  # what it showed last may be a tick old
+            finally:
+                reporter.close()
+    new = quotas.made - before
+    return Run(new, engine.refusals, engine.reasons, engine.fixable, engine.progress)
 
 
 def _maker(work: Work, config: BuildConfig) -> MakerConfig:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import fields, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +23,7 @@ from nanokinetics.api import BuildResult
 from nanokinetics.cli import main, parser
 from nanokinetics.clip import Group
 from nanokinetics.config import BuildConfig, SampleConfig
-from nanokinetics.errors import Blocked, EnvironmentFault, InputError, Reason
+from nanokinetics.errors import Blocked, Busy, EnvironmentFault, InputError, Reason
 
 ANNOTATIONS = "label,youtube_id,time_start,time_end,split\n" + "".join(
     f"{label},-{label[:4]}{number:06d},10,20,train\n"
@@ -352,28 +353,38 @@ def test_bad_rows_are_named_and_may_be_left_out(
 
 
 @pytest.mark.parametrize(
-    ("error", "code"),
+    ("error", "code", "last"),
     [
-        (InputError("told"), 2),
-        (EnvironmentFault("told"), 1),
-        (Blocked("told"), 75),
-        (KeyboardInterrupt(), 130),
+        (InputError("told"), 2, "nanokinetics: told"),
+        (EnvironmentFault("told"), 1, "next: see to that, then the same command, which goes on"),
+        (Blocked("told", 0.0), 75, "next: the same command after 1970-01-01 05:30:00+05:30"),
+        (Blocked("told"), 75, "next: the same command, later"),
+        (Busy("told"), 75, "next: the same command, when the other run has ended"),
+        (KeyboardInterrupt(), 130, "next: the same command, which goes on from here"),
     ],
 )
-def test_what_ends_a_run_is_told_in_one_line(
+def test_what_ends_a_run_is_told_in_a_line_and_the_last_line_says_what_is_next(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    zone: Callable[[str], None],
     error: BaseException,
     code: int,
+    last: str,
 ) -> None:
+    zone("Asia/Kolkata")
+
     def build(*_: object, **__: object) -> None:
-        raise error
+        raise copy(error)
 
     monkeypatch.setattr("nanokinetics.api.build", build)
     assert main(BUILD) == code
     out, err = capsys.readouterr()
-    assert (out, err.count("\n")) == ("", 1)
-    assert ("told" in err) or code == 130
+    lines = err.splitlines()
+    assert (out, len(lines)) == ("", 1 if code == 2 else 3)
+    assert ("told" in lines[0]) or code == 130
+    assert lines[-1].startswith(last)
+    assert main([*BUILD, "--quiet"]) == code
+    assert capsys.readouterr().err.splitlines() == lines[:1]
 
 
 def test_a_short_class_is_exit_code_3_and_named(
@@ -398,11 +409,16 @@ def test_a_short_class_is_exit_code_3_and_named(
     assert "1 of 3 clips are in nano" in out
     assert "hurling (sport) (train) has 1 of 3" in out
     assert "2 private, 1 timeout" in out
-    assert (
-        "ask again: the same command with --retry-failed for 4 failed clips of short classes, or "
-        "--retry-failed=all for 6" in out
+    assert out.splitlines()[-1] == (
+        "next: the same command, for 1 clip for later, or with --retry-failed for 4 failed clips "
+        "of short classes, or with --retry-failed=all for 6 failed clips of short classes"
     )
-    assert len(out.splitlines()) == 6
+    assert main([*BUILD, "--quiet"]) == 3
+    assert capsys.readouterr() == (
+        "",
+        "nanokinetics: 1 of 3 clips are in nano, 1 of them new; short: hurling (sport) (train) has "
+        "1 of 3\n",
+    )
 
 
 def test_the_result_as_an_object_has_all_of_it(
