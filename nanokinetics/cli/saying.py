@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TextIO
 
-from nanokinetics.common.text import plain_lines
+from nanokinetics.common.text import plain_lines, wrapped
 
 
 def say(*lines: str, to: TextIO | None = None) -> None:
@@ -17,12 +17,26 @@ def say(*lines: str, to: TextIO | None = None) -> None:
     print(text.encode(encoding, "replace").decode(encoding), file=stream, flush=True)
 
 
+def width_of(stream: TextIO) -> int:
+    """The columns of the terminal that a stream leads to; 0 if it is none or reports no width."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns if stream.isatty() else 0
+    except (OSError, ValueError):
+        return 0
+
+
+def say_fitting(*lines: str) -> None:
+    """Print lines to standard output. On a terminal they are broken between words."""
+    width = width_of(sys.stdout)
+    say(*(part for line in lines for part in wrapped(line, width)))
+
+
 def say_to_all(*lines: str) -> None:
     """Print lines to standard output, and to a log of its own that standard error goes to.
 
     So such a log is whole. A terminal, or a file that takes both streams, gets the lines once.
     """
-    say(*lines)
+    say_fitting(*lines)
     if _is_another_log():
         say(*lines, to=sys.stderr)
 

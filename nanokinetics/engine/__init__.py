@@ -97,6 +97,8 @@ def run(
     _drop_stale(books, config, reporter)
     before = quotas.made
     books.make_room()
+    if quotas.waiting:
+        books.resume()
     engine = Engine(
         source=work.source,
         together=grouping.together,

@@ -144,6 +144,11 @@ class Books:
         with _writing():
             self._ledger.waited(since, until, why)
 
+    def resume(self) -> None:
+        """Note that a run has something to do, and since when no run was at work."""
+        with _writing():
+            self._ledger.resumed(self._clock.wall())
+
     def log(self, shown: Iterable[Failed]) -> str:
         """Write the logs of failures that get no row; returns the path of the last log, if any.
 

@@ -108,10 +108,8 @@ def test_a_line_tells_the_counts_and_the_state() -> None:
     stream = StringIO()
     Lines(stream).update(blocked(LONG_AGO, None))
     (line,) = stream.getvalue().splitlines()
-    assert re.match(
-        r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d\d:\d\d 3/10 clips, 2 gone, 1 for later, blocked since ",
-        line,
-    )
+    stamp = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d\d:\d\d"
+    assert re.match(f"{stamp} 3/10 clips, 2 gone, 1 for later, blocked since ", line)
     assert line.endswith(", asking again (rate limited)")
 
 
@@ -265,7 +263,7 @@ def paces(*updates: tuple[float, Progress]) -> list[Pace | None]:
 
 def rates(*updates: tuple[float, Progress]) -> list[tuple[float, float] | None]:
     """The same as clips a second, and seconds to the end."""
-    return [pace and (pace.rate, pace.left) for pace in paces(*updates)]
+    return [(pace.rate, pace.left) if pace else None for pace in paces(*updates)]
 
 
 def at_work(made: int, **more: object) -> Progress:
