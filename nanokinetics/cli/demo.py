@@ -20,6 +20,11 @@ def add(commands: Any) -> None:
         default="nanokinetics-demo",
         help="where to make it (default: %(default)s)",
     )
+    parser.add_argument(
+        "--failed-logs",
+        metavar="DIR",
+        help="where the full output of failed attempts goes (default: beside the dataset)",
+    )
     add_quiet(parser)
 
 
@@ -27,5 +32,5 @@ def run(options: dict[str, Any]) -> ExitCode:
     from nanokinetics.cli.display import reporter
     from nanokinetics.demo.command import demo
 
-    quiet = options["quiet"]
-    return demo(Path(options["dest"]), reporter(quiet=quiet), quiet=quiet)
+    quiet, logs = options["quiet"], options["failed_logs"]
+    return demo(Path(options["dest"]), reporter(quiet=quiet), quiet=quiet, failed_logs=logs)

@@ -8,7 +8,7 @@ import tempfile
 import traceback
 from collections.abc import Callable
 
-from nanokinetics.cli.saying import say
+from nanokinetics.cli.saying import say_fitting
 from nanokinetics.cli.streams import steady_streams
 from nanokinetics.common.secrets import mask
 from nanokinetics.common.text import plain_lines
@@ -48,7 +48,7 @@ def _guarded(run: Callable[[], int], name: str) -> int:
 def _fail(name: str, message: str, code: ExitCode, error: BaseException) -> ExitCode:
     """Say what happened in a line, then the notes of the error: what to do next, for one."""
     notes = getattr(error, "__notes__", ())
-    say(f"{name}: {mask(message)}", *map(mask, notes), to=sys.stderr)
+    say_fitting(f"{name}: {mask(message)}", *map(mask, notes), to=sys.stderr)
     return code
 
 

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TextIO
 
-from nanokinetics.common.text import plain_lines, wrapped
+from nanokinetics.common.text import plain, plain_lines, wrapped
 
 
 def say(*lines: str, to: TextIO | None = None) -> None:
@@ -25,10 +25,10 @@ def width_of(stream: TextIO) -> int:
         return 0
 
 
-def say_fitting(*lines: str) -> None:
-    """Print lines to standard output. On a terminal they are broken between words."""
-    width = width_of(sys.stdout)
-    say(*(part for line in lines for part in wrapped(line, width)))
+def say_fitting(*lines: str, to: TextIO | None = None) -> None:
+    """The same as `say`. On a terminal, lines are broken between words."""
+    width = width_of(to or sys.stdout)
+    say(*(part for line in lines for part in wrapped(plain(line), width)), to=to)
 
 
 def say_to_all(*lines: str) -> None:

@@ -85,9 +85,12 @@ def to_csv(wanted: tuple[Annotation, ...]) -> str:
     return rendered([ANNOTATION, *windows])
 
 
-def demo(folder: Path, reporter: Reporter, *, quiet: bool = False) -> ExitCode:
+def demo(
+    folder: Path, reporter: Reporter, *, quiet: bool = False, failed_logs: str | None = None
+) -> ExitCode:
     """Run the demo in a folder and print a summary.
 
+    failed_logs: the folder for the logs of failures; None is the one beside the dataset.
     Raises InputError if the folder has other files.
     """
     began = time.monotonic()
@@ -114,6 +117,7 @@ def demo(folder: Path, reporter: Reporter, *, quiet: bool = False) -> ExitCode:
             proxy=site.proxy_url,
             yt_dlp_args=CLIENT,
             block_wait=PATIENCE,
+            failed_logs=failed_logs,
             reporter=reporter,
         )
         text = "\n".join(_summary(result, dest, site.media_bytes(), site.refused))
