@@ -147,8 +147,8 @@ def _add_making(parser: Parser) -> None:
     add(
         "--replace-transient",
         action="store_true",
-        help="let others stand in for clips that fail for now, to have N today; a later run "
-        "without it makes those after all",
+        help="replace clips that fail for now too, to have N today; a later run without it makes "
+        "those after all",
     )
     add(
         "--canary",

@@ -6,6 +6,7 @@ import argparse
 import json
 import pty
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import fields, replace
 from importlib.metadata import version
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from helpers import commands
 
 from nanokinetics.api import BuildResult
 from nanokinetics.cli import main, parser
+from nanokinetics.cli.display import Lines
 from nanokinetics.clip import Group
 from nanokinetics.config import BuildConfig, SampleConfig
 from nanokinetics.errors import Blocked, Busy, EnvironmentFault, InputError, Reason
@@ -529,3 +532,32 @@ def test_as_a_module_it_is_the_same_command(here: Path) -> None:
     assert done.stdout == ""
     assert done.stderr.startswith("nanokinetics: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_the_first_line_of_a_log_can_be_pasted_and_holds_no_secret(
+    received: dict[str, Any], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = ["--proxy", "http://me:hunter2@proxy:8080", "--cookies", "my cookies.txt"]
+    given.append("--yt-dlp-args=--video-password hunter2 --force-ipv4")
+    argv = [*BUILD, *given, "--log", "night.log"]
+    monkeypatch.setattr(sys, "argv", ["/opt/venv/bin/nanokinetics", *argv])
+    assert main(argv) == 0
+    first, *_, last = (here / "night.log").read_text().splitlines()
+    assert "hunter2" not in first
+    assert f": nanokinetics {version('nanokinetics')} in {here}: nanokinetics build" in first
+    command = shlex.split(first.partition(f" in {here}: ")[2])
+    assert command[: len(BUILD) + 1] == ["nanokinetics", *BUILD]
+    assert command[command.index("--cookies") + 1] == "my cookies.txt"
+    assert "next: nanokinetics verify nano" in last
+
+
+def test_a_log_begins_with_that_line_and_only_if_something_is_said() -> None:
+    log = StringIO()
+    lines = Lines(log, "nanokinetics 1 in /data: nanokinetics build")
+    lines.close()
+    assert log.getvalue() == ""
+    lines.say("first")
+    lines.say("second")
+    header, first, second = log.getvalue().splitlines()
+    assert header.endswith(" nanokinetics 1 in /data: nanokinetics build")
+    assert (first[8:], second[8:]) == (" first", " second")
