@@ -77,8 +77,8 @@ def table(
 ) -> Iterator[str]:
     """Align the columns: the last `left` columns to the left, the others to the right.
 
-    width: columns of the terminal, 0 for any number. Texts on the left are shortened to fit, those
-    of the widest column first. Numbers, and what is aligned to the right, stay whole.
+    width: columns of the terminal, 0 for any number. Texts on the left are shortened to fit, the
+    last column first. Numbers, and what is aligned to the right, stay whole.
     """
     cells = [tuple(heads), *map(tuple, rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
@@ -89,12 +89,10 @@ def table(
         if not all(_NUMBER.fullmatch(row[place]) for row in cells[1:])
     ]
     excess = sum(widths) + 2 * (len(widths) - 1) - width if width else 0
-    while excess > 0 and texts:
-        widest = max(texts, key=widths.__getitem__)
-        if widths[widest] <= NARROWEST_COLUMN:
-            break
-        widths[widest] -= 1
-        excess -= 1
+    for place in reversed(texts):
+        less = max(0, min(excess, widths[place] - NARROWEST_COLUMN))
+        widths[place] -= less
+        excess -= less
     for row in cells:
         yield "  ".join(
             _cut(cell, size).rjust(size) if place < turn else _cut(cell, size).ljust(size)
