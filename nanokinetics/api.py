@@ -42,6 +42,7 @@ from nanokinetics.selection import (
 )
 from nanokinetics.selection.plan import Plan
 from nanokinetics.selection.unused import refuse_unused
+from nanokinetics.sources import Source
 from nanokinetics.tools import tools
 from nanokinetics.workers.processes import deferred
 
@@ -65,6 +66,9 @@ class BuildResult:
     lost: the clips named by `from_` that are no longer available, and why.
     retryable: failed clips of short classes that `retry_failed` asks for again.
     gone: failed clips of short classes that only `retry_failed="all"` asks for again.
+    began, ended: when this run did, in seconds since the epoch.
+    waited_seconds: how long it was blocked or rested. worked_seconds: the rest of its time.
+    fetched_bytes: media bytes of its new clips.
     """
 
     made: int
@@ -80,6 +84,11 @@ class BuildResult:
     lost: Mapping[ClipId, Reason] = field(default_factory=dict)
     retryable: int = 0
     gone: int = 0
+    began: float = 0.0
+    ended: float = 0.0
+    worked_seconds: float = 0.0
+    waited_seconds: float = 0.0
+    fetched_bytes: int = 0
 
     @property
     def exit_code(self) -> ExitCode:
@@ -122,6 +131,7 @@ def build(
     refuse_unused(asked, config.place, read_record(home))
     logs = config.failed_logs or beside(config.dest, FAILED_LOGS)
     reporter = reporter or Silent()
+    began, steady = clock.wall(), clock.steady()
     try:
         with closing(home), tools(config, source, logs_of(config.dest, logs).check) as ready:
             decision = decide(config, origin, source, home, home.hold, ready.begin_check, reporter)
@@ -135,6 +145,7 @@ def build(
                     ready.check_source()
                     for remark in source.remarks():
                         reporter.say(f"warning: {remark}")
+                reporter.say(_outlook(config, quotas, decision.plan, source))
                 decision.plan.save(home, _versions(work.ffmpeg))
                 try:
                     result = run(work, quotas, books, config, clock, reporter)
@@ -161,6 +172,21 @@ def build(
         retryable=retryable,
         gone=gone,
         lost=lost,
+        began=began,
+        ended=clock.wall(),
+        worked_seconds=clock.steady() - steady - result.progress.waited_seconds,
+        waited_seconds=result.progress.waited_seconds,
+        fetched_bytes=result.progress.fetched_bytes,
+    )
+
+
+def _outlook(config: BuildConfig, quotas: Quotas, plan: Plan, source: Source) -> str:
+    """The plan of a build as a line: where, how much there is, and how much is to be done."""
+    per_hour = source.policy(config.pace).per_hour if source.remote else 0
+    pace = f"; at most {per_hour} videos an hour" if per_hour and quotas.waiting else ""
+    return (
+        f"{config.dest.absolute()}: {quotas.wanted} clips of {len(plan.selection.quotas)} classes "
+        f"wanted, {quotas.made} made, {quotas.waiting} to make{pace}"
     )
 
 

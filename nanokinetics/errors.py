@@ -4,7 +4,8 @@
     ├── InputError               2   bad usage or bad input; nothing was changed
     │   └── BadRows              2   annotation rows that cannot be used, named by file and line
     ├── EnvironmentFault         1   not the clip's fault: disk full, no ffmpeg, …
-    └── Blocked                 75   YouTube refuses this address for now; run it again later
+    ├── Blocked                 75   YouTube refuses this address for now; run it again later
+    └── Busy                    75   another run is at work in the folder; run it again later
 
 Exceptions end a run. Ctrl-C and SIGTERM are KeyboardInterrupt, with exit code 130. The failure of
 one clip is a value, a `Failure`.
@@ -27,7 +28,7 @@ class ExitCode(IntEnum):
     SHORT = 3
     """Finished, but some class has fewer clips than wanted."""
     BLOCKED = 75
-    """EX_TEMPFAIL of sysexits.h: run the same command again later to continue."""
+    """EX_TEMPFAIL of sysexits.h, for a block and for a busy folder: run the same command later."""
     INTERRUPTED = 130
 
 
@@ -310,6 +311,19 @@ class EnvironmentFault(NanokineticsError):
 
 
 class Blocked(NanokineticsError):
-    """YouTube refuses this address for now, and the wait has reached its limit."""
+    """YouTube refuses this address for now, and the wait has reached its limit.
+
+    until: when the next request may start, in seconds since the epoch; None if that is not known.
+    """
+
+    exit_code = ExitCode.BLOCKED
+
+    def __init__(self, message: str, until: float | None = None) -> None:
+        super().__init__(message)
+        self.until = until
+
+
+class Busy(NanokineticsError):
+    """Another run holds the folder of the dataset. Nothing was changed."""
 
     exit_code = ExitCode.BLOCKED

@@ -31,6 +31,9 @@ WITNESS: Final = ".indexes.sha256"
 """A digest of the tables at the time when the indexes were last written."""
 
 LOCK: Final = ".nanokinetics.lock"
+HOLDER: Final = ".nanokinetics.holder"
+"""The process that holds the lock. It is there only while a run is at work."""
+
 TEMPORARY: Final = ".tmp"
 """The folder of unfinished clips. It is on the same file system as the final files."""
 
@@ -43,7 +46,7 @@ EXPORTS: Final = "exports"
 
 OWN: Final = (
     *(RUN, SELECTION, STATS, FAILED, WAITS, CLASSES, CLASS_NAMES, *(f"{s}.csv" for s in SPLITS)),
-    *(SOURCE_INDEX, WITNESS, LOCK, TEMPORARY, ANNOTATIONS, STRAYS, *SPLITS),
+    *(SOURCE_INDEX, WITNESS, LOCK, HOLDER, TEMPORARY, ANNOTATIONS, STRAYS, *SPLITS),
 )
 """The files and folders that a build writes. None of them may be a link."""
 

@@ -6,10 +6,10 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final, Protocol, runtime_checkable
 
-from nanokinetics.common.text import duration
+from nanokinetics.common.moments import clock
+from nanokinetics.common.text import duration, size
 
 RECENT: Final = 600.0
 """Seconds of work over which the rate is measured."""
@@ -26,6 +26,9 @@ class Progress:
     blocked_until: when the next request may start; None while one is on its way. blocked_by: how
     YouTube refused. resting_until: when the hourly budget allows the next request.
     shares_budget: whether the run of another dataset took some of that budget.
+
+    new: clips that this run made. fetched_bytes: media bytes of these clips. waited_seconds: how
+    long this run was blocked or resting. worked_seconds: the rest of its time.
     """
 
     made: int
@@ -40,6 +43,10 @@ class Progress:
     shares_budget: bool = False
     waiting: int = 0
     paced_seconds: float = 0.0
+    new: int = 0
+    fetched_bytes: int = 0
+    worked_seconds: float = 0.0
+    waited_seconds: float = 0.0
 
     @property
     def is_held_up(self) -> bool:
@@ -70,27 +77,48 @@ class Progress:
 
 
 def _clock(at: float) -> str:
-    then = datetime.fromtimestamp(at).astimezone()
-    same_day = then.date() == datetime.now().astimezone().date()
-    return then.strftime("%H:%M" if same_day else "%a %H:%M")
+    return clock(at, time.time())
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """The speed of a build. rate: clips per second without waits. left: seconds to the end."""
+    """The speed of a build, and when it will end.
+
+    rate: clips per second without waits. left: seconds to the end. ends: the end in seconds since
+    the epoch. bytes_per_second: media bytes per second without waits; 0 for local files.
+    """
 
     rate: float
     left: float
+    ends: float
+    bytes_per_second: float = 0.0
 
     def __str__(self) -> str:
-        return f"{self.rate * 60:.1f} clips/min, {duration(self.left)} left"
+        return self.forms[0]
+
+    @property
+    def forms(self) -> tuple[str, str, str]:
+        """The pace in words, from the longest to the shortest."""
+        rate, left = f"{self.rate * 60:.1f} clips/min", f"{duration(self.left)} left"
+        fetched = f"{size(self.bytes_per_second)}/s, " if self.bytes_per_second else ""
+        ends = f"{left}, ends {_clock(self.ends)}"
+        return f"{rate}, {fetched}{ends}", f"{rate}, {ends}", f"{rate}, {left}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """A point of a build. worked: seconds of work until then. made, fetched: clips and bytes."""
+
+    worked: float
+    made: int
+    fetched: int
 
 
 class Forecast:
     """Computes the pace from the progress so far.
 
     The rate excludes the time spent waiting for YouTube or for the budget. The time left includes
-    it.
+    it. Clips and bytes of earlier runs do not count, and neither does the time between runs.
     """
 
     def __init__(
@@ -100,27 +128,28 @@ class Forecast:
         self._wall = wall
         self._last: tuple[float, Progress] | None = None
         self._worked = 0.0
-        self._marks: deque[tuple[float, int]] = deque()
+        self._marks: deque[_Mark] = deque()
 
     def pace(self, progress: Progress) -> Pace | None:
         """The present pace; None before the first clip is made."""
-        now = self._clock()
+        now, wall = self._clock(), self._wall()
         if self._last is not None and not self._last[1].is_held_up:
             self._worked += now - self._last[0]
         if self._last is None or progress.made != self._last[1].made:
-            self._marks.append((self._worked, progress.made))
+            self._marks.append(_Mark(self._worked, progress.made, progress.fetched_bytes))
         self._last = (now, progress)
-        while len(self._marks) > 2 and self._marks[1][0] < self._worked - RECENT:
+        while len(self._marks) > 2 and self._marks[1].worked < self._worked - RECENT:
             self._marks.popleft()
-        since, made_then = self._marks[0]
-        made, worked = progress.made - made_then, self._worked - since
+        then = self._marks[0]
+        made, worked = progress.made - then.made, self._worked - then.worked
         if made <= 0 or worked <= 0:
             return None
         rate = made / worked
         busy = (progress.waiting + progress.in_hand) / rate
         until = progress.blocked_until or progress.resting_until
-        idle = max(0.0, until - self._wall()) if until else 0.0
-        return Pace(rate, max(progress.paced_seconds, idle + busy))
+        idle = max(0.0, until - wall) if until else 0.0
+        left = max(progress.paced_seconds, idle + busy)
+        return Pace(rate, left, wall + left, (progress.fetched_bytes - then.fetched) / worked)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,9 +58,9 @@ def build(
     """
     # Worker processes import the script again, but do not need pandas.
     from nanokinetics import build as build_dataset
-    from nanokinetics.cli.build import summary
     from nanokinetics.cli.display import reporter
     from nanokinetics.cli.saying import say
+    from nanokinetics.cli.summary import summary
 
     try:
         result = build_dataset(dataset, dest=dest, reporter=reporter(quiet=quiet), **options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -44,6 +45,19 @@ def own_state(tmp_path_factory, monkeypatch) -> None:
     """Or the tests of one session would share an hourly budget."""
     folder = tmp_path_factory.getbasetemp() / "states" / secrets.token_hex(8)
     monkeypatch.setenv("XDG_STATE_HOME", str(folder))
+
+
+@pytest.fixture
+def zone() -> Iterator[Callable[[str], None]]:
+    """Move this process to a time zone, until the test ends."""
+    with pytest.MonkeyPatch.context() as patch:
+
+        def move(name: str) -> None:
+            patch.setenv("TZ", name)
+            time.tzset()
+
+        yield move
+    time.tzset()
 
 
 @pytest.fixture(scope="session")

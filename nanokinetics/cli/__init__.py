@@ -53,7 +53,7 @@ short options:
 
 exit codes:
   0 every quota met   1 error   2 bad usage or input   3 finished, but some class is short
-  75 blocked for now, run the same command later   130 interrupted
+  75 blocked for now, or the folder is busy: run the same command later   130 interrupted
 """
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,17 +19,24 @@ from nanokinetics.cli.options import (
     typed,
 )
 from nanokinetics.cli.preview import add_estimate, lines, to_json
-from nanokinetics.cli.saying import say
+from nanokinetics.cli.saying import say, say_to_all
+from nanokinetics.cli.summary import (
+    RETRY_FAILED,
+    next_step,
+    next_step_after,
+    short_line,
+    summary,
+    summary_of_early_end,
+)
 from nanokinetics.common.logs import logger, logging_to
 from nanokinetics.common.secrets import mask
 from nanokinetics.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
     from nanokinetics.api import BuildResult
-    from nanokinetics.progress import Reporter
+    from nanokinetics.cli.display import Remembering
 
 
-RETRY_FAILED: Final = "--retry-failed"
 SOME_FAILED: Final = "some"
 
 _log = logger(__name__)
@@ -160,8 +168,8 @@ def _add_making(parser: Parser, *, needs_dest: bool) -> None:
     add(
         "--replace-transient",
         action="store_true",
-        help="let others stand in for clips that fail for now, to have N today; a later run "
-        "without it makes those after all",
+        help="replace clips that fail for now too, to have N today; a later run without it makes "
+        "those after all",
     )
     add(
         "--canary",
@@ -218,11 +226,11 @@ def _retry_failed(text: str) -> config.RetryFailed:
 
 
 def run(options: dict[str, Any]) -> ExitCode:
-    from nanokinetics.cli.display import reporter
+    from nanokinetics.cli.display import Remembering, reporter
 
     quiet, json = options.pop("quiet"), options.pop("json")
-    log = options.pop("log")
-    if log and Path(options["dest"]).resolve() in log.resolve().parents:
+    log, dest = options.pop("log"), options["dest"]
+    if log and Path(dest).resolve() in log.resolve().parents:
         raise InputError(f"--log {log} lies within --dest; name a file outside of the dataset")
     if options.pop("dry_run"):
         return _preview(options, quiet=quiet, json=json)
@@ -230,18 +238,22 @@ def run(options: dict[str, Any]) -> ExitCode:
         if options.pop(name) is not None:
             option = f"--{name.replace('_', '-')}"
             raise InputError(f"{option} is for an estimate; add --dry-run, or leave it out")
+    header = _header()
+    shown = Remembering(reporter(quiet=quiet, objects=json, header=header))
     with logging_to(log):
-        result = _build(options, reporter(quiet=quiet, objects=json))
+        _log.info("%s", header)
+        result = _build(options, shown, quiet=quiet)
+        ending = [*summary(result, dest), next_step(result, dest)]
+        for line in ending:
+            _log.info("%s", line)
+    for wrong, clips in result.fixable.items():
+        say(f"nanokinetics: {wrong}; {clips} clips are left for the next run", to=sys.stderr)
     if json:
         say(as_json(result, event="result", exit_code=int(result.exit_code)))
     elif not quiet:
-        say(*summary(result, options["dest"]))
-        for id_, reason in list(result.lost.items())[:NAMED]:
-            say(f"  no longer to be had: {id_.key}, {id_.label} ({id_.split}): {reason}")
-        if len(result.lost) > NAMED:
-            say(f"  and {len(result.lost) - NAMED} more; see failed.csv")
-    for wrong, clips in result.fixable.items():
-        say(f"nanokinetics: {wrong}; {clips} clips are left for the next run", to=sys.stderr)
+        say_to_all(*ending)
+    if quiet and result.short:
+        say(f"nanokinetics: {short_line(result, dest)}", to=sys.stderr)
     return result.exit_code
 
 
@@ -258,61 +270,30 @@ def _preview(options: dict[str, Any], *, quiet: bool, json: bool) -> ExitCode:
     return ExitCode.OK
 
 
-def _build(options: dict[str, Any], reporter: Reporter) -> BuildResult:
-    """Build, and log the start and the end."""
+def _header() -> str:
+    """The first line of a log: the version, the folder, and the command as it can be pasted."""
     from importlib.metadata import version
 
+    program, *arguments = sys.argv
+    # Each argument is masked by itself: quotes around quotes would hide where a secret ends.
+    command = shlex.join([Path(program).name, *map(mask, arguments)])
+    return f"nanokinetics {version('nanokinetics')} in {Path.cwd()}: {command}"
+
+
+def _build(options: dict[str, Any], reporter: Remembering, *, quiet: bool) -> BuildResult:
+    """Build. An error that ends it early gets a summary and the next step as notes."""
     from nanokinetics.api import build
 
-    # Each argument is masked by itself: quotes around quotes would hide where a secret ends.
-    _log.info("nanokinetics %s: %s", version("nanokinetics"), shlex.join(map(mask, sys.argv)))
+    began = time.time()
     try:
-        result = build(reporter=reporter, **options)
+        return build(reporter=reporter, **options)
     except BaseException as error:
-        _log.info("ended: %s: %s", type(error).__name__, error)
+        step = next_step_after(error)
+        early = summary_of_early_end(reporter.latest, options["dest"], began, time.time())
+        lines = [*early, step] if step else []
+        _log.info("ended by %s: %s", type(error).__name__, error)
+        for line in lines:
+            _log.info("%s", line)
+            if not quiet:
+                error.add_note(line)
         raise
-    _log.info("ended: %d of %d clips, %d of them new", result.made, result.wanted, result.new)
-    return result
-
-
-SHOWN: Final = 5
-"""Short classes that the summary names, at most."""
-
-NAMED: Final = 20
-"""Lost clips of another subset that are named after the summary, at most."""
-
-
-def summary(result: BuildResult, dest: str) -> list[str]:
-    """The result of a build, in five or six lines. dest: the folder to name."""
-    reasons = ", ".join(f"{n} {reason}" for reason, n in sorted(result.reasons.items()))
-    superseded = (
-        f"; {result.superseded} stand-ins went, since better-ranked clips are there now"
-        if result.superseded
-        else ""
-    )
-    short = [
-        f"{group.label} ({group.split}) has {has} of {wanted}"
-        for group, (has, wanted) in list(result.short.items())[:SHOWN]
-    ]
-    if len(result.short) > SHOWN:
-        short.append(f"and {len(result.short) - SHOWN} more (see classes.csv)")
-    later = ""
-    if result.held:
-        again = "the same command" if result.short else "a run without --replace-transient"
-        later = f"; {again} asks for them again"
-    retries = [
-        f"{option} for {count} failed clips of short classes"
-        for option, count in (
-            (RETRY_FAILED, result.retryable),
-            (f"{RETRY_FAILED}={config.ALL_FAILED}", result.gone and result.retryable + result.gone),
-        )
-        if count
-    ]
-    return [
-        f"{result.made} of {result.wanted} clips are in {dest}, {result.new} of them new",
-        f"  replaced:  {result.replaced}{superseded}",
-        f"  failed:    {reasons or 'none'}{' (failed.csv, with their logs)' * bool(reasons)}",
-        f"  for later: {result.held}{later}; YouTube refused {result.refusals} times",
-        f"  short:     {', '.join(short) or 'no class'}",
-        *([f"  ask again: the same command with {', or '.join(retries)}"] if retries else []),
-    ]

@@ -32,6 +32,11 @@ def add(commands: Any) -> None:
         type=typed(_port),
         help="with --serve: the port of 127.0.0.1 (default: any free one)",
     )
+    parser.add_argument(
+        "--failed-logs",
+        metavar="DIR",
+        help="where the full output of failed attempts goes (default: beside the dataset)",
+    )
     add_quiet(parser)
 
 
@@ -40,6 +45,8 @@ def run(options: dict[str, Any]) -> ExitCode:
     if options["serve"]:
         if dest is not None:
             raise InputError(f"--serve makes no folder; leave out {dest}")
+        if options["failed_logs"] is not None:
+            raise InputError("--serve builds nothing; leave out --failed-logs")
         from nanokinetics.demo.service import serve
 
         return serve(port or 0, quiet=quiet)
@@ -48,7 +55,9 @@ def run(options: dict[str, Any]) -> ExitCode:
     from nanokinetics.cli.display import reporter
     from nanokinetics.demo.command import demo
 
-    return demo(Path(dest or FOLDER), reporter(quiet=quiet), quiet=quiet)
+    return demo(
+        Path(dest or FOLDER), reporter(quiet=quiet), quiet=quiet, failed_logs=options["failed_logs"]
+    )
 
 
 def _port(text: str) -> int:

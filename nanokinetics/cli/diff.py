@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from nanokinetics.cli.options import add_command
-from nanokinetics.cli.saying import say
+from nanokinetics.cli.saying import say_fitting
 from nanokinetics.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def run(options: dict[str, Any]) -> ExitCode:
 
     a, b = (manifest.read(Path(options[name])) for name in ("a", "b"))
     found = compare.compare(a, b)
-    say(*render(options["a"], a, options["b"], b, found))
+    say_fitting(*render(options["a"], a, options["b"], b, found))
     return ExitCode.OK if found.same else ExitCode.SHORT
 
 

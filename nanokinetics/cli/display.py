@@ -8,14 +8,25 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any, Final, TextIO
 
 from tqdm import tqdm
 
 from nanokinetics.cli.transfers import TransferBar, TransferLines
+from nanokinetics.common.logs import logger
+from nanokinetics.common.moments import Stamps
 from nanokinetics.common.text import plain
-from nanokinetics.progress import Fetching, Forecast, Pace, Progress, Reporter, Silent
+from nanokinetics.progress import (
+    Fetching,
+    Forecast,
+    Pace,
+    Progress,
+    Reporter,
+    ShowsFetching,
+    Silent,
+)
+
+_log = logger(__name__)
 
 LINE_EVERY: Final = 30.0
 """Seconds between two lines of a log."""
@@ -85,13 +96,13 @@ class Bar:
     def _fit(self, bar: tqdm[Any], progress: Progress) -> None:
         """Choose the parts to show, so that the line fits the terminal."""
         pace = self._forecast.pace(progress)
-        counts = [f"{progress.replaced} replaced"] if progress.replaced else []
+        counts = [f"{progress.replaced} gone"] if progress.replaced else []
         counts += [f"{progress.held} for later"] if progress.held else []
         if progress.is_held_up:
             firsts, rest = [progress.state, progress.brief_state], counts
         else:
-            first, *rest = [*([str(pace)] if pace else []), *counts, progress.state]
-            firsts = [first]
+            rest = [*counts, progress.state]
+            firsts = list(pace.forms) if pace else [rest.pop(0)]
         # Some terminals begin a new line after a character in the last column.
         bar.ncols = max(self._columns(self._stream), NARROWEST) - 1
         for form in (self._WITH_BAR, self._WITHOUT_BAR):
@@ -127,14 +138,26 @@ def _as_fits(line: str, more: Sequence[str], room: int) -> str:
 
 
 class Lines:
-    """A line every `every` seconds, and a line when the build begins or ends to wait."""
+    """A line every `every` seconds, and a line when the build begins or ends to wait.
+
+    header: the first line. It comes before anything else is said, and not at all if nothing is.
+    """
 
     every: float = LINE_EVERY
 
-    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        stream: TextIO,
+        header: str = "",
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
         self._stream = stream
+        self._header = header
         self._clock = clock
-        self._forecast = Forecast(clock)
+        self._wall = wall
+        self._stamps = Stamps()
+        self._forecast = Forecast(clock, wall)
         self._next = float("-inf")
         self._was_held_up = False
         self._last = ""
@@ -152,7 +175,7 @@ class Lines:
 
     def _write(self, progress: Progress, pace: Pace | None) -> None:
         line = (
-            f"{progress.made}/{progress.wanted} clips, {progress.replaced} replaced, "
+            f"{progress.made}/{progress.wanted} clips, {progress.replaced} gone, "
             f"{progress.held} for later, {progress.state}"
         )
         if line != self._last:
@@ -160,7 +183,13 @@ class Lines:
             self._last = line
 
     def say(self, line: str) -> None:
-        stamp = datetime.now().astimezone().strftime("%H:%M:%S")
+        header, self._header = self._header, ""
+        if header:
+            self._put(header)
+        self._put(line)
+
+    def _put(self, line: str) -> None:
+        stamp = self._stamps.next(self._wall())
         print(f"{stamp} {plain(line)}", file=self._stream, flush=True)
 
     def close(self) -> None: ...
@@ -174,7 +203,9 @@ class Objects(Lines):
     def _write(self, progress: Progress, pace: Pace | None) -> None:
         forecast = {
             "clips_per_minute": round(pace.rate * 60, 2) if pace else None,
+            "bytes_per_second": round(pace.bytes_per_second) if pace else None,
             "seconds_left": round(pace.left) if pace else None,
+            "ends_at": round(pace.ends) if pace else None,
         }
         self._print("progress", **asdict(progress), **forecast)
 
@@ -182,7 +213,7 @@ class Objects(Lines):
         if fetching.is_over or not fetching.done:
             super().fetching(fetching)
 
-    def say(self, line: str) -> None:
+    def _put(self, line: str) -> None:
         self._print("message", text=line)
 
     def _print(self, event: str, **values: object) -> None:
@@ -193,19 +224,43 @@ class Objects(Lines):
         )
 
 
+class Remembering:
+    """A reporter that hands everything on, keeps the latest progress, and logs what is said."""
+
+    def __init__(self, shown: Reporter) -> None:
+        self._shown = shown
+        self.latest: Progress | None = None
+
+    def update(self, progress: Progress) -> None:
+        self.latest = progress
+        self._shown.update(progress)
+
+    def fetching(self, fetching: Fetching) -> None:
+        if isinstance(self._shown, ShowsFetching):
+            self._shown.fetching(fetching)
+
+    def say(self, line: str) -> None:
+        _log.info("%s", line)
+        self._shown.say(line)
+
+    def close(self) -> None:
+        self._shown.close()
+
+
 def reporter(
-    stream: TextIO | None = None, *, quiet: bool = False, objects: bool = False
+    stream: TextIO | None = None, *, quiet: bool = False, objects: bool = False, header: str = ""
 ) -> Reporter:
     """The reporter for a stream: a bar on a terminal, otherwise lines.
 
     A terminal gets lines too if it is too narrow for a bar, or does not report its width. quiet:
-    show nothing. objects: print JSON objects, by default to standard output.
+    show nothing. objects: print JSON objects, by default to standard output. header: the first line
+    of a log.
     """
     if quiet:
         return Silent()
     if objects:
-        return Objects(stream or sys.stdout)
+        return Objects(stream or sys.stdout, header)
     stream = stream or sys.stderr
     if stream.isatty() and columns_of(stream) >= NARROWEST:
         return Bar(stream)
-    return Lines(stream)
+    return Lines(stream, header)

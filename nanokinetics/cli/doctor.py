@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nanokinetics.cli.options import add_command, typed
-from nanokinetics.cli.saying import say
+from nanokinetics.cli.saying import say, say_fitting
 from nanokinetics.config import NetworkConfig, is_youtube_id
 from nanokinetics.errors import ExitCode, InputError
 from nanokinetics.sources.youtube import CANARY
@@ -66,7 +66,7 @@ def run(options: dict[str, Any]) -> ExitCode:
     for finding in examine(today=today, environment=os.environ, network=network, **options):
         findings.append(finding)
         if not json_wanted:
-            say(str(finding))
+            say_fitting(str(finding))
     if json_wanted:
         say(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
     faulty = any(finding.level is Level.FAULT for finding in findings)

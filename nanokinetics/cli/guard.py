@@ -8,7 +8,7 @@ import tempfile
 import traceback
 from collections.abc import Callable
 
-from nanokinetics.cli.saying import say
+from nanokinetics.cli.saying import say_fitting
 from nanokinetics.cli.streams import steady_streams
 from nanokinetics.common.secrets import mask
 from nanokinetics.common.text import plain_lines
@@ -30,24 +30,25 @@ def _guarded(run: Callable[[], int], name: str) -> int:
         code = int(run())
         sys.stdout.flush()  # notice a full disk here, not when the interpreter ends
     except NanokineticsError as error:
-        return _fail(name, str(error), error.exit_code)
-    except KeyboardInterrupt:
+        return _fail(name, str(error), error.exit_code, error)
+    except KeyboardInterrupt as error:
         for number in (signal.SIGINT, signal.SIGTERM):  # it is ending: ignore a second one
             signal.signal(number, signal.SIG_IGN)
         what = "interrupted; what was finished is kept, and the same command goes on"
-        return _fail(name, what, ExitCode.INTERRUPTED)
+        return _fail(name, what, ExitCode.INTERRUPTED, error)
     except OSError as error:
-        return _fail(
-            name, f"{error.filename or 'error'}: {error.strerror or error}", ExitCode.ERROR
-        )
+        what = f"{error.filename or 'error'}: {error.strerror or error}"
+        return _fail(name, what, ExitCode.ERROR, error)
     except Exception as error:  # noqa: BLE001 - a bug: keep the traceback, show one line
-        return _fail(name, f"{_keep(error)}; what was finished is kept", ExitCode.ERROR)
+        return _fail(name, f"{_keep(error)}; what was finished is kept", ExitCode.ERROR, error)
     else:
         return code
 
 
-def _fail(name: str, message: str, code: ExitCode) -> ExitCode:
-    say(f"{name}: {mask(message)}", to=sys.stderr)
+def _fail(name: str, message: str, code: ExitCode, error: BaseException) -> ExitCode:
+    """Say what happened in a line, then the notes of the error: what to do next, for one."""
+    notes = getattr(error, "__notes__", ())
+    say_fitting(f"{name}: {mask(message)}", *map(mask, notes), to=sys.stderr)
     return code
 
 

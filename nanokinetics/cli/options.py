@@ -131,7 +131,7 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
     add(
         "--allow-replacements",
         action="store_true",
-        help="with --from a folder or a whole table: its reserves stand in for clips that are gone",
+        help="with --from a folder or a whole table: its reserves replace clips that are gone",
     )
     add(
         "--skip-bad-rows",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from nanokinetics.cli.options import add_command
-from nanokinetics.cli.saying import say
+from nanokinetics.cli.saying import say, say_fitting, width_of
+from nanokinetics.common.text import table
 from nanokinetics.errors import ExitCode
 from nanokinetics.selection import presets
 
@@ -24,19 +26,15 @@ def add(commands: Any) -> None:
 def run(options: dict[str, Any]) -> ExitCode:
     name = options["name"]
     if name is None:
-        say(*table([presets.read(name) for name in presets.names()]))
+        say(*listed([presets.read(name) for name in presets.names()], width_of(sys.stdout)))
     else:
         preset = presets.read(name)
-        say(*(preset.classes or [preset.about]))
+        say_fitting(*(preset.classes or [preset.about]))
     return ExitCode.OK
 
 
-def table(known: list[presets.Preset]) -> list[str]:
-    """One line for each preset, below a header."""
-    rows = [("name", "dataset", "classes", "n", "source")]
-    rows += [(p.name, p.dataset or "any", str(p.size), str(p.n or ""), p.source) for p in known]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+def listed(known: list[presets.Preset], width: int = 0) -> list[str]:
+    """One line for each preset, below a header. width: columns of the terminal, 0 for any."""
+    rows = [(p.name, p.dataset or "any", str(p.size), str(p.n or ""), p.source) for p in known]
+    heads = ("name", "dataset", "classes", "n", "source")
+    return list(table(heads, rows, len(heads), width))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nanokinetics.cli.options import add_command, add_quiet
-from nanokinetics.cli.saying import say
+from nanokinetics.cli.saying import say, width_of
 from nanokinetics.common.extras import needed
 from nanokinetics.common.files import begun
 from nanokinetics.errors import ExitCode, NanokineticsError
@@ -69,7 +69,7 @@ def run(options: dict[str, Any]) -> ExitCode:
     elif not options["quiet"]:
         from nanokinetics.report.terminal import lines
 
-        say(*lines(summary))
+        say(*lines(summary, width_of(sys.stdout)))
     return ExitCode.OK
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from nanokinetics.cli.build import SHOWN
 from nanokinetics.cli.options import add_command, add_quiet, parse_classes, parse_n, typed
 from nanokinetics.cli.saying import say
+from nanokinetics.cli.summary import SHOWN
 from nanokinetics.errors import ExitCode
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from nanokinetics.cli.options import add_command, add_quiet
-from nanokinetics.cli.saying import say
+from nanokinetics.cli.saying import say, say_fitting
 from nanokinetics.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def run(options: dict[str, Any]) -> ExitCode:
     if json_wanted:
         say(as_json(verdict))
     elif verdict.problems or not quiet:
-        say(*render(verdict, str(dest)))
+        say_fitting(*render(verdict, str(dest)))
     return verdict.exit_code
 
 

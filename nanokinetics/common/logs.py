@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import logging
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from nanokinetics.common.moments import instant
 from nanokinetics.common.secrets import mask
 from nanokinetics.common.text import plain
 from nanokinetics.errors import InputError
@@ -36,6 +36,13 @@ def logger(name: str) -> logging.Logger:
     return found
 
 
+class _Form(logging.Formatter):
+    """Local time with its distance from UTC, as in all other lines for people."""
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802 - logging's name
+        return instant(record.created)
+
+
 class _LogFile(logging.FileHandler):
     """A log that ends with one line on standard error if it cannot be written any more."""
 
@@ -49,7 +56,7 @@ class _LogFile(logging.FileHandler):
 
 @contextmanager
 def logging_to(path: Path | None) -> Iterator[None]:
-    """Append the package's log to a file, with the time in UTC on each line. None: no log.
+    """Append the package's log to a file, each line with the local time. None: no log.
 
     Raises InputError if the file cannot be written.
     """
@@ -61,10 +68,7 @@ def logging_to(path: Path | None) -> Iterator[None]:
         handler = _LogFile(path, encoding="utf-8", errors="replace")
     except OSError as error:
         raise InputError(f"--log {path}: {error.strerror}") from None
-    form = logging.Formatter("{asctime}Z {levelname:<7} {name}: {message}", style="{")
-    form.converter = time.gmtime
-    form.default_time_format, form.default_msec_format = "%Y-%m-%dT%H:%M:%S", "%s.%03d"
-    handler.setFormatter(form)
+    handler.setFormatter(_Form("{asctime} {levelname:<7} {name}: {message}", style="{"))
     whole = logging.getLogger(__name__.partition(".")[0])
     before = whole.level
     whole.addHandler(handler)

@@ -1,9 +1,10 @@
-"""Format seconds and bytes for people, and make foreign text safe to show."""
+"""Format seconds, bytes and tables for people, and make foreign text safe to show."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 _UNSEEN: Final = re.compile(
@@ -63,3 +64,54 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.1f} TB"
+
+
+NARROWEST_COLUMN: Final = 8
+"""Characters that are left of a shortened text, at least."""
+
+_NUMBER: Final = re.compile(r"[\d.,%-]*")
+
+
+def table(
+    heads: Sequence[str], rows: Iterable[Sequence[str]], left: int = 0, width: int = 0
+) -> Iterator[str]:
+    """Align the columns: the last `left` columns to the left, the others to the right.
+
+    width: columns of the terminal, 0 for any number. Texts on the left are shortened to fit, the
+    last column first. Numbers, and what is aligned to the right, stay whole.
+    """
+    cells = [tuple(heads), *map(tuple, rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    turn = len(widths) - left
+    texts = [
+        place
+        for place in range(turn, len(widths))
+        if not all(_NUMBER.fullmatch(row[place]) for row in cells[1:])
+    ]
+    excess = sum(widths) + 2 * (len(widths) - 1) - width if width else 0
+    for place in reversed(texts):
+        less = max(0, min(excess, widths[place] - NARROWEST_COLUMN))
+        widths[place] -= less
+        excess -= less
+    for row in cells:
+        yield "  ".join(
+            _cut(cell, size).rjust(size) if place < turn else _cut(cell, size).ljust(size)
+            for place, (cell, size) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def wrapped(line: str, width: int) -> list[str]:
+    """A line for a terminal of this width: broken between words, and never within one.
+
+    Further lines are indented by two more than the first one. width: 0 for any.
+    """
+    if not width or len(line) <= width:
+        return [line]
+    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    return textwrap.wrap(
+        line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )

@@ -7,13 +7,22 @@ from __future__ import annotations
 
 import fcntl
 import os
+import platform
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from filelock import FileLock, Timeout
 
 from nanokinetics.common.folder import Folder
-from nanokinetics.errors import EnvironmentFault, InputError
-from nanokinetics.layout import LOCK
+from nanokinetics.common.moments import moment
+from nanokinetics.errors import Busy, EnvironmentFault, InputError
+from nanokinetics.layout import HOLDER, LOCK
+
+_LONGEST: Final = 200
+"""Characters of a note that are read, at most: somebody else may have written it."""
 
 
 class Home(Folder):
@@ -23,15 +32,16 @@ class Home(Folder):
     against this.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, wall: Callable[[], float] = time.time) -> None:
         super().__init__(folder)
+        self._wall = wall
         self._lock = FileLock(self.place(LOCK), timeout=0)
         self._at_first: tuple[int, int] | None = None
 
     def hold(self) -> None:
         """Make the folder if it is missing, and keep other runs out until `close`.
 
-        Raises InputError if the path is a file, or if another run holds the folder.
+        Raises InputError if the path is a file, and Busy if another run holds the folder.
         """
         if self._lock.is_locked:
             return
@@ -42,10 +52,22 @@ class Home(Folder):
         try:
             self._lock.acquire()
         except Timeout:
-            raise InputError(
-                f"another run is at work in {self.path}; wait for it, or name another --dest"
+            raise Busy(
+                f"another run is at work in {self.path}{self._holder()}; run the same command when "
+                "that has ended"
             ) from None
         self._at_first = self.identity
+        who = f"process {os.getpid()} on {platform.node()}, since {moment(self._wall())}"
+        with suppress(OSError):  # of a full disk: the note is for people only
+            self.write(HOLDER, f"{who}\n".encode())
+
+    def _holder(self) -> str:
+        """Who holds the folder and since when, in brackets; empty if that cannot be read."""
+        try:
+            with self.place(HOLDER).open(encoding="utf-8", errors="replace") as file:
+                return f" ({' '.join(file.read(_LONGEST).split())})"
+        except OSError:
+            return ""
 
     @property
     def is_busy(self) -> bool:
@@ -80,4 +102,7 @@ class Home(Folder):
 
     def close(self) -> None:
         """Let other runs in."""
+        if self._lock.is_locked and self.is_there:
+            with suppress(OSError):  # of a disk that is away; the next run writes its own note
+                self.remove(HOLDER)
         self._lock.release()

@@ -7,7 +7,7 @@ last row counts. If a crash tore the last line, opening the ledger cuts it off.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -15,7 +15,7 @@ from typing import Final
 from nanokinetics.clip import ADOPTED, Clip, ClipId, Failed, Made, seconds
 from nanokinetics.common.folder import Folder
 from nanokinetics.dataset.tables import ABOUT, Damaged, Row, Table, opened
-from nanokinetics.errors import Reason
+from nanokinetics.errors import InputError, Reason
 from nanokinetics.layout import FAILED, STATS, WAITS, Layout
 
 # fmt: off
@@ -31,7 +31,12 @@ FAILED_COLUMNS: Final = (
 WAITS_COLUMNS: Final = ("since", "until", "why")
 
 HOURLY_BUDGET: Final = "hourly_budget"
-"""A value of `why` in `waits.csv`. The other values are reasons of failures."""
+NO_RUN: Final = "no_run"
+"""Values of `why` in `waits.csv`. The other values are reasons of failures. `no_run` is the time
+between two runs: from the last row of any table to the beginning of the next run."""
+
+SHORTEST_IDLE: Final = 60.0
+"""Seconds between two runs that are worth a row."""
 
 _REASONS: Final = {str(reason): reason for reason in Reason}
 
@@ -144,6 +149,23 @@ class Ledger:
         """
         with closing(Table(self._home, WAITS, WAITS_COLUMNS)) as table:
             table.append([{"since": utc(since), "until": utc(until), "why": why}])
+
+    def resumed(self, at: float) -> None:
+        """Append the time since the last row, in which no run was at work, if it was long.
+
+        Without that row the time would count as work in a report.
+        """
+        ends = [
+            *self._stats.columns("source", "finished_at")[1],
+            *self._failed.columns("log", "failed_at")[1],
+        ]
+        with suppress(InputError):  # of a foreign `waits.csv`, on which nothing depends
+            if self._home.size(WAITS):
+                with closing(Table(self._home, WAITS, WAITS_COLUMNS)) as table:
+                    ends += table.columns("since", "until")[1]
+            last = epoch(max(ends, default=""))  # as text they sort in order of time
+            if last and at - last >= SHORTEST_IDLE:
+                self.waited(last, at, NO_RUN)
 
     def state(self, since: float = 0.0) -> LedgerState:
         """Read the state of every clip from the tables and from the files on the disk.

@@ -36,9 +36,12 @@ CLIENT: Final = "--no-check-certificates --extractor-args youtube:player_client=
 """The site signs its own certificate, and the demo needs the answers of only one client."""
 
 
-def demo(folder: Path, reporter: Reporter, *, quiet: bool = False) -> ExitCode:
+def demo(
+    folder: Path, reporter: Reporter, *, quiet: bool = False, failed_logs: str | None = None
+) -> ExitCode:
     """Run the demo in a folder and print a summary.
 
+    failed_logs: the folder for the logs of failures; None is the one beside the dataset.
     Raises InputError if the folder has other files.
     """
     began = time.monotonic()
@@ -67,6 +70,7 @@ def demo(folder: Path, reporter: Reporter, *, quiet: bool = False) -> ExitCode:
             yt_dlp_args=CLIENT,
             block_wait=PATIENCE,
             state=folder / STATE,
+            failed_logs=failed_logs,
             reporter=reporter,
         )
         lines = list(_summary(result, dest, site.media_bytes(), site.refused))

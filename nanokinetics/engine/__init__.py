@@ -22,7 +22,7 @@ from nanokinetics.engine.quotas import Quotas
 from nanokinetics.engine.shared_hour import Alone, SharedHour, path_of
 from nanokinetics.errors import Reason
 from nanokinetics.layout import STATS, Layout
-from nanokinetics.progress import Reporter
+from nanokinetics.progress import Progress, Reporter
 from nanokinetics.sources import Source
 from nanokinetics.sources.scan import Scan
 from nanokinetics.workers.pool import Pool
@@ -48,12 +48,13 @@ class Work:
 
 @dataclass(frozen=True)
 class Run:
-    """The results of a run; see `api.BuildResult`."""
+    """The results of a run; see `api.BuildResult`. progress: the last one."""
 
     new: int
     refusals: int
     reasons: Mapping[Reason, int]
     fixable: Mapping[str, int]
+    progress: Progress
 
 
 def quotas_of(
@@ -105,6 +106,8 @@ def run(
     _drop_stale(books, config, reporter)
     before = quotas.made
     books.make_room()
+    if quotas.waiting:
+        books.resume()
     shared, earlier = _shared_hour(work.source, config, quotas, books, clock, reporter)
     engine = Engine(
         source=work.source,
@@ -122,8 +125,12 @@ def run(
     finally:
         with deferred(signal.SIGINT, signal.SIGTERM):
             engine.close()
-            reporter.close()
-    return Run(quotas.made - before, engine.refusals, engine.reasons, engine.fixable)
+            try:
+                reporter.update(engine.progress)  # what it showed last may be a tick old
+            finally:
+                reporter.close()
+    new = quotas.made - before
+    return Run(new, engine.refusals, engine.reasons, engine.fixable, engine.progress)
 
 
 def _maker(work: Work, config: BuildConfig) -> MakerConfig:

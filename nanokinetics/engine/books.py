@@ -5,6 +5,7 @@ Only the parent process does this. Secrets in tables, logs and messages are mask
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -119,7 +120,8 @@ class Books:
         at = self._clock.wall()
         masked = replace(failed, failure=masked_failure(failed.failure))
         with _writing():
-            self._ledger.failed(masked, self._logs.write(masked, utc(at)), at)
+            log = self._logs.write(masked, utc(at))
+            self._ledger.failed(masked, _relative(log, self._home.path), at)
 
     def discard(self, clip: Clip) -> None:
         """Remove the file of a clip that has left the dataset, if an earlier run made one."""
@@ -142,6 +144,11 @@ class Books:
         with _writing():
             self._ledger.waited(since, until, why)
 
+    def resume(self) -> None:
+        """Note that a run has something to do, and since when no run was at work."""
+        with _writing():
+            self._ledger.resumed(self._clock.wall())
+
     def log(self, shown: Iterable[Failed]) -> str:
         """Write the logs of failures that get no row; returns the path of the last log, if any.
 
@@ -159,6 +166,14 @@ class Books:
 def logs_of(dest: Path, folder: Path) -> FailedLogs:
     """The logs of a dataset in this folder, which may be the dataset's own one."""
     return FailedLogs(folder, own=folder == beside(dest, FAILED_LOGS))
+
+
+def _relative(log: str, dest: Path) -> str:
+    """A log's path as `failed.csv` has it: relative to the dataset's folder, with `/`.
+
+    Both may be reached through links, and `..` leaves the folder that a link leads to.
+    """
+    return os.path.relpath(os.path.realpath(log), os.path.realpath(dest)).replace(os.sep, "/")
 
 
 def masked_failure(failure: Failure) -> Failure:

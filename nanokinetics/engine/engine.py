@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from nanokinetics.clip import ADOPTED, Clip, ClipId, Failed, Job, Made
@@ -32,7 +33,7 @@ from nanokinetics.engine.verdicts import (
 )
 from nanokinetics.engine.waiting import TICK, Waiting, blocked_error, progress_of
 from nanokinetics.errors import EnvironmentFault, Failure, Kind, Reason
-from nanokinetics.progress import Reporter
+from nanokinetics.progress import Progress, Reporter
 from nanokinetics.sources import Source
 from nanokinetics.workers.pool import Died, Event, Idle, NeverStarted, Pool, Result, Word
 
@@ -73,6 +74,9 @@ class Engine:
             shared=source.remote,
         )
         self._waiting = Waiting(books, clock)
+        self._began = clock.steady()
+        self._made_before = quotas.made
+        self._fetched = 0
         self.reasons: Counter[Reason] = Counter()
         """The number of failures in this run, by reason."""
         self.fixable: Counter[str] = Counter()
@@ -248,6 +252,7 @@ class Engine:
             job = self._jobs.pop(made.clip.id)
         ticket = self._tickets[job]
         asked = [made for made in batch if made.source != ADOPTED]
+        self._fetched += sum(made.downloaded_bytes for made in asked)
         self._false_starts = 0
         if asked:
             self._pacer.answered(ticket, self._clock.steady())
@@ -340,13 +345,24 @@ class Engine:
         if counts == self._shown and now < self._shown_at + TICK:
             return
         self._shown, self._shown_at = counts, now
-        self._reporter.update(
-            progress_of(
-                quotas,
-                self._pacer,
-                self._clock,
-                len(self._jobs),
-                self._blocked_by,
-                shares_budget=self._shared.is_shared,
-            )
+        self._reporter.update(self.progress)
+
+    @property
+    def progress(self) -> Progress:
+        """The progress at present, with what this run has done."""
+        waited = self._waiting.seconds
+        now = progress_of(
+            self._quotas,
+            self._pacer,
+            self._clock,
+            len(self._jobs),
+            self._blocked_by,
+            shares_budget=self._shared.is_shared,
+        )
+        return replace(
+            now,
+            new=self._quotas.made - self._made_before,
+            fetched_bytes=self._fetched,
+            worked_seconds=max(0.0, self._clock.steady() - self._began - waited),
+            waited_seconds=waited,
         )

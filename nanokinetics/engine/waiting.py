@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
+from nanokinetics.common.moments import moment
 from nanokinetics.common.secrets import mask
-from nanokinetics.dataset.ledger import HOURLY_BUDGET, utc
+from nanokinetics.dataset.ledger import HOURLY_BUDGET
 from nanokinetics.engine.books import Books, Clock
 from nanokinetics.engine.pacing import Pacer
 from nanokinetics.engine.quotas import Quotas
@@ -17,7 +18,7 @@ TICK: Final = 0.5
 
 
 class Waiting:
-    """Records each time without requests, once it is over."""
+    """Records each time without requests, once it is over, and the sum of them."""
 
     BUDGET: ClassVar = HOURLY_BUDGET
     """A value of the column `why` in `waits.csv`; all others are reasons of failures."""
@@ -25,17 +26,25 @@ class Waiting:
     def __init__(self, books: Books, clock: Clock) -> None:
         self._books = books
         self._clock = clock
-        self._open: tuple[float, str] | None = None
+        self._open: tuple[float, float, str] | None = None
+        """The present wait: when it began by both clocks, and why."""
+        self._over = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Seconds without requests so far."""
+        return self._over + (self._clock.steady() - self._open[0] if self._open else 0.0)
 
     def note(self, why: str | None) -> None:
         """Note why no request may start at present; None if requests may start."""
         before = self._open
-        if why == (before[1] if before else None):
+        if why == (before[2] if before else None):
             return
+        self._over = self.seconds
         now = self._clock.wall()
-        self._open = (now, why) if why else None
+        self._open = (self._clock.steady(), now, why) if why else None
         if before:
-            self._books.waited(before[0], now, before[1])
+            self._books.waited(before[1], now, before[2])
 
     def end(self) -> None:
         """End the last wait. An error of the disk is ignored, or it would hide why the run ends."""
@@ -89,7 +98,8 @@ def blocked_error(refusal: Failure | None, quotas: Quotas, until: float) -> Bloc
     return Blocked(
         f"{_WHY_WAITING.get(reason, _REFUSED)} ({reason.words}{said}): {made} of {wanted} clips "
         f"are made, {wanted - made} are left and nothing is lost; run the same command again "
-        f"after {utc(until)}"
+        f"after {moment(until)}",
+        until,
     )
 
 

@@ -129,7 +129,8 @@ class Timeline:
     """The course of a build, from the start of the first clip to the last row of any table.
 
     waits: the waits of `waits.csv`; None without one. waited: the same by reason, the largest sum
-    first. pauses: gaps longer than `longer_than` without work on a clip and without a wait.
+    first. pauses: the times between runs, as `waits.csv` has
+    them, and gaps longer than `longer_than` without work on a clip and without a wait.
     working: the span without waits and pauses. per_hour: clips an hour of work.
     fetched_per_second: bytes a second of work. Both paces are None if the work was too short.
     times: points in time. made, failed: numbers of clips made and failed by then.

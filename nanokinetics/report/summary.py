@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from nanokinetics.clip import ADOPTED, Group
+from nanokinetics.dataset.ledger import NO_RUN
 from nanokinetics.errors import Kind, Reason
 from nanokinetics.estimate import paced
 from nanokinetics.report.figures import (
@@ -201,23 +202,24 @@ def _timeline(tables: Tables, run: pd.DataFrame, failed: pd.DataFrame) -> Timeli
     made = run[run["finished_at"].notna()]
     ends, took = made["finished_at"].to_numpy(), made["total_seconds"].fillna(0).to_numpy()
     lost = failed["failed_at"].dropna().to_numpy()
-    waits = tables.waits.dropna() if tables.waits is not None else None
-    since, until = (
-        (waits["since"].to_numpy(), waits["until"].to_numpy())
-        if waits is not None
-        else (np.empty(0), np.empty(0))
-    )
+    rests = tables.waits.dropna() if tables.waits is not None else None
+    since, until = _ends(rests)
+    between = None if rests is None else rests[rests["why"] == NO_RUN]
+    waits = None if rests is None else rests[rests["why"] != NO_RUN]
     begins, stops = np.concatenate([ends - took, lost, since]), np.concatenate([ends, lost, until])
     if not len(begins):
         return None
     begin, end = float(begins.min()), float(stops.max())
     rows = np.sort(np.concatenate([ends, lost]))
     longer_than = STOPPED
-    if waits is None and len(rows) > 1:
+    # A folder that was begun before there was a table of waits has the latest of them only.
+    is_guessed = rests is None or (len(rests) > 0 and bool((rests["why"] == NO_RUN).all()))
+    if is_guessed and len(rows) > 1:
         usual = PAUSE_GAPS * float(np.median(np.diff(rows)))
         longer_than = min(STOPPED, max(SHORTEST_PAUSE, usual))
-    pauses = tuple(gap for gap in _gaps(begins, stops) if gap.length > longer_than)
-    idle = sum(pause.length for pause in pauses) + _covered(since, until)
+    gaps = [gap for gap in _gaps(begins, stops) if gap.length > longer_than]
+    idle = sum(gap.length for gap in gaps) + _covered(since, until)
+    pauses = sorted([*gaps, *map(Pause, *_ends(between))], key=lambda pause: pause.begin)
     points = np.unique(rows)
     points = points[np.linspace(0, len(points) - 1, min(POINTS, len(points))).astype(int)]
     times = np.concatenate([[begin], points, [end]])
@@ -226,9 +228,9 @@ def _timeline(tables: Tables, run: pd.DataFrame, failed: pd.DataFrame) -> Timeli
         begin=begin,
         end=end,
         working=working,
-        waits=None if waits is None else tuple(map(Pause, since, until, waits["why"])),
+        waits=None if waits is None else tuple(map(Pause, *_ends(waits), waits["why"])),
         waited=() if waits is None else _waited(waits),
-        pauses=pauses,
+        pauses=tuple(pauses),
         longer_than=longer_than,
         per_hour=_rate(3600.0 * len(made), working),
         fetched_per_second=_rate(float(run["downloaded_bytes"].sum()), working),
@@ -236,6 +238,13 @@ def _timeline(tables: Tables, run: pd.DataFrame, failed: pd.DataFrame) -> Timeli
         made=tuple(np.searchsorted(np.sort(ends), times, "right").tolist()),
         failed=tuple(np.searchsorted(np.sort(lost), times, "right").tolist()),
     )
+
+
+def _ends(rests: pd.DataFrame | None) -> tuple[Array, Array]:
+    """The beginnings and the ends of some rows of `waits.csv`."""
+    if rests is None:
+        return np.empty(0), np.empty(0)
+    return rests["since"].to_numpy(), rests["until"].to_numpy()
 
 
 def _gaps(begins: Array, ends: Array) -> list[Pause]:

@@ -2,42 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
-from nanokinetics.common.text import plain, size
+from nanokinetics.common.text import plain, size, table, wrapped
 from nanokinetics.report.figures import Class, Counts, Effort, Seconds, Summary, Timeline
 from nanokinetics.report.words import moment, number, pace, reason, seconds, share, span
 
 CLASSES: Final = 30
 """Classes shown, at most. If there are more, the classes with most missing clips are shown."""
 
-HEADS: Final = ("made", "wanted", "missing", "gone", "later")
+HEADS: Final = ("made", "wanted", "missing", "gone", "for later")
 
 
-def lines(summary: Summary) -> Iterator[str]:
-    """The report, line by line, free of control characters."""
+def lines(summary: Summary, width: int = 0) -> Iterator[str]:
+    """The report, line by line, free of control characters.
+
+    width: columns of the terminal, to which tables and lines are fitted; 0 for any number.
+    """
+    for block in _blocks(summary, width):
+        if isinstance(block, str):
+            yield from wrapped(block, width)
+        else:
+            yield from block
+
+
+_Block = str | list[str]
+"""A line, which may be wrapped, or the lines of a table, which fit."""
+
+
+def _blocks(summary: Summary, width: int) -> Iterator[_Block]:
     total = summary.total
     wanted = "" if total.wanted is None else f" of {total.wanted:,} wanted"
     yield f"{total.made:,} clips{wanted}; {total.gone:,} gone, {total.later:,} for later"
     yield from _lacking(summary)
     yield from map(plain, summary.notes)
     yield ""
-    yield from _counts(summary)
+    yield from _counts(summary, width)
     if summary.failures:
         yield ""
-        yield from _failures(summary)
+        yield _failures(summary, width)
     if summary.effort:
         yield ""
-        yield from _effort(summary.effort)
+        yield from _effort(summary.effort, width)
     if summary.total.made:
         yield ""
         yield from _volume(summary)
     if summary.timeline:
-        yield from _timeline(summary.timeline)
+        yield from _timeline(summary.timeline, width)
     if summary.projections:
         yield ""
-        yield from _projections(summary)
+        yield _projections(summary, width)
 
 
 def _lacking(summary: Summary) -> Iterator[str]:
@@ -48,7 +63,7 @@ def _lacking(summary: Summary) -> Iterator[str]:
         yield f"{summary.adopted:,} were adopted: found whole, so nothing is known of their making"
 
 
-def _counts(summary: Summary) -> Iterator[str]:
+def _counts(summary: Summary, width: int) -> Iterator[_Block]:
     shown = summary.classes
     if len(shown) > CLASSES:
         shown = tuple(sorted(shown, key=_need)[:CLASSES])
@@ -56,7 +71,7 @@ def _counts(summary: Summary) -> Iterator[str]:
     if len(summary.splits) > 1:
         rows += [(*_row(c), f"all of {plain(split)}") for split, c in summary.splits.items()]
     rows.append((*_row(summary.total), "all"))
-    yield from _table((*HEADS, "class"), rows, left=1)
+    yield list(table((*HEADS, "class"), rows, 1, width))
     if len(shown) < len(summary.classes):
         rest = len(summary.classes) - len(shown)
         yield f"and {rest:,} classes more, which miss no more than these (--json and --html: all)"
@@ -76,21 +91,22 @@ def _name(each: Class, with_split: bool) -> str:
     return plain(f"{each.label}{name}" + (f", {each.split}" if with_split else ""))
 
 
-def _failures(summary: Summary) -> Iterator[str]:
+def _failures(summary: Summary, width: int) -> list[str]:
     rows = [
         (number(f.clips), number(f.since), plain(f.kind), plain(f.reason), plain(f.message)[:60])
         for f in summary.failures
     ]
-    yield from _table(("clips", "made since", "kind", "reason", "most often"), rows, left=3)
+    heads = ("clips", "made since", "kind", "reason", "most often")
+    return list(table(heads, rows, 3, width))
 
 
-def _effort(effort: Effort) -> Iterator[str]:
+def _effort(effort: Effort, width: int) -> Iterator[_Block]:
     rows = []
     for name, taken in steps(effort):
         for spread, of in ((taken.full, "all"), (taken.within_iqr, "within the quartiles")):
             figures = map(seconds, (spread.mean, spread.median, spread.maximum))
             rows.append((*figures, number(spread.clips), f"{name}, {of}"))
-    yield from _table(("mean", "median", "max", "clips", "seconds a clip"), rows, left=1)
+    yield list(table(("mean", "median", "max", "clips", "seconds a clip"), rows, 1, width))
     if effort.fetching:
         yield dominates(effort)
 
@@ -122,7 +138,7 @@ def _volume(summary: Summary) -> Iterator[str]:
         yield f"{span(volume.footage)} of video"
 
 
-def _timeline(time: Timeline) -> Iterator[str]:
+def _timeline(time: Timeline, width: int) -> Iterator[_Block]:
     yield f"from {moment(time.begin)} to {moment(time.end)} UTC: {worked(time)}"
     fetched = f", {size(time.fetched_per_second)}/s fetched" if time.fetched_per_second else ""
     if time.per_hour is not None:
@@ -130,17 +146,14 @@ def _timeline(time: Timeline) -> Iterator[str]:
     if time.pauses:
         lost = sum(pause.length for pause in time.pauses)
         plural = "pause" if len(time.pauses) == 1 else "pauses"
-        yield (
-            f"{len(time.pauses):,} {plural} of more than {span(time.longer_than)} without work, "
-            f"{span(lost)} in all"
-        )
+        yield f"{len(time.pauses):,} {plural} without a run at work, {span(lost)} in all"
     if time.waited:
         yield ""
         rows = [
             (number(each.times), span(each.total), span(each.longest), plain(reason(each.why)))
             for each in time.waited
         ]
-        yield from _table(("times", "in all", "longest", "waited for"), rows, left=1)
+        yield list(table(("times", "in all", "longest", "waited for"), rows, 1, width))
 
 
 def worked(time: Timeline) -> str:
@@ -149,7 +162,7 @@ def worked(time: Timeline) -> str:
     return f"worked {span(time.working)} over {span(time.span)}" if idle else span(time.span)
 
 
-def _projections(summary: Summary) -> Iterator[str]:
+def _projections(summary: Summary, width: int) -> list[str]:
     fetched = summary.volume.fetched
     heads = ("if n were", "clips", "of work", *(("as a guest", "fetched") if fetched else ()))
     rows = [
@@ -162,17 +175,4 @@ def _projections(summary: Summary) -> Iterator[str]:
         )
         for p in summary.projections
     ]
-    yield from _table((*heads, "disk"), rows)
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], left: int = 0) -> Iterator[str]:
-    """Align the columns: the last `left` columns to the left, the others to the right."""
-    table = [tuple(heads), *map(tuple, rows)]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    turn = len(widths) - left
-    for row in table:
-        cells = [
-            cell.rjust(width) if position < turn else cell.ljust(width)
-            for position, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        yield "  ".join(cells).rstrip()
+    return list(table((*heads, "disk"), rows, 0, width))

@@ -55,7 +55,7 @@ SHORT: Final = "short"
 class Manifest:
     """A subset.
 
-        record: the entries of `run.json`. picks: the clips. reserves: the other candidates; None for a
+    record: the entries of `run.json`. picks: the clips. reserves: the other candidates; None for a
     manifest file and for a table of picks alone, which lack them. Both tables have the columns,
     the groups and the ranks of a selection. failed: the last reason of each failed clip of a
     folder. due: the first n candidates of each class of a folder; a finished build has them, unless

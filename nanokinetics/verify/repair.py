@@ -8,15 +8,13 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from nanokinetics.common.folder import Folder
 from nanokinetics.common.names import is_inside
 from nanokinetics.dataset import indexes
+from nanokinetics.dataset.home import Home
 from nanokinetics.dataset.ledger import Ledger
 from nanokinetics.dataset.record import record_of
 from nanokinetics.errors import EnvironmentFault, InputError
-from nanokinetics.layout import LOCK, OWN, STATS, STRAYS
+from nanokinetics.layout import OWN, STATS, STRAYS
 from nanokinetics.verify.checks import judge
 from nanokinetics.verify.tables import Tables, read
 from nanokinetics.verify.verdict import Verdict, VerifyOptions
@@ -28,13 +26,14 @@ def repair(dest: Path, options: VerifyOptions) -> Verdict:
     This deletes bad clips with their rows, moves files without a row to `strays/`, and writes the
     lists again. Failed clips stay failed.
 
-    Raises InputError while a build runs, and EnvironmentFault if a file cannot be changed.
+    Raises Busy while a build runs, and EnvironmentFault if a file cannot be changed.
     """
-    home = Folder(dest)
+    home = Home(dest)
     record_of(home)  # refuses a folder that is not a dataset, before a lock is put into it
     try:
         home.refuse_links(OWN)
-        with FileLock(home.place(LOCK), timeout=0):
+        with closing(home):
+            home.hold()
             tables = read(dest)
             if not tables.rows:
                 raise InputError(
@@ -44,8 +43,6 @@ def repair(dest: Path, options: VerifyOptions) -> Verdict:
             verdict = judge(tables, False, options)
             _remove(tables, verdict)
             return replace(verdict, repaired=True)
-    except Timeout:
-        raise InputError(f"a build is at work in {dest}; repair it when that has ended") from None
     except OSError as error:
         raise EnvironmentFault(f"{error.filename or dest}: {error.strerror or error}") from None
 

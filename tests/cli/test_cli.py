@@ -6,12 +6,15 @@ import argparse
 import json
 import pty
 import re
+import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import fields, replace
 from importlib.metadata import version
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +23,10 @@ from helpers import commands
 
 from nanokinetics.api import BuildResult
 from nanokinetics.cli import main, parser
+from nanokinetics.cli.display import Lines
 from nanokinetics.clip import Group
 from nanokinetics.config import BuildConfig, MakingConfig
-from nanokinetics.errors import Blocked, EnvironmentFault, InputError, Reason
+from nanokinetics.errors import Blocked, Busy, EnvironmentFault, InputError, Reason
 
 ANNOTATIONS = "label,youtube_id,time_start,time_end,split\n" + "".join(
     f"{label},-{label[:4]}{number:06d},10,20,train\n"
@@ -367,28 +371,38 @@ def test_bad_rows_are_named_and_may_be_left_out(
 
 
 @pytest.mark.parametrize(
-    ("error", "code"),
+    ("error", "code", "last"),
     [
-        (InputError("told"), 2),
-        (EnvironmentFault("told"), 1),
-        (Blocked("told"), 75),
-        (KeyboardInterrupt(), 130),
+        (InputError("told"), 2, "nanokinetics: told"),
+        (EnvironmentFault("told"), 1, "next: see to that, then the same command, which goes on"),
+        (Blocked("told", 0.0), 75, "next: the same command after 1970-01-01 05:30:00+05:30"),
+        (Blocked("told"), 75, "next: the same command, later"),
+        (Busy("told"), 75, "next: the same command, when the other run has ended"),
+        (KeyboardInterrupt(), 130, "next: the same command, which goes on from here"),
     ],
 )
-def test_what_ends_a_run_is_told_in_one_line(
+def test_what_ends_a_run_is_told_in_a_line_and_the_last_line_says_what_is_next(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    zone: Callable[[str], None],
     error: BaseException,
     code: int,
+    last: str,
 ) -> None:
+    zone("Asia/Kolkata")
+
     def build(*_: object, **__: object) -> None:
-        raise error
+        raise copy(error)
 
     monkeypatch.setattr("nanokinetics.api.build", build)
     assert main(BUILD) == code
     out, err = capsys.readouterr()
-    assert (out, err.count("\n")) == ("", 1)
-    assert ("told" in err) or code == 130
+    lines = err.splitlines()
+    assert (out, len(lines)) == ("", 1 if code == 2 else 3)
+    assert ("told" in lines[0]) or code == 130
+    assert lines[-1].startswith(last)
+    assert main([*BUILD, "--quiet"]) == code
+    assert capsys.readouterr().err.splitlines() == lines[:1]
 
 
 def test_a_short_class_is_exit_code_3_and_named(
@@ -413,11 +427,16 @@ def test_a_short_class_is_exit_code_3_and_named(
     assert "1 of 3 clips are in nano" in out
     assert "hurling (sport) (train) has 1 of 3" in out
     assert "2 private, 1 timeout" in out
-    assert (
-        "ask again: the same command with --retry-failed for 4 failed clips of short classes, or "
-        "--retry-failed=all for 6" in out
+    assert out.splitlines()[-1] == (
+        "next: the same command, for 1 clip for later, or with --retry-failed for 4 failed clips "
+        "of short classes, or with --retry-failed=all for 6 failed clips of short classes"
     )
-    assert len(out.splitlines()) == 6
+    assert main([*BUILD, "--quiet"]) == 3
+    assert capsys.readouterr() == (
+        "",
+        "nanokinetics: 1 of 3 clips are in nano, 1 of them new; short: hurling (sport) (train) has "
+        "1 of 3\n",
+    )
 
 
 def test_the_result_as_an_object_has_all_of_it(
@@ -528,3 +547,32 @@ def test_as_a_module_it_is_the_same_command(here: Path) -> None:
     assert done.stdout == ""
     assert done.stderr.startswith("nanokinetics: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_the_first_line_of_a_log_can_be_pasted_and_holds_no_secret(
+    received: dict[str, Any], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = ["--proxy", "http://me:hunter2@proxy:8080", "--cookies", "my cookies.txt"]
+    given.append("--yt-dlp-args=--video-password hunter2 --force-ipv4")
+    argv = [*BUILD, *given, "--log", "night.log"]
+    monkeypatch.setattr(sys, "argv", ["/opt/venv/bin/nanokinetics", *argv])
+    assert main(argv) == 0
+    first, *_, last = (here / "night.log").read_text().splitlines()
+    assert "hunter2" not in first
+    assert f": nanokinetics {version('nanokinetics')} in {here}: nanokinetics build" in first
+    command = shlex.split(first.partition(f" in {here}: ")[2])
+    assert command[: len(BUILD) + 1] == ["nanokinetics", *BUILD]
+    assert command[command.index("--cookies") + 1] == "my cookies.txt"
+    assert "next: nanokinetics verify nano" in last
+
+
+def test_a_log_begins_with_that_line_and_only_if_something_is_said() -> None:
+    log = StringIO()
+    lines = Lines(log, "nanokinetics 1 in /data: nanokinetics build")
+    lines.close()
+    assert log.getvalue() == ""
+    lines.say("first")
+    lines.say("second")
+    header, first, second = log.getvalue().splitlines()
+    assert header.endswith(" nanokinetics 1 in /data: nanokinetics build")
+    assert (first[8:], second[8:]) == (" first", " second")

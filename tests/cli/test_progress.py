@@ -86,14 +86,11 @@ def test_while_a_probe_is_out_it_says_that_it_asks_again() -> None:
 
 
 def test_of_another_day_the_day_is_told() -> None:
-    since, until = LONG_AGO, LONG_AGO + 86400
-    then = re.fullmatch(
-        r"blocked since (\w{3}) (\d\d:\d\d), until (\w{3}) (\d\d:\d\d) \(rate limited\)",
-        blocked(since, until).state,
-    )
-    assert then
+    since, until = time.time() - 48 * HOUR, time.time() + 48 * HOUR
     days = [time.strftime("%a", time.localtime(at)) for at in (since, until)]
-    assert then.groups() == (days[0], clock(since), days[1], clock(until))
+    assert blocked(since, until).state == (
+        f"blocked since {days[0]} {clock(since)}, until {days[1]} {clock(until)} (rate limited)"
+    )
 
 
 def test_the_hourly_budget_is_told_as_a_rest() -> None:
@@ -114,7 +111,8 @@ def test_a_line_tells_the_counts_and_the_state() -> None:
     stream = StringIO()
     Lines(stream).update(blocked(LONG_AGO, None))
     (line,) = stream.getvalue().splitlines()
-    assert re.match(r"\d\d:\d\d:\d\d 3/10 clips, 2 replaced, 1 for later, blocked since ", line)
+    stamp = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d\d:\d\d"
+    assert re.match(f"{stamp} 3/10 clips, 2 gone, 1 for later, blocked since ", line)
     assert line.endswith(", asking again (rate limited)")
 
 
@@ -124,7 +122,7 @@ def lines_of(*updates: tuple[float, Progress]) -> list[str]:
     lines = Lines(stream, clock=lambda: now)
     for now, progress in updates:  # noqa: B007 - the clock reads it
         lines.update(progress)
-    return [line.partition(" ")[2].split(", ", 3)[3] for line in stream.getvalue().splitlines()]
+    return [line.split(", ", 3)[3] for line in stream.getvalue().splitlines()]
 
 
 def test_a_line_comes_at_once_when_a_block_begins_and_when_it_ends() -> None:
@@ -162,7 +160,7 @@ def test_the_bar_shows_the_counts_and_the_state() -> None:
     block = blocked(LONG_AGO, None)
     shown = drawn(block, 120)
     assert "3/10" in shown
-    assert f"{block.state}, 2 replaced, 1 for later]" in shown
+    assert f"{block.state}, 2 gone, 1 for later]" in shown
 
 
 @pytest.mark.parametrize(
@@ -196,7 +194,7 @@ def test_at_work_the_pace_comes_first_and_the_rest_as_there_is_room() -> None:
     shown = [drawn(FAR, columns, before) for columns in (60, 80, 120)]
     assert all("clips/min" in line and "left" in line for line in shown)
     assert ["12 for later" in line for line in shown] == [False, False, True]
-    assert shown[-1].endswith("93 replaced, 12 for later, 0 in hand]")
+    assert shown[-1].endswith("93 gone, 12 for later, 0 in hand]")
 
 
 def test_the_bar_changes_with_the_state_though_no_clip_is_made(
@@ -257,13 +255,18 @@ class Time:
 
 
 def paces(*updates: tuple[float, Progress]) -> list[Pace | None]:
-    """The pace after each of these updates, at these seconds."""
+    """The pace after each of these updates, at these seconds, which are those of both clocks."""
     time = Time()
     forecast = Forecast(time, time)
     found = []
     for time.now, progress in updates:
         found.append(forecast.pace(progress))
     return found
+
+
+def rates(*updates: tuple[float, Progress]) -> list[tuple[float, float] | None]:
+    """The same as clips a second, and seconds to the end."""
+    return [(pace.rate, pace.left) if pace else None for pace in paces(*updates)]
 
 
 def at_work(made: int, **more: object) -> Progress:
@@ -273,26 +276,51 @@ def at_work(made: int, **more: object) -> Progress:
 
 
 def test_there_is_no_pace_before_a_clip_is_made_in_this_run() -> None:
-    assert paces((0, at_work(40)), (60, at_work(40))) == [None, None]
+    assert rates((0, at_work(40)), (60, at_work(40))) == [None, None]
 
 
 def test_the_time_left_goes_by_what_was_made_in_this_run() -> None:
-    assert paces((0, at_work(40)), (60, at_work(50)))[-1] == Pace(rate=1 / 6, left=300)
+    assert rates((0, at_work(40)), (60, at_work(50)))[-1] == (1 / 6, 300)
 
 
 def test_clips_that_are_left_for_later_or_cannot_be_had_take_no_time() -> None:
-    assert paces((0, at_work(40)), (60, at_work(50, waiting=6)))[-1] == Pace(1 / 6, left=60)
+    assert rates((0, at_work(40)), (60, at_work(50, waiting=6)))[-1] == (1 / 6, 60)
 
 
 def test_where_the_budget_is_what_limits_the_time_left_is_the_budget_s() -> None:
     pace = paces((0, at_work(40)), (60, at_work(50, paced_seconds=7200.0)))[-1]
-    assert pace == Pace(1 / 6, left=7200)
-    assert str(pace) == "10.0 clips/min, 2 h left"
+    assert pace == Pace(1 / 6, left=7200, ends=7260)
+    assert str(pace).startswith("10.0 clips/min, 2 h left, ends ")
+
+
+def test_the_pace_has_the_bytes_a_second_and_the_time_of_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("nanokinetics.progress.time.time", lambda: LONG_AGO)
+    pace = Pace(rate=1.0, left=7200, ends=LONG_AGO + 7200, bytes_per_second=3_200_000)
+    ends = clock(LONG_AGO + 7200)
+    assert pace.forms == (
+        f"60.0 clips/min, 3.2 MB/s, 2 h left, ends {ends}",
+        f"60.0 clips/min, 2 h left, ends {ends}",
+        "60.0 clips/min, 2 h left",
+    )
+
+
+def test_bytes_count_in_the_time_of_work_only() -> None:
+    block = {"blocked_since": 60.0, "blocked_until": 3660.0}
+    pace = paces(
+        (0, at_work(40)),
+        (60, at_work(50, fetched_bytes=6_000_000, **block)),
+        (3660, at_work(50, fetched_bytes=6_000_000)),
+        (3720, at_work(60, fetched_bytes=12_000_000)),
+    )[-1]
+    assert pace
+    assert pace.bytes_per_second == 100_000
 
 
 def test_a_block_spoils_no_rate_and_is_added_to_what_is_left() -> None:
     block = {"blocked_since": 60.0, "blocked_until": 3660.0}
-    found = paces(
+    found = rates(
         (0, at_work(40)),
         (60, at_work(50)),
         (60, at_work(50, **block)),
@@ -300,16 +328,16 @@ def test_a_block_spoils_no_rate_and_is_added_to_what_is_left() -> None:
         (3660, at_work(50)),
         (3720, at_work(60)),
     )
-    assert found[2] == Pace(1 / 6, left=3600 + 300)
-    assert found[-1] == Pace(1 / 6, left=240)
+    assert found[2] == (1 / 6, 3600 + 300)
+    assert found[-1] == (1 / 6, 240)
 
 
 def test_the_rate_is_that_of_the_last_minutes() -> None:
     fast, slow = (0, at_work(0)), [(60 + 100 * n, at_work(60 + n)) for n in range(30)]
-    found = paces(fast, *slow)
-    assert found[1] == Pace(1.0, left=40)
+    found = rates(fast, *slow)
+    assert found[1] == (1.0, 40)
     assert found[-1] is not None
-    assert found[-1].rate == pytest.approx(1 / 100, rel=0.2)
+    assert found[-1][0] == pytest.approx(1 / 100, rel=0.2)
 
 
 def test_a_line_ends_with_the_pace() -> None:
@@ -318,7 +346,8 @@ def test_a_line_ends_with_the_pace() -> None:
     lines.update(at_work(40))
     time.now += LINE_EVERY
     lines.update(at_work(50))
-    assert stream.getvalue().endswith("4 in hand; 20.0 clips/min, 2 min 30 s left\n")
+    last = stream.getvalue().splitlines()[-1]
+    assert re.search(r"4 in hand; 20\.0 clips/min, 2 min 30 s left, ends [\w ]*\d\d:\d\d$", last)
 
 
 def test_scripts_get_an_object_a_line() -> None:
@@ -333,6 +362,7 @@ def test_scripts_get_an_object_a_line() -> None:
     assert said == {"event": "message", "text": "left out: “a”"}
     assert (first["event"], first["made"], first["seconds_left"]) == ("progress", 40, None)
     assert (second["clips_per_minute"], second["seconds_left"]) == (120, 25)
+    assert second["ends_at"] == pytest.approx(datetime.now(UTC).timestamp() + 25, abs=5)
     assert {field.name for field in fields(Progress)} < set(second)
 
 

@@ -49,8 +49,22 @@ def test_a_build_ends_as_if_somebody_read_it(
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
     assert len(read_table(tmp_path / "nano" / "stats.csv")) == min(2 * n, 6)
-    if "2>" not in streams:
-        assert done.stderr.count("\n") <= 1, "one line of progress"
+    if "--json" in streams:
+        assert done.stderr == ""
+    elif "2>" not in streams:
+        assert done.stderr.splitlines()[-1].startswith("next: "), "the log is whole all the same"
+
+
+@pytest.mark.parametrize(
+    ("streams", "times"), [(">out 2>log", (1, 1)), (">log 2>&1", (1,)), ("2>log", (1,))]
+)
+def test_a_log_of_its_own_has_the_summary_and_no_file_has_it_twice(
+    source: Path, tmp_path: Path, streams: str, times: tuple[int, ...]
+) -> None:
+    done = shell(f"{build(source, 2)} {streams}", tmp_path)
+    assert done.returncode == 0
+    found = [tmp_path / name for name in ("log", "out") if (tmp_path / name).exists()]
+    assert tuple(file.read_text().count("next: nanokinetics verify") for file in found) == times
 
 
 def test_no_file_of_a_dataset_takes_the_place_of_a_closed_stream(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,10 @@ from nanokinetics.common.logs import logger, logging_to
 from nanokinetics.errors import InputError
 
 
-def test_each_line_is_dated_and_says_who_speaks(tmp_path: Path) -> None:
+def test_each_line_is_dated_and_says_who_speaks(
+    tmp_path: Path, zone: Callable[[str], None]
+) -> None:
+    zone("Asia/Kolkata")
     path = tmp_path / "new" / "build.log"
     for word in ("first", "second"):
         with logging_to(path):
@@ -22,7 +26,7 @@ def test_each_line_is_dated_and_says_who_speaks(tmp_path: Path) -> None:
     assert len(lines) == 2
     for line, word in zip(lines, ("first", "second"), strict=True):
         assert re.fullmatch(
-            r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z DEBUG   nanokinetics\.engine: the "
+            r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+05:30 DEBUG   nanokinetics\.engine: the "
             rf"{word} run",
             line,
         )

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from nanokinetics.dataset.home import Home
-from nanokinetics.errors import EnvironmentFault, InputError
-from nanokinetics.layout import LOCK
+from nanokinetics.errors import Busy, EnvironmentFault, InputError
+from nanokinetics.layout import HOLDER, LOCK
 
 
 @pytest.fixture
@@ -111,10 +111,34 @@ def test_a_folder_that_comes_back_is_the_same_again(folder: Path) -> None:
 def test_a_folder_is_made_and_held_once(tmp_path: Path) -> None:
     home = held(tmp_path / "new" / "nano")
     home.hold()
-    with pytest.raises(InputError, match="another run is at work"):
+    with pytest.raises(Busy, match="another run is at work"):
         held(tmp_path / "new" / "nano")
     home.close()
     held(tmp_path / "new" / "nano").close()
+
+
+def test_a_busy_folder_says_who_holds_it_and_since_when(
+    tmp_path: Path, zone: Callable[[str], None]
+) -> None:
+    zone("Asia/Kolkata")
+    home = Home(tmp_path / "nano", wall=lambda: 0.0)
+    home.hold()
+    with pytest.raises(
+        Busy, match=rf"process {os.getpid()} on .*, since 1970-01-01 05:30:00\+05:30"
+    ):
+        held(tmp_path / "nano")
+    (tmp_path / "nano" / HOLDER).unlink()
+    with pytest.raises(Busy, match=r"another run is at work in \S+nano; run the same command"):
+        held(tmp_path / "nano")
+    home.close()
+
+
+def test_the_note_of_a_killed_run_does_not_outlive_the_next_one(tmp_path: Path) -> None:
+    (tmp_path / HOLDER).write_text("process 1 on lab-7, since long ago\n")
+    home = held(tmp_path)
+    assert f"process {os.getpid()} on " in (tmp_path / HOLDER).read_text()
+    home.close()
+    assert not (tmp_path / HOLDER).exists()
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:

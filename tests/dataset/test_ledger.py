@@ -130,6 +130,33 @@ def test_a_failure_is_this_row_to_the_letter(ledger: Ledger, home: Folder) -> No
     )
 
 
+def test_the_time_between_two_runs_is_a_row_of_the_waits(ledger: Ledger, home: Folder) -> None:
+    waits = home.place("waits.csv")
+    ledger.resumed(NOON)
+    assert not waits.exists(), "the first run has none before it"
+    ledger.made([made(clip())], NOON)
+    ledger.resumed(NOON + 59)
+    assert not waits.exists(), "a minute is the least"
+    ledger.failed(failed(clip(2)), "x.log", NOON + 20)
+    ledger.resumed(NOON + 600)
+    ledger.waited(NOON + 600, NOON + 700, "bot_check")
+    ledger.resumed(NOON + 1000)
+    assert waits.read_text().splitlines()[1:] == [
+        "2026-01-01T12:00:20Z,2026-01-01T12:10:00Z,no_run",
+        "2026-01-01T12:10:00Z,2026-01-01T12:11:40Z,bot_check",
+        "2026-01-01T12:11:40Z,2026-01-01T12:16:40Z,no_run",
+    ]
+    ledger.resumed(NOON)
+    assert len(waits.read_text().splitlines()) == 4, "the clock was set back"
+
+
+def test_a_foreign_table_of_waits_stays_as_it_is(ledger: Ledger, home: Folder) -> None:
+    home.place("waits.csv").write_text("mine\n")
+    ledger.made([made(clip())], NOON)
+    ledger.resumed(NOON + 600)
+    assert home.place("waits.csv").read_text() == "mine\n"
+
+
 def test_a_status_that_nobody_gave_is_empty(ledger: Ledger, home: Folder) -> None:
     ledger.failed(failed(clip()), "x.log", NOON)
     assert table(home.place("failed.csv"))[0]["http_status"] == ""

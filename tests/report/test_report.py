@@ -322,6 +322,46 @@ def test_with_a_table_of_waits_no_pause_is_guessed(tmp_path) -> None:
     assert (time.pauses, time.waits, time.working) == ((), (), time.span)
 
 
+@pytest.mark.parametrize("width", [50, 60, 74])
+def test_the_report_fits_the_terminal(an_hour, width: int) -> None:
+    (an_hour / "waits.csv").write_text(WAITS)
+    summary = summarise(read(an_hour))
+    shown, whole = list(lines(summary, width)), list(lines(summary))
+    assert max(map(len, shown)) <= width < max(map(len, whole))
+    numbers = [re.findall(r"[\d,.]*\d", " ".join(text)) for text in (shown, whole)]
+    assert numbers[0] == numbers[1], "no number is cut"
+
+
+def test_the_time_between_two_runs_is_a_pause_however_short(tmp_path) -> None:
+    """The folder grew ten minutes after its first run had ended with a wait."""
+    at = [f"2026-01-01T00:{minute:02d}:{s:02d}Z" for minute in (0, 20) for s in range(1, 21)]
+    rows = [made(n, text, total_seconds=1) for n, text in enumerate(at)]
+    write(tmp_path / "stats.csv", STATS_COLUMNS, rows)
+    (tmp_path / "waits.csv").write_text(
+        "since,until,why\n"
+        "2026-01-01T00:00:20Z,2026-01-01T00:09:20Z,rate_limited\n"
+        "2026-01-01T00:09:20Z,2026-01-01T00:20:00Z,no_run\n"
+    )
+    summary = summarise(read(tmp_path))
+    time = time_of(summary)
+    assert [pause.length for pause in time.pauses] == [640]
+    assert [(w.why, w.total) for w in time.waited] == [("rate_limited", 540)]
+    assert time.waits is not None
+    assert len(time.waits) == 1
+    assert (time.working, time.per_hour) == (40, 3600)
+    assert "1 pause without a run at work, 11 min in all" in list(lines(summary))
+
+
+def test_where_only_the_latest_pause_is_known_the_earlier_ones_are_guessed(tmp_path) -> None:
+    at = [f"2026-01-01T00:{minute:02d}:{s:02d}Z" for minute in (0, 20, 40) for s in range(1, 21)]
+    rows = [made(n, text, total_seconds=1) for n, text in enumerate(at)]
+    write(tmp_path / "stats.csv", STATS_COLUMNS, rows)
+    (tmp_path / "waits.csv").write_text(
+        "since,until,why\n2026-01-01T00:20:20Z,2026-01-01T00:40:00Z,no_run\n"
+    )
+    assert time_of(summarise(read(tmp_path))).working == 60
+
+
 def test_a_strange_table_of_waits_is_left_out_with_a_note(an_hour, capsys) -> None:
     (an_hour / "waits.csv").write_text("day,hours\n1,2\n")
     assert report(an_hour) == 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import cycle
-from pathlib import Path
 
 import pytest
 from helpers import (
@@ -94,7 +93,7 @@ def test_every_class_is_full_whatever_is_dead_and_however_many_work(world, worke
     assert made.reasons() == dead
     assert len(made.failed()) == len(dead), "each is named once"
     for row in made.failed():
-        assert Path(made.folder / row["log"]).stat().st_size
+        assert (made.dest / row["log"]).stat().st_size
         assert "\n" not in row["message"]
     if workers == 3:
         made.holds_the_frames_of(wanted, SMALL.fps)

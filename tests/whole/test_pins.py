@@ -44,7 +44,7 @@ HEADERS = {
     "annotations/val.csv": "label,youtube_id,time_start,time_end,split",
 }
 WAITS = "since,until,why"
-"""Of `waits.csv`, which only a run that was refused writes; `report` reads no other."""
+"""Of `waits.csv`, which a run writes that was refused or goes on; `report` reads no other."""
 
 LISTS = ("train.csv", "val.csv")
 
@@ -219,12 +219,14 @@ KEYS: dict[str, list[str]] = {
     "build: progress": [
         *("event", "made", "wanted", "replaced", "held", "in_hand"),
         *("blocked_since", "blocked_until", "blocked_by", "resting_until"),
-        *("shares_budget",),
-        *("waiting", "paced_seconds", "clips_per_minute", "seconds_left"),
+        *("shares_budget", "waiting", "paced_seconds"),
+        *("new", "fetched_bytes", "worked_seconds", "waited_seconds"),
+        *("clips_per_minute", "bytes_per_second", "seconds_left", "ends_at"),
     ],
     "build: result": [
         *("event", "exit_code", "made", "wanted", "new", "replaced", "held", "superseded"),
         *("refusals", "short", "reasons", "fixable", "lost", "retryable", "gone"),
+        *("began", "ended", "worked_seconds", "waited_seconds", "fetched_bytes"),
     ],
     "build: result, short": GROUP,
     "build: result, lost": CLIP,
@@ -532,7 +534,8 @@ def test_ffmpeg_gets_the_same_words(films, tmp_path, monkeypatch):
         "brokenclip1": "undecodable",
     }
     for row in told:
-        (command,) = re.findall(r"^\$ (.*)$", Path(row["log"]).read_text("utf-8"), re.MULTILINE)
+        log = Path("dest", row["log"]).read_text("utf-8")
+        (command,) = re.findall(r"^\$ (.*)$", log, re.MULTILINE)
         words = command.replace(WHEEL, "FFMPEG").replace(f"{tmp_path / 'source'}", "SOURCE")
         words = re.sub(r"-threads \d+", "-threads T", words)  # as many as processors
         assert re.sub(r"/\.tmp/\d+/", "/.tmp/PID/", words) == WORDS[row["youtube_id"]]
