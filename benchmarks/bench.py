@@ -199,6 +199,7 @@ class Bench:
             *("--dest", str(dest), "--failed-logs", str(dest / "failed_logs")),
             *("--proxy", self.site.proxy, f"--yt-dlp-args={' '.join(CLIENT)}"),
             *("--max-per-hour", "0", "--workers", str(options.workers)),
+            *("--state", str(self._folder / "state")),
             *(("--ffmpeg", options.ffmpeg) if options.ffmpeg else ()),
         ]
         began, before = time.time(), self.site.cpu()

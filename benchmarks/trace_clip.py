@@ -99,6 +99,7 @@ def build(folder: Path, trace: Trace) -> int:
             *("nanokinetics", "build", "kinetics", "--annotations", str(annotations)),
             *("--n", "1", "--workers", "1", "--dest", str(folder / "dest")),
             *("--failed-logs", str(folder / "logs"), "--max-per-hour", "0"),
+            *("--state", str(folder / "state")),
             *("--proxy", site.proxy, f"--yt-dlp-args={CLIENT}"),
         ]
         with trace.running():

@@ -15,13 +15,18 @@ import pytest
 from helpers import ONE_CLIENT, SMALL, WHEEL, youtube_id
 
 from nanokinetics.cli import main
+from nanokinetics.clip import HOUR
+from nanokinetics.common import user_folders
 from nanokinetics.config import NetworkConfig
 from nanokinetics.demo.scenario import Fault, Scenario, Video
 from nanokinetics.demo.site import DemoSite
 from nanokinetics.doctor import Finding, Level, destination, examine, programs
+from nanokinetics.doctor.budget import of_budget
 from nanokinetics.doctor.destination import of_destination, of_file_system, of_space
 from nanokinetics.doctor.network import of_canary, of_certificates, of_cookies, of_proxy
 from nanokinetics.doctor.programs import of_ffmpeg, of_solver, of_yt_dlp
+from nanokinetics.engine.books import Clock
+from nanokinetics.engine.shared_hour import SharedHour, path_of
 from nanokinetics.errors import EnvironmentFault, InputError
 
 TODAY = date(2026, 6, 1)
@@ -119,6 +124,30 @@ def test_cookies_are_those_of_a_login_or_it_is_said(
     found = of_cookies(NetworkConfig(cookies=jar))
     assert (found[0], said in found[1], "S3cr3t" in found[1]) == (level, True, False)
     assert of_cookies(NetworkConfig())[:2] == (Level.OK, "none")
+
+
+def test_the_budget_is_that_of_all_builds_by_this_proxy(tmp_path: Path) -> None:
+    network, now = NetworkConfig(proxy=""), 1e9
+    assert of_budget(network, now)[:2] == (
+        Level.OK,
+        "0 of 300 videos were asked for in the last hour",
+    )
+    path = path_of(user_folders.state(), "www.youtube.com")
+    clock = Clock(wall=lambda: now)
+    for dest in ("one", "other"):
+        shared = SharedHour(path, tmp_path / dest, clock, print)
+        shared.begin(())
+        for _ in range(150):
+            with shared.turn():
+                shared.take()
+    found = of_budget(network, now)
+    assert found[0] is Level.WARNING
+    assert found[1].startswith("300 of 300 videos")
+    assert of_budget(NetworkConfig(proxy="http://proxy:80"), now)[0] is Level.OK
+    assert of_budget(network, now + HOUR)[0] is Level.OK
+    path.unlink()
+    path.mkdir()
+    assert "cannot be read" in of_budget(network, now)[1]
 
 
 # -- the machine

@@ -8,12 +8,14 @@ import it themselves, because a failed import is a finding too.
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 
 from nanokinetics.common.secrets import mask
 from nanokinetics.config import NetworkConfig
+from nanokinetics.doctor.budget import of_budget
 from nanokinetics.doctor.destination import existing, of_destination, of_file_system, of_space
 from nanokinetics.doctor.findings import UPDATE, CheckResult, Finding, Level
 from nanokinetics.doctor.network import of_canary, of_certificates, of_cookies, of_proxy
@@ -55,6 +57,7 @@ def examine(
         "certificates": lambda: of_certificates(network, environment),
         "proxy": lambda: of_proxy(network),
         "cookies": lambda: of_cookies(network),
+        "budget": lambda: of_budget(network, time.time()),
         "destination": lambda: of_destination(dest),
         "file system": lambda: of_file_system(dest),
         "free space": lambda: of_space(shutil.disk_usage(existing(dest)).free),

@@ -160,6 +160,12 @@ class SharedHour(Alone):
             )
 
 
+def recent(path: Path, now: float) -> list[Start]:
+    """The starts of the hour before `now` in a file, which is only read. Raises OSError."""
+    data = path.read_bytes() if path.exists() else b""
+    return [start for start in _starts(data) if start.at > now - HOUR]
+
+
 def path_of(folder: Path, address: str) -> Path:
     """The file of an address in the folder of the state.
 
