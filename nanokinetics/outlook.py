@@ -37,6 +37,7 @@ from nanokinetics.selection import (
 )
 from nanokinetics.selection.frame import Selection
 from nanokinetics.selection.manifest import Manifest
+from nanokinetics.selection.unused import refuse_unused
 from nanokinetics.sources import Source
 from nanokinetics.tools import tools
 
@@ -96,6 +97,7 @@ def preview(
     stats: AnyPath | None = None,
     assume_gone: float | str | None = None,
     today: date | None = None,
+    allow_unused: bool = False,
     reporter: Reporter | None = None,
     **options: Unpack[BuildOptions],
 ) -> Preview:
@@ -104,17 +106,21 @@ def preview(
     stats: the folder of an earlier build, or its `stats.csv`: its clips tell the cost. assume_gone:
     the share of videos that are gone, such as 0.2 or `20%`; None takes that of `stats`, or what is
     known of the dataset. today: the day by which the age of the dataset counts; None is this day.
+    allow_unused: whether options may have no effect, as for `sample`; `build` refuses them.
 
     Raises InputError and EnvironmentFault as `build` does before it fetches anything: for unusable
     options and files, and for a folder that contradicts them or is somebody else's.
     """
     given = {name: value for name, value in options.items() if value is not None}
     kind = BuildConfig if "dest" in given else MakingConfig
-    config = settle(kind.of(dataset, given))
+    asked = config = settle(kind.of(dataset, given))
     origin = origin_of(config)
     if origin:
         config = made_alike(config, origin.record)
     source, reporter = source_of(config), reporter or Silent()
+    if not allow_unused:
+        record = read_record(Home(config.dest)) if isinstance(config, BuildConfig) else None
+        refuse_unused(asked, config.place, record)
     share = None if assume_gone is None else _share(assume_gone)
     if not source.remote and (stats is not None or share is not None):
         option = "--assume-gone" if stats is None else "--stats"

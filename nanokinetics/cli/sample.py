@@ -58,7 +58,7 @@ def run(options: dict[str, Any]) -> ExitCode:
         options.pop(name)
     if json and output == STDOUT:
         raise InputError("--json and --output - would both be printed: write one to a file")
-    found = preview(reporter=reporter(quiet=quiet), **options)
+    found = preview(reporter=reporter(quiet=quiet), allow_unused=True, **options)
     table = table_of(found.selection, found.seed, picks_only=picks_only)
     if output is None and not json and (quiet or not sys.stdout.isatty()):
         output = STDOUT

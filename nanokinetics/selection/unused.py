@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from nanokinetics.annotations import dialect
-from nanokinetics.config import COPY, NO_GOP, TRANSCODE, VIDEO, BuildConfig
+from nanokinetics.config import COPY, NO_GOP, TRANSCODE, VIDEO, MakingConfig
 from nanokinetics.errors import InputError
 from nanokinetics.sources import source_type
 
 
-def refuse_unused(config: BuildConfig, place: str | None, record: Mapping[str, Any] | None) -> None:
+def refuse_unused(
+    config: MakingConfig, place: str | None, record: Mapping[str, Any] | None
+) -> None:
     """Raises InputError for the first option without effect.
 
     config: the settled options, as they were asked for. place: how files get into the folder, also
@@ -40,7 +42,7 @@ _NEUTRAL = {"place": COPY, "gop": NO_GOP}
 """Values that say what is done anyway."""
 
 
-def _unused(config: BuildConfig, place: str | None) -> Iterator[tuple[str, str]]:
+def _unused(config: MakingConfig, place: str | None) -> Iterator[tuple[str, str]]:
     """The fields without effect, and why that is so."""
     own, source = dialect(config.dataset), source_type(str(config.source))
     # Annotations that are named may have to be fetched, whatever the source of the clips.
