@@ -73,7 +73,7 @@ def test_a_larger_build_takes_what_the_smaller_one_let_expect_and_tells_scripts(
     done = built.start("--n", "6", "--json", dest=larger).wait()
     assert done.code == 3, done.stderr  # five candidates of one class, some of them gone
     *events, result = map(json.loads, done.stdout.splitlines())
-    assert {each["event"] for each in events} == {"progress"}
+    assert {each["event"] for each in events} == {"message", "progress"}
     assert (result["event"], result["exit_code"]) == ("result", 3)
     assert result["made"] == len(read_table(larger / "stats.csv"))
     fetched = sum(int(row["downloaded_bytes"]) for row in read_table(larger / "stats.csv"))

@@ -25,8 +25,14 @@ def begun(path: Path) -> Iterator[IO[bytes]]:
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Replace the content of a file in one step: see `Folder.write`. Raises OSError."""
-    Folder(path.parent).write(path.name, data)
+    """Replace the content of a file in one step: see `Folder.write`. Raises OSError.
+
+    A device or a pipe is written to: a file in its place would be somebody's loss.
+    """
+    if path.exists() and not path.is_file():
+        path.write_bytes(data)
+    else:
+        Folder(path.parent).write(path.name, data)
 
 
 def flush(path: Path) -> tuple[str, int]:

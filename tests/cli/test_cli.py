@@ -190,7 +190,9 @@ def test_what_a_preview_receives(
     monkeypatch.setattr("nanokinetics.outlook.preview", preview)
     assert main([*command, *BUILD[1:], *argv]) == 2
     del got["reporter"]
-    told = {"stats": None, "assume_gone": None}
+    told: dict[str, Any] = {"stats": None, "assume_gone": None}
+    if command == ["sample"]:
+        told["allow_unused"] = True
     assert got == {"dataset": "kinetics"} | CHOICE | MAKING | told | asked
 
 

@@ -221,7 +221,7 @@ def test_a_log_has_a_line_at_the_beginning_and_one_at_the_end(
 ) -> None:
     done = command("annotations", "lab", "--split", "train")
     size = f"{len(lab.pages['/train.csv'].body)} B"
-    first, last, *_ = [line.partition(" ")[2] for line in done.stderr.splitlines()]
+    first, last, *_ = [line[line.find("fetch") :] for line in done.stderr.splitlines()]
     assert first == f"fetching train.csv of {size} from {lab.url('/train.csv')}"
     assert last == f"fetched train.csv ({size}) from {lab.url('/train.csv')}"
 

@@ -26,7 +26,7 @@ from nanokinetics.progress import Fetching, Forecast, Pace, Progress, Silent
 @pytest.fixture(autouse=True)
 def it_is_about_noon(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A time zone where two hours ago and in two hours are the same day as now."""
-    monkeypatch.setenv("TZ", f"X{datetime.now(UTC).hour - 12:+d}")
+    monkeypatch.setenv("TZ", f"XXX{datetime.now(UTC).hour - 12:+d}")
     time.tzset()
     yield
     monkeypatch.undo()
@@ -429,7 +429,8 @@ def test_a_log_tells_of_annotations_now_and_then() -> None:
     lines.fetching(transfer(4_000_000, is_over=True))
     lines.fetching(transfer(1_000_000))
     lines.fetching(transfer(1_000_000, is_over=True, failed=True))
-    assert [line[9:] for line in stream.getvalue().splitlines()] == [
+    said = [line[line.find("fetch") :] for line in stream.getvalue().splitlines()]
+    assert said == [
         "fetching train.csv of 4.0 MB from https://a.test/train.csv",
         "fetching train.csv: 2.0 MB of 4.0 MB",
         "fetched train.csv (4.0 MB) from https://a.test/train.csv",

@@ -58,7 +58,7 @@ HELP = "(see nanokinetics {} --help)"
 TYPED: list[tuple[str, str, int]] = [
     # -- understood
     ("sample kinetics --annotations a.csv -n 1 -q", ",yoga,", 0),
-    ("sample kinetics --annotations a.csv -n2 -q", ",20,2\n", 0),
+    ("sample kinetics --annotations a.csv -n2 -q", ",20,2,1,0\n", 0),
     ("sample kinetics --annotations a.csv -n train=1 -q", ",yoga,", 0),
     ("sample kinetics --annotations a.csv -n 1 -q -o -", ",yoga,", 0),
     ("sample kinetics --annotations a.csv -n 1 -q -o picks.csv", "", 0),

@@ -18,6 +18,15 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "nano"
 
 
+def test_a_pipe_is_written_to_and_stays_one(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    replace_file(tmp_path / "pipe", b"a line")
+    assert os.read(reader, 100) == b"a line"
+    os.close(reader)
+    assert (tmp_path / "pipe").is_fifo()
+
+
 def test_a_file_gets_its_content_and_the_folders_it_needs(tmp_path: Path) -> None:
     path = tmp_path / "new" / "deeper" / "run.json"
     replace_file(path, b"{}")

@@ -51,8 +51,10 @@ def build_here(tmp_path, monkeypatch, capfd) -> Callable[..., Done]:
 def _is_refused(done: Done, code: int, *words: str) -> None:
     assert done.code == code, done.stderr
     assert done.stdout == ""
-    (said,) = done.stderr.splitlines()
+    said, *more = done.stderr.splitlines()
     assert said.startswith("nanokinetics: ")
+    assert all(line.startswith("next: ") for line in more)
+    assert len(more) == (code == 1)
     for word in words:
         assert word in said
 

@@ -77,12 +77,14 @@ def test_a_damaged_table_is_found_before_anything_is_written(bench):
 @pytest.mark.parametrize(
     "options", ["--match-filters duration>1000", "--dateafter 20300101", "--list-formats -s"]
 )
-def test_options_that_would_keep_yt_dlp_from_working_do_not(bench, options):
+def test_options_that_would_keep_yt_dlp_from_working_are_refused(bench, options):
     made = bench(Scenario(default=HEALTHY), ROWS, 1, *FAST)
     made.yt_dlp += f" {options}"
     done = made.run("--quiet")
-    assert (done.code, done.stdout, done.stderr) == (0, "", "")
-    made.holds([FIRST])
+    assert (done.code, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert options.split()[0] in line
+    assert not made.dest.exists()
 
 
 @pytest.mark.parametrize("options", ["--help", "--version", "--batch-file /nonexistent", "--bogus"])

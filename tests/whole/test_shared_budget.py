@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -50,12 +51,17 @@ def test_two_builds_in_two_folders_ask_for_no_more_than_one(bench, tmp_path: Pat
     assert made.site.extractions() == 6
 
 
+def _has_asked(made: Bench, videos: int) -> bool:
+    return made.site.extractions() >= videos
+
+
 def test_a_state_of_its_own_has_a_budget_of_its_own(bench, tmp_path: Path) -> None:
     made = _bench(bench)
-    for name in ("one", "other"):
+    for turn, name in enumerate(("one", "other"), start=1):
         state = ("--state", str(tmp_path / f"state-{name}"))
         with ended_at_last(made.start(*SIX, *state, dest=tmp_path / name)) as running:
-            wait_until(lambda: _rests(running))
+            wait_until(partial(_rests, running))
+            wait_until(partial(_has_asked, made, 6 * turn))
             _ended(running)
     assert made.site.extractions() == 12
 

@@ -169,7 +169,7 @@ def test_a_refusal_that_does_not_end_ends_the_run_for_now(bench, tmp_path, kind)
     found = re.fullmatch(
         r"nanokinetics: YouTube refuses this address \((?:rate limited|bot check)\): (\d+) of 6 "
         r"clips are made, (\d+) are left and nothing is lost; run the same command again after "
-        r"(\S+)",
+        r"(\S+ \S+)",
         said,
     )
     assert found, said
