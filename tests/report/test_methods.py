@@ -224,6 +224,36 @@ def test_the_command_makes_the_same_choice(options: tuple[str, ...], tmp_path, c
     }
 
 
+def test_a_choice_without_a_seed_names_none(tmp_path, cite) -> None:
+    dest = changed(tmp_path, seed="", **{"from": "sha256:" + "a" * 64})
+    text = cite(dest)[1]
+    assert "aaa. The candidates" in text
+    assert "seed" not in text.partition("@")[0]
+    (dest / "run.json").write_text((YOUTUBE / "run.json").read_text().replace('"0"', '""'))
+    assert "(an empty seed)" in cite(dest)[1]
+
+
+def test_the_command_of_a_subset_with_replacements_is_one_that_a_build_takes(tmp_path) -> None:
+    """A manifest names the clips that stood in, and no reserves."""
+    dest = changed(tmp_path, replacements=True, **{"from": "sha256:" + "a" * 64})
+    tables = read(dest)
+    words = command(provenance(tables, summarise(tables)))
+    assert "--from manifest.txt" in words
+    assert "--allow-replacements" not in words
+
+
+def test_classes_that_were_not_there_as_asked_for_are_told(tmp_path, cite) -> None:
+    missing = {"train": ["yo-yo"], "val": ["a", "b"]}
+    dest = changed(tmp_path, missing_classes=missing, renamed_classes={"old": "new"})
+    text = cite(dest)[1]
+    for words in (
+        "For train, 1 class asked for had no clip and was left out (yo-yo).",
+        "For val, 2 classes asked for had no clip and were left out (a and b).",
+        "The annotations name old as new.",
+    ):
+        assert words in text
+
+
 def test_a_record_of_long_lists_names_files_instead(tmp_path) -> None:
     labels = [f"label {n}, long" for n in range(40)]
     chosen = {"train": labels[3:30]}
