@@ -138,6 +138,8 @@ def _chosen(record: Mapping[str, Any]) -> str:
     each = [sorted(chosen) for chosen in record["classes"].values()]
     if all(len(chosen) == len(labels) for chosen in each):
         return ALL
+    if record.get(MISSING) or record.get(RENAMED):  # only names can be left out or mapped
+        return GIVEN
     try:
         again = [drawn(labels, len(chosen), record["seed"]) for chosen in each]
     except (InputError, UnicodeEncodeError):  # no build writes such a record

@@ -254,6 +254,17 @@ def test_classes_that_were_not_there_as_asked_for_are_told(tmp_path, cite) -> No
         assert words in text
 
 
+def test_classes_that_were_named_are_not_said_to_be_drawn(tmp_path, cite) -> None:
+    """Their names may be those that the seed would have drawn."""
+    labels = [f"class {n}" for n in range(3)]
+    how = {"split": ["train"], "n": {"train": 2}, "missing_classes": {"train": ["x"]}}
+    for n in range(3):
+        classes = {"train": [labels[n]]}
+        dest = changed(tmp_path / str(n), labels=labels, classes=classes, **how)
+        (dest / "selection.csv").unlink()
+        assert "The classes were named" in cite(dest)[1]
+
+
 def test_a_record_of_long_lists_names_files_instead(tmp_path) -> None:
     labels = [f"label {n}, long" for n in range(40)]
     chosen = {"train": labels[3:30]}
