@@ -254,6 +254,16 @@ def test_classes_that_were_not_there_as_asked_for_are_told(tmp_path, cite) -> No
         assert words in text
 
 
+def test_the_page_says_what_of_the_choice_was_not_there(tmp_path) -> None:
+    given = {"seed": "", "from": "sha256:" + "a" * 64, "renamed_classes": {"old": "new"}}
+    dest = changed(tmp_path, missing_classes={"val": ["yo-yo"]}, **given)
+    page = tmp_path / "report.html"
+    assert main(["report", str(dest), "--html", str(page), "--thumbnails", "0"]) == 0
+    text = re.sub(r"<[^>]+>", "|", page.read_text("utf-8"))
+    for words in ("not recorded", "val: yo-yo, which had no clip", "old as new"):
+        assert f"|{words}|" in text
+
+
 def test_classes_that_were_named_are_not_said_to_be_drawn(tmp_path, cite) -> None:
     """Their names may be those that the seed would have drawn."""
     labels = [f"class {n}" for n in range(3)]
