@@ -89,12 +89,13 @@ class Card:
         whole = reference.title if reference else "a folder"
         version = str((record.get("versions") or {}).get("nanokinetics", ""))
         samples = self.dataset.samples
+        seed = f" with seed `{plain(record['seed'])}`" if record["seed"] else ""
         yield f"# {self._title}"
         yield ""
         yield (
             f"{len(samples)} {self.medium}s of {len({s.label for s in samples})} classes of "
             f"{plain(whole)}, {size(sum(s.bytes for s in samples))}, chosen by nanokinetics "
-            f"{plain(version)} with seed `{plain(record['seed'])}`."
+            f"{plain(version)}{seed}."
         )
         yield ""
         yield from (f"| split | {self.medium}s | classes |", "|---|---|---|")

@@ -30,7 +30,6 @@ def command_of(found: Provenance, dest: Path) -> str:
     chosen = [sorted(labels) for labels in record["classes"].values()]
     if found.parent or any(labels != chosen[0] for labels in chosen):
         words += ["--from", MANIFEST]
-        words += ["--allow-replacements"] if record.get("replacements") else []
     else:
         words += _choice(found, chosen[0])
     known = DATASETS.get(record["dataset"])

@@ -104,14 +104,15 @@ def _what(found: Provenance, summary: Summary) -> Iterator[str | Cite]:
 def _how_chosen(found: Provenance) -> Iterator[str]:
     record, noun = found.record, found.noun
     total = several(len(record["labels"]), "class", "classes")
-    seed = f"seed {record['seed']}"
+    seed = f"seed {record['seed']}" if record["seed"] else "an empty seed"
     ranked = (
         f"Within a class, the {noun}s were ranked by the SHA-256 of the seed and their keys, and "
         f"the first that could be had were taken ({seed})."
     )
     if found.parent:
         yield (
-            f"The {noun}s are those of the subset {found.parent}, which was chosen with {seed}"
+            f"The {noun}s are those of the subset {found.parent}"
+            + (f", which was chosen with {seed}" if record["seed"] else "")  # a table may name none
             + (", and further candidates of it." if record.get("replacements") else ".")
         )
     else:
@@ -123,11 +124,24 @@ def _how_chosen(found: Provenance) -> Iterator[str]:
             GIVEN: f"The classes were named, out of the annotations' {total}.",
         }
         yield f"{how[found.chosen]} {ranked}"
+    yield from _named_otherwise(found)
     files = [
         f"{name} (SHA-256 {str(digest)[:DIGITS]})" for name, digest in record["annotations"].items()
     ]
     if files:
         yield f"The candidates are those of {listed(files)}."
+
+
+def _named_otherwise(found: Provenance) -> Iterator[str]:
+    """Classes that were asked for and left out, or that the annotations name otherwise."""
+    for split, labels in found.left_out.items():
+        were = "was" if len(labels) == 1 else "were"
+        yield (
+            f"For {split}, {several(len(labels), 'class', 'classes')} asked for had no "
+            f"{found.noun} and {were} left out ({listed(labels)})."
+        )
+    if pairs := [f"{old} as {new}" for old, new in found.renamed.items()]:
+        yield f"The annotations name {listed(pairs)}."
 
 
 def _how_made(found: Provenance) -> Iterator[str | Cite]:

@@ -75,10 +75,14 @@ def _asked(found: Provenance) -> Iterator[tuple[str, str]]:
     yield "dataset", found.reference.title if found.reference else record["dataset"]
     if found.parent:
         yield "made from", found.parent
-    yield "seed", record["seed"]
+    yield "seed", record["seed"] or ("not recorded" if found.parent else "empty")
     for split, labels in record["classes"].items():
         classes = words.several(len(labels), "class", "classes")
         yield split, f"n = {record['n'][split]:,}, {classes} of {len(record['labels']):,}"
+    for split, labels in found.left_out.items():
+        yield "left out", f"{split}: {', '.join(labels)}, which had no clip"
+    if found.renamed:
+        yield "renamed", ", ".join(f"{old} as {new}" for old, new in found.renamed.items())
     for name, digest in record["annotations"].items():
         yield "annotations", f"{name}, SHA-256 {digest}"
     yield "source", record["source"]

@@ -11,7 +11,7 @@ import pandas as pd
 
 from nanokinetics.clip import Group
 from nanokinetics.config import TRANSCODE, VideoConfig
-from nanokinetics.dataset.record import check_record
+from nanokinetics.dataset.record import MISSING, RENAMED, check_record
 from nanokinetics.dataset.references import Reference, reference_of
 from nanokinetics.errors import InputError, Reason
 from nanokinetics.layout import RUN
@@ -61,6 +61,19 @@ class Provenance:
         names = VideoConfig.__dataclass_fields__
         known = {name: self.record[name] for name in names if name in self.record}
         return VideoConfig(**known) if place == TRANSCODE else None
+
+    @property
+    def left_out(self) -> dict[str, list[str]]:
+        """The classes of each split that were asked for and left out, since it has none."""
+        found = self.record.get(MISSING)
+        pairs = found.items() if isinstance(found, dict) else ()
+        return {str(k): sorted(map(str, v)) for k, v in pairs if isinstance(v, list)}
+
+    @property
+    def renamed(self) -> dict[str, str]:
+        """Classes of a preset, and what the annotations call them."""
+        found = self.record.get(RENAMED)
+        return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
 
     @property
     def is_remote(self) -> bool:
@@ -125,6 +138,8 @@ def _chosen(record: Mapping[str, Any]) -> str:
     each = [sorted(chosen) for chosen in record["classes"].values()]
     if all(len(chosen) == len(labels) for chosen in each):
         return ALL
+    if record.get(MISSING) or record.get(RENAMED):  # only names can be left out or mapped
+        return GIVEN
     try:
         again = [drawn(labels, len(chosen), record["seed"]) for chosen in each]
     except (InputError, UnicodeEncodeError):  # no build writes such a record

@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -180,6 +181,12 @@ def test_the_card_of_hugging_face_says_what_it_is(nano_k400, tmp_path) -> None:
         "@misc{nanokinetics",
     ):
         assert said in body, said
+    assert " with seed `0`." in body
+    nano = shutil.copytree(nano_k400, tmp_path / "nano")
+    record = json.loads((nano / "run.json").read_text())
+    (nano / "run.json").write_text(json.dumps(record | {"seed": ""}))  # a table may name none
+    body = (export(nano, "hf", output=tmp_path / "no-seed").folder / "README.md").read_text("utf-8")
+    assert "seed" not in body
 
 
 def rows(folder: Path, *exports: str) -> list[dict[str, list[dict[str, Any]]]]:

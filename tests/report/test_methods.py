@@ -224,6 +224,57 @@ def test_the_command_makes_the_same_choice(options: tuple[str, ...], tmp_path, c
     }
 
 
+def test_a_choice_without_a_seed_names_none(tmp_path, cite) -> None:
+    dest = changed(tmp_path, seed="", **{"from": "sha256:" + "a" * 64})
+    text = cite(dest)[1]
+    assert "aaa. The candidates" in text
+    assert "seed" not in text.partition("@")[0]
+    (dest / "run.json").write_text((YOUTUBE / "run.json").read_text().replace('"0"', '""'))
+    assert "(an empty seed)" in cite(dest)[1]
+
+
+def test_the_command_of_a_subset_with_replacements_is_one_that_a_build_takes(tmp_path) -> None:
+    """A manifest names the clips that stood in, and no reserves."""
+    dest = changed(tmp_path, replacements=True, **{"from": "sha256:" + "a" * 64})
+    tables = read(dest)
+    words = command(provenance(tables, summarise(tables)))
+    assert "--from manifest.txt" in words
+    assert "--allow-replacements" not in words
+
+
+def test_classes_that_were_not_there_as_asked_for_are_told(tmp_path, cite) -> None:
+    missing = {"train": ["yo-yo"], "val": ["a", "b"]}
+    dest = changed(tmp_path, missing_classes=missing, renamed_classes={"old": "new"})
+    text = cite(dest)[1]
+    for words in (
+        "For train, 1 class asked for had no clip and was left out (yo-yo).",
+        "For val, 2 classes asked for had no clip and were left out (a and b).",
+        "The annotations name old as new.",
+    ):
+        assert words in text
+
+
+def test_the_page_says_what_of_the_choice_was_not_there(tmp_path) -> None:
+    given = {"seed": "", "from": "sha256:" + "a" * 64, "renamed_classes": {"old": "new"}}
+    dest = changed(tmp_path, missing_classes={"val": ["yo-yo"]}, **given)
+    page = tmp_path / "report.html"
+    assert main(["report", str(dest), "--html", str(page), "--thumbnails", "0"]) == 0
+    text = re.sub(r"<[^>]+>", "|", page.read_text("utf-8"))
+    for words in ("not recorded", "val: yo-yo, which had no clip", "old as new"):
+        assert f"|{words}|" in text
+
+
+def test_classes_that_were_named_are_not_said_to_be_drawn(tmp_path, cite) -> None:
+    """Their names may be those that the seed would have drawn."""
+    labels = [f"class {n}" for n in range(3)]
+    how = {"split": ["train"], "n": {"train": 2}, "missing_classes": {"train": ["x"]}}
+    for n in range(3):
+        classes = {"train": [labels[n]]}
+        dest = changed(tmp_path / str(n), labels=labels, classes=classes, **how)
+        (dest / "selection.csv").unlink()
+        assert "The classes were named" in cite(dest)[1]
+
+
 def test_a_record_of_long_lists_names_files_instead(tmp_path) -> None:
     labels = [f"label {n}, long" for n in range(40)]
     chosen = {"train": labels[3:30]}
