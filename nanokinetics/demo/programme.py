@@ -25,7 +25,10 @@ CANDIDATES: Final = 8
 """Candidates of each class. Some of them are dead."""
 
 FILM: Final = Film(duration=36.0, width=480, height=270)
-HUES: Final = {label: 90 * place for place, label in enumerate(CLASSES)}
+HUES: Final = {
+    **{label: 90 * place for place, label in enumerate(CLASSES)},
+    **{label: 90 * place + 45 for place, label in enumerate(MORE_CLASSES)},
+}
 """The films of a class have its colours, so that a model has something to learn."""
 
 DEAD: Final = ("private", "copyright", "account_terminated", "age_restricted", "geo_blocked")

@@ -72,7 +72,7 @@ def test_with_the_printed_lines_a_plain_build_works(up, tmp_path: Path) -> None:
     done = pasted(lines, empty)
     assert done.returncode == 0, done.stderr
     assert "25 of 25 clips are in nano" in done.stdout
-    assert "YouTube refused" in done.stdout
+    assert re.search(r"waited: .*, refused \d+ times", done.stdout)
     assert {path.name for path in empty.iterdir()} == {"nano", "nano-failed_logs"}
     stats, failed = read_table(empty / "nano" / "stats.csv"), read_table(empty / "nano/failed.csv")
     assert len(stats) == 25
@@ -95,6 +95,12 @@ def test_with_the_printed_lines_a_plain_build_works(up, tmp_path: Path) -> None:
     assert ended.stdout.endswith("the make-believe YouTube is gone\n")
     assert not Path(exports["XDG_CACHE_HOME"]).parent.exists()
     assert not Path(exports["SSL_CERT_FILE"]).parent.exists()
+
+
+def test_all_classes_that_are_served_have_films_of_a_colour_of_their_own() -> None:
+    rows = programme.rows((*programme.CLASSES, *programme.MORE_CLASSES), 1)
+    films = [video.film for video in programme.scenario(rows).videos.values()]
+    assert len({film.hue for film in films}) == len(films) == 8
 
 
 def test_a_port_in_use_is_named(tmp_path: Path) -> None:
