@@ -25,6 +25,14 @@ def _demo(folder, *arguments: str) -> Done:
         running.kill_group()
 
 
+def test_the_films_of_each_class_have_a_colour_of_their_own():
+    classes = (*programme.CLASSES, *programme.MORE_CLASSES)
+    rows = programme.rows(classes, 2)
+    videos = programme.scenario(rows).videos
+    colours = {(row.label, videos[row.youtube_id].film.hue) for row in rows}
+    assert len(colours) == len({hue for _, hue in colours}) == len(classes)
+
+
 @pytest.mark.slow
 def test_the_demo_does_what_it_says(tmp_path):
     done = _demo(tmp_path)
