@@ -97,12 +97,6 @@ def test_with_the_printed_lines_a_plain_build_works(up, tmp_path: Path) -> None:
     assert not Path(exports["SSL_CERT_FILE"]).parent.exists()
 
 
-def test_all_classes_that_are_served_have_films_of_a_colour_of_their_own() -> None:
-    rows = programme.rows((*programme.CLASSES, *programme.MORE_CLASSES), 1)
-    films = [video.film for video in programme.scenario(rows).videos.values()]
-    assert len({film.hue for film in films}) == len(films) == 8
-
-
 def test_a_port_in_use_is_named(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
