@@ -40,6 +40,7 @@ class Annotations:
         Local files also have the columns of LOCATION.
     digests: the hex SHA-256 of each file's bytes on disk, by the name of the file. If two files
         have one name, by their whole paths; in the user's cache, by the path within it.
+    catalogue: names of the catalogue, by the same names of files, for files that have one.
     bad_rows: the rows that were left out.
     class_dirs: folders of classes, by label, that differ from `layout.class_dir`.
     names: names of classes, by label, if they have names apart from their labels.
@@ -56,6 +57,7 @@ class Annotations:
     names: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     passed: frozenset[int] = frozenset()
+    catalogue: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         folders: dict[str, str] = {}

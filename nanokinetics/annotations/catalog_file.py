@@ -36,6 +36,15 @@ def members_of(path: Path, environment: Mapping[str, str]) -> tuple[str, ...]:
     return next((tuple(each.members.values()) for each in listed), ())
 
 
+def name_of(path: Path, environment: Mapping[str, str]) -> str | None:
+    """The name in the catalogue of a file of this machine; None for any other file."""
+    try:
+        known = read(environment).listed()
+    except InputError:  # as for `members_of`
+        return None
+    return next((e.name for e in known if any(f.here == path for f in e.files)), None)
+
+
 def read(environment: Mapping[str, str]) -> Catalog:
     """The catalogue of this program, and that of VARIABLE, whose names win.
 

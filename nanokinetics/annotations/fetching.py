@@ -42,7 +42,8 @@ def fetched(listed: Listed, client: Client, reporter: Reporter) -> Path:
         _check_known(found, listed)
     except OSError as error:
         raise EnvironmentFault(
-            f"{error.filename or listed.place}: {error.strerror or error}"
+            f"{error.filename or listed.place}: {error.strerror or error}; see to the cache, or "
+            "let XDG_CACHE_HOME name another folder for it"
         ) from None
     return found
 

@@ -36,12 +36,15 @@ def read(options: ReadOptions) -> Annotations:
     skip_bad_rows = options.skip_bad_rows
     frames: list[pd.DataFrame] = []
     digests: list[tuple[str, str, str]] = []
+    called: dict[str, str] = {}
     bad: list[BadRow] = []
     notes: list[str] = []
     for path in options.files:
         members = catalog_file.members_of(path, os.environ)
         sources = load_all(path, members, options.splits)
         digests.append(sources[0].digest)
+        if name := catalog_file.name_of(path, os.environ):
+            called[sources[0].sha256] = name
         for source in _of_clips(sources, options.splits, notes):
             read_one = _read_json if _is_json(source) else read_table
             frame, bad_here = read_one(source)
@@ -55,7 +58,9 @@ def read(options: ReadOptions) -> Annotations:
     if bad and not skip_bad_rows:
         raise BadRows(bad)
     frame = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
-    return Annotations(frame, digests_by_name(digests), tuple(bad), notes=tuple(notes))
+    by_name = digests_by_name(digests)
+    catalogue = {name: called[sha256] for name, sha256 in by_name.items() if sha256 in called}
+    return Annotations(frame, by_name, tuple(bad), notes=tuple(notes), catalogue=catalogue)
 
 
 def _of_clips(

@@ -71,7 +71,8 @@ def _files(
                 for each in known.listed()
                 if each.name.partition("@")[0] == first and split in each.splits
             ]
-            hint = f"; {', '.join(others)} has it" if others else ""
+            verb = "has" if len(others) == 1 else "have"
+            hint = f"; {', '.join(others)} {verb} it" if others else ""
             raise InputError(
                 f"--annotations {entry.name}: has no {split}, only {', '.join(entry.splits)}{hint}"
             )

@@ -62,7 +62,7 @@ def check_record(record: Mapping[str, Any], where: str) -> None:
 
 
 def naming_of(record: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The entry MISSING or RENAMED of a record; empty if it is not what it should be."""
+    """The entry MISSING, RENAMED or CATALOGUE of a record; empty if it is not what it should be."""
     found = record.get(name)
     kind = list if name == MISSING else str
     if not isinstance(found, dict) or not all(isinstance(each, kind) for each in found.values()):
@@ -90,6 +90,10 @@ MISSING: Final = "missing_classes"
 
 RENAMED: Final = "renamed_classes"
 """The classes of a preset that the annotations name otherwise, and their names there."""
+
+
+CATALOGUE: Final = "catalogue"
+"""The names of annotation files in the catalogue, by file, for files that stand there."""
 
 
 RECORDED: Final[dict[str, tuple[type, ...]]] = {

@@ -10,6 +10,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
+from nanokinetics.dataset.record import CATALOGUE, naming_of
+
 TOOL: Final = "nanokinetics"
 """The BibTeX key of this program."""
 
@@ -35,12 +37,16 @@ class Reference:
 def reference_of(record: Mapping[str, Any]) -> Reference | None:
     """The reference of the dataset that a `run.json` names; None for one without, like a folder.
 
-    The version is told by the number of all labels and by the names of the annotation files.
+    The version is told by the number of all labels, and by the names of the annotation files and of
+    the catalogue.
     """
     known = _known()
-    labels, names = len(record["labels"]), " ".join(map(str, record["annotations"]))
+    labels, called = len(record["labels"]), naming_of(record, CATALOGUE).values()
+    names = " ".join(map(str, (*record["annotations"], *called)))
     for each in known["dataset"]:
         if each["name"] != record["dataset"] or each.get("labels", labels) != labels:
+            continue
+        if not {*each.get("called", called)} <= {*called}:
             continue
         if all(word in names for word in each.get("words", ())):
             return Reference(

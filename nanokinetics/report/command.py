@@ -9,6 +9,7 @@ from typing import Final
 from nanokinetics.annotations import DATASETS
 from nanokinetics.common.secrets import mask
 from nanokinetics.config import DEFAULT_SEED, VideoConfig
+from nanokinetics.dataset.record import CATALOGUE, naming_of
 from nanokinetics.report.provenance import ALL, DRAWN, Provenance
 
 MANIFEST: Final = "manifest.txt"
@@ -47,7 +48,9 @@ def _choice(found: Provenance, labels: list[str]) -> list[str]:
     record, words = found.record, []
     known = DATASETS.get(record["dataset"])
     if record["annotations"] and known and not known.from_files:
-        words += ["--annotations", *record["annotations"]]
+        called = naming_of(record, CATALOGUE)
+        names = (called.get(name, name) for name in record["annotations"])
+        words += ["--annotations", *dict.fromkeys(names)]
     n = record["n"]
     if len({*n.values()}) == 1:
         words += ["--split", *n, "--n", str(next(iter(n.values())))]

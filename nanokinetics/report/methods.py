@@ -9,6 +9,7 @@ from typing import Final
 
 from nanokinetics.clip import ADOPTED
 from nanokinetics.config import VideoConfig
+from nanokinetics.dataset.record import CATALOGUE, naming_of
 from nanokinetics.dataset.references import TOOL, cited_as, tool_bibtex
 from nanokinetics.report.figures import Summary
 from nanokinetics.report.provenance import ALL, DRAWN, GIVEN, Provenance
@@ -125,8 +126,10 @@ def _how_chosen(found: Provenance) -> Iterator[str]:
         }
         yield f"{how[found.chosen]} {ranked}"
     yield from _named_otherwise(found)
+    called = naming_of(record, CATALOGUE)
     files = [
-        f"{name} (SHA-256 {str(digest)[:DIGITS]})" for name, digest in record["annotations"].items()
+        f"{name}{f' of {called[name]}' if name in called else ''} (SHA-256 {str(digest)[:DIGITS]})"
+        for name, digest in record["annotations"].items()
     ]
     if files:
         yield f"The candidates are those of {listed(files)}."

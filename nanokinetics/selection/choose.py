@@ -13,7 +13,7 @@ from nanokinetics.annotations.leftovers import leftovers
 from nanokinetics.clip import Group
 from nanokinetics.common.folder import Folder
 from nanokinetics.config import BuildConfig, SampleConfig
-from nanokinetics.dataset.record import MISSING, RENAMED
+from nanokinetics.dataset.record import CATALOGUE, MISSING, RENAMED, naming_of
 from nanokinetics.errors import InputError
 from nanokinetics.selection import (
     manifest,
@@ -143,13 +143,16 @@ def _listed(config: SampleConfig, source: Source, scan: Scan | None, origin: Man
     """The clips of the subset `origin`, with their locations in a local source."""
     selection = origin.selection(replacements=config.allow_replacements)
     digests = origin.record["annotations"]
+    catalogue = naming_of(origin.record, CATALOGUE)
     if scan is None:
-        return Choice(Annotations(selection.frame, digests), selection, origin)
+        found = Annotations(selection.frame, digests, catalogue=catalogue)
+        return Choice(found, selection, origin)
     if dialect(config.dataset).from_files:
         splits = [group.split for group in selection.quotas]
         found = replace(_annotations(config, source, scan, splits), digests=digests)
     else:
-        found = Annotations(source.locate(selection.frame, scan)[0], digests)
+        located = source.locate(selection.frame, scan)[0]
+        found = Annotations(located, digests, catalogue=catalogue)
     return Choice(found, with_locations(selection, found.frame), origin)
 
 
@@ -183,7 +186,7 @@ def _annotations(
         return found
     if not dialect(config.dataset).from_files:
         located, notes = source.locate(found.frame, scan)
-        found = Annotations(located, found.digests, found.bad_rows, notes=(*found.notes, *notes))
+        found = replace(found, frame=located, notes=(*found.notes, *notes))
     return replace(
         found, notes=(*scan.notes, *found.notes, *leftovers(scan, found.frame, found.passed))
     )

@@ -18,6 +18,7 @@ from nanokinetics.clip import LOCATION, Group
 from nanokinetics.common.folder import Folder
 from nanokinetics.config import BuildConfig
 from nanokinetics.dataset.record import (
+    CATALOGUE,
     MISSING,
     MUST_AGREE,
     RENAMED,
@@ -69,6 +70,8 @@ def make_plan(
     asked |= source.recorded()
     if annotations.names:
         asked["names"] = {label: annotations.names.get(label, "") for label in selection.labels}
+    if annotations.catalogue:
+        asked[CATALOGUE] = dict(annotations.catalogue)
     asked |= {**(naming or {}), **(origin or {})}
     earlier = read_record(home)
     if earlier is None:
@@ -110,12 +113,15 @@ def make_plan(
 
 
 def _naming(earlier: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
-    """What was said of missing and renamed classes of the splits that this run does not choose."""
+    """What was said of missing and renamed classes of the splits that this run does not choose, and
+    the names of all annotation files in the catalogue. They contradict nothing.
+    """
     missing = naming_of(earlier, MISSING)
     kept = {split: names for split, names in missing.items() if split not in asked["split"]}
     entries = {
         MISSING: kept | asked.get(MISSING, {}),
         RENAMED: naming_of(earlier, RENAMED) | asked.get(RENAMED, {}),
+        CATALOGUE: naming_of(earlier, CATALOGUE) | asked.get(CATALOGUE, {}),
     }
     return {name: value for name, value in entries.items() if value}
 

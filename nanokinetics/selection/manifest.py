@@ -24,7 +24,7 @@ from nanokinetics.clip import ClipId, Group, seconds
 from nanokinetics.config import VIDEO
 from nanokinetics.dataset.built import Dataset
 from nanokinetics.dataset.ranking import COLUMNS
-from nanokinetics.dataset.record import check_record, quotas_of
+from nanokinetics.dataset.record import CATALOGUE, check_record, quotas_of
 from nanokinetics.dataset.shortage import shortage_of
 from nanokinetics.dataset.tables import ABOUT, Reader, Row, opened, rendered
 from nanokinetics.errors import EnvironmentFault, InputError
@@ -41,6 +41,7 @@ HEADER: Final = (
     *VIDEO,
     "place",
     "annotations",
+    CATALOGUE,
     "versions",
     "classes",
     "labels",

@@ -25,6 +25,11 @@ def record(dataset: str, labels: int, *files: str) -> dict[str, Any]:
     }
 
 
+def called(labels: int, name: str) -> dict[str, Any]:
+    """A record of annotations that were asked for by name."""
+    return record("kinetics", labels) | {"catalogue": {"train.csv": name}}
+
+
 @pytest.mark.parametrize(
     ("made_of", "title", "first"),
     [
@@ -32,6 +37,8 @@ def record(dataset: str, labels: int, *files: str) -> dict[str, Any]:
         (record("kinetics", 600), "Kinetics-600", "carreira2018short"),
         (record("kinetics", 700, "k700-2020/train.csv"), "Kinetics-700-2020", "smaira2020short"),
         (record("kinetics", 700), "Kinetics-700", "carreira2019short"),
+        (called(700, "k700-2020"), "Kinetics-700-2020", "smaira2020short"),
+        (called(700, "k700"), "Kinetics-700", "carreira2019short"),
         (record("kinetics", 20), "Kinetics", "kay2017kinetics"),
         (record("imagenet", 1000), "ImageNet (ILSVRC 2012)", "deng2009imagenet"),
         (record("imagenet", 4), "ImageNet", "deng2009imagenet"),
@@ -51,9 +58,14 @@ def test_what_the_record_does_not_tell_is_said() -> None:
         found = reference_of(record("kinetics", labels))
         assert found is not None
         assert words in found.note
-    whole = reference_of(record("kinetics", 400))
-    assert whole is not None
-    assert not whole.note
+    for known in (record("kinetics", 400), called(700, "k700"), called(700, "k700-2020")):
+        whole = reference_of(known)
+        assert whole is not None
+        assert not whole.note
+    for unsure in (called(700, "k700@openmmlab"), record("kinetics", 700, "k700.csv")):
+        either = reference_of(unsure)
+        assert either is not None
+        assert "2019 or of 2020" in either.note
 
 
 def test_every_dataset_has_a_reference_or_is_ones_own() -> None:

@@ -16,6 +16,7 @@ from helpers import FAST, Row, snapshot, write_csv, youtube_id
 from made_before import FIXTURES
 
 from nanokinetics.cli import main
+from nanokinetics.common.user_folders import cache
 from nanokinetics.errors import Reason
 from nanokinetics.report.methods import escaped
 from nanokinetics.report.provenance import provenance
@@ -273,6 +274,39 @@ def test_classes_that_were_named_are_not_said_to_be_drawn(tmp_path, cite) -> Non
         dest = changed(tmp_path / str(n), labels=labels, classes=classes, **how)
         (dest / "selection.csv").unlink()
         assert "The classes were named" in cite(dest)[1]
+
+
+def test_a_name_of_the_catalogue_is_recorded_and_contradicts_nothing(tmp_path, capsys) -> None:
+    source = tmp_path / "src"
+    source.mkdir()
+    rows = [Row("running", youtube_id(n), n, n + 10) for n in range(3)]
+    for row in rows:
+        key = f"{row.youtube_id}_{int(row.start):06d}_{int(row.end):06d}"
+        (source / f"{key}.mp4").write_bytes(b"no film")
+    place = cache() / "annotations" / "k700-2020" / "train.csv"
+    place.parent.mkdir(parents=True)
+    elsewhere = write_csv(tmp_path / "train.csv", rows)
+    place.write_bytes(elsewhere.read_bytes())
+    local = ("--split", "train", "--source", "local", "--src", source, "--place", "transcode")
+
+    def build(dest: str, *options: object) -> dict[str, Any]:
+        code = main(["build", "kinetics", "--dest", dest, *map(str, (*options, *local, *usual))])
+        assert code != 2, capsys.readouterr().err
+        found: dict[str, Any] = json.loads((Path(dest) / "run.json").read_text())
+        return found
+
+    usual = ("--workers", "1", "--quiet", *FAST)
+    called = {"train.csv": "k700-2020"}
+    first, second = str(tmp_path / "by-name"), str(tmp_path / "by-path")
+    assert build(first, "--annotations", "k700-2020", "--n", 1)["catalogue"] == called
+    assert build(first, "--annotations", elsewhere, "--n", 2)["catalogue"] == called
+    assert "catalogue" not in build(second, "--annotations", elsewhere, "--n", 1)
+    assert build(second, "--annotations", "k700-2020", "--n", 2)["catalogue"] == called
+    capsys.readouterr()
+    assert main(["cite", first, "--json", "--quiet"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert "train.csv of k700-2020 (SHA-256 " in told["text"]
+    assert "--annotations k700-2020 " in told["command"]
 
 
 def test_a_record_of_long_lists_names_files_instead(tmp_path) -> None:
