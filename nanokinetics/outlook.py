@@ -1,7 +1,7 @@
 """What a build would do, told beforehand: its clips, their cost, and what it means for the folder.
 
-It decides by the same functions as a build. Nothing is fetched, made or changed, and no lock is
-taken.
+It decides by the same functions as a build. No clip is fetched, nothing is made or changed, and no
+lock is taken. Annotations by name or address are fetched into the user's cache.
 """
 
 from __future__ import annotations

@@ -37,8 +37,9 @@ _KINETICS: Final = re.compile(r"(?:k|kinetics)(400|600|700)(2020)?")
 
 def called(name: str) -> dict[str, str]:
     """CALLED, or the version of Kinetics alone if `name` means one."""
-    version = _KINETICS.fullmatch(bare(name))
+    version_name, at, source = bare(name).partition("@")
+    version = _KINETICS.fullmatch(version_name)
     if version is None:
         return CALLED
     year = "-2020" if version[1] == "700" else ""  # those of 2019 are out of use
-    return {version[0]: f"kinetics --annotations k{version[1]}{year}"}
+    return {bare(name): f"kinetics --annotations k{version[1]}{year}{at}{source}"}

@@ -49,7 +49,7 @@ examples:
       as a training loader reads it
 
 short options:
-  -n for --n   -o for --output, or --dest of build   -q for --quiet
+  -n for --n   -o for --output, or --dest of build and subset   -q for --quiet
 
 exit codes:
   0 every quota met   1 error   2 bad usage or input   3 finished, but some class is short

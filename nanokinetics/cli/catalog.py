@@ -7,7 +7,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from nanokinetics.cli.options import add_command, add_quiet
+from nanokinetics.cli.checked import check_split
+from nanokinetics.cli.options import add_command, add_quiet, typed
 from nanokinetics.cli.saying import say
 from nanokinetics.common.text import size
 from nanokinetics.errors import ExitCode, InputError
@@ -31,6 +32,7 @@ def add(commands: Any) -> None:
         dest="splits",
         metavar="S",
         nargs="+",
+        type=typed(check_split),
         help="train, val or test: only the files that hold them (default: all)",
     )
     add("--proxy", metavar="URL", help="as for build")
@@ -67,7 +69,7 @@ def _fetch(options: dict[str, Any]) -> ExitCode:
     name, splits = options["name"], options["splits"]
     network = NetworkConfig(proxy=options["proxy"], yt_dlp_args=options["yt_dlp_args"])
     shown = reporter(quiet=options["quiet"])
-    wanted = None if splits is None else [split_of(text) for text in splits]
+    wanted = None if splits is None else [split_of(each) for each in ",".join(splits).split(",")]
     entry = None if catalog.is_url(name) else catalog_file.read(os.environ).get(name)
     try:
         paths = fetch_annotations([name], entry.dataset if entry else None, wanted, network, shown)

@@ -20,12 +20,16 @@ COMMANDS: Final = {
     ),
     **dict.fromkeys(("select", "choose", "pick", "plan", "estimate", "list", "dryrun"), "sample"),
     **dict.fromkeys(
-        ("stat", "stats", "status", "info", "show", "summary", "summarize", "html"), "report"
+        ("stat", "stats", "status", "info", "show", "summary", "summarize", "html", "gallery"),
+        "report",
     ),
     **dict.fromkeys(("check", "validate", "repair", "test"), "verify"),
     **dict.fromkeys(("convert", "write", "save"), "export"),
     **dict.fromkeys(("compare", "difference"), "diff"),
     **dict.fromkeys(("diagnose", "diagnostics", "env", "health"), "doctor"),
+    **dict.fromkeys(("citation", "bibtex", "bib", "paper"), "cite"),
+    **dict.fromkeys(("subsample", "shrink", "reduce"), "subset"),
+    **dict.fromkeys(("catalog", "catalogue"), "annotations"),
     **dict.fromkeys(("example", "try", "tutorial"), "demo"),
 }
 """Other names of commands, and the commands that they mean."""

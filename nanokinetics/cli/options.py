@@ -5,15 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from nanokinetics.annotations import DATASETS, dialect
+from nanokinetics.annotations import DATASETS
+from nanokinetics.cli.checked import check_preset, check_split, read_dataset, read_source
 from nanokinetics.common.text import plain
 from nanokinetics.errors import InputError
-from nanokinetics.sources import SOURCES, source_type
+from nanokinetics.sources import SOURCES
 
 if TYPE_CHECKING:
     from nanokinetics.api import BuildResult
@@ -55,7 +56,7 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "dataset",
         choices=DATASETS,
-        type=typed(lambda name: dialect(_in_any_case(name, DATASETS)).name),
+        type=typed(read_dataset),
         help="the dataset that the annotations describe",
     )
     add(
@@ -70,7 +71,7 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
     add(
         "--source",
         choices=SOURCES,
-        type=typed(_source),
+        type=typed(read_source),
         help="where the clips are (default: where those of the dataset lie)",
     )
     add(
@@ -96,6 +97,7 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
         dest="splits",
         metavar="S",
         nargs="+",
+        type=typed(check_split),
         help="train, val or test (default: all that the annotations have)",
     )
     add(
@@ -119,6 +121,7 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
     add(
         "--preset",
         metavar="NAME",
+        type=typed(check_preset),
         help="a known class list, or our own sizes 'nano' and 'tiny'; see `nanokinetics presets`",
     )
     add(
@@ -145,18 +148,6 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
         "them",
     )
     add_quiet(parser)
-
-
-def _in_any_case(name: str, known: Iterable[str]) -> str:
-    """The known name that differs in case alone, or `name` as it is."""
-    return name.casefold() if name.casefold() in known else name
-
-
-def _source(name: str) -> str:
-    found = _in_any_case(name, SOURCES)
-    if found not in SOURCES:
-        source_type(found)  # raises with what was meant
-    return found
 
 
 def add_quiet(parser: argparse.ArgumentParser) -> None:

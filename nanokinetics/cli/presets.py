@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from nanokinetics.cli.options import add_command
+from nanokinetics.cli.checked import check_preset
+from nanokinetics.cli.options import add_command, typed
 from nanokinetics.cli.saying import say, say_fitting, width_of
 from nanokinetics.common.text import table
 from nanokinetics.errors import ExitCode
@@ -20,7 +21,13 @@ def add(commands: Any) -> None:
         "the class lists that come along; with a name, its classes",
         "nanokinetics presets mini-kinetics-200",
     )
-    parser.add_argument("name", metavar="NAME", nargs="?", help="print the classes of this one")
+    parser.add_argument(
+        "name",
+        metavar="NAME",
+        nargs="?",
+        type=typed(check_preset),
+        help="print the classes of this one",
+    )
 
 
 def run(options: dict[str, Any]) -> ExitCode:

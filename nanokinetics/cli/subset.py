@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from nanokinetics.cli.checked import check_split
 from nanokinetics.cli.options import add_command, add_quiet, parse_classes, parse_n, typed
 from nanokinetics.cli.saying import say
 from nanokinetics.cli.summary import SHOWN
@@ -32,6 +33,7 @@ def add(commands: Any) -> None:
         dest="splits",
         metavar="S",
         nargs="+",
+        type=typed(check_split),
         help="train, val or test (default: all that it has)",
     )
     add(

@@ -104,7 +104,8 @@ def _plan(
 ) -> Plan:
     """The plan of the subset, chosen among the candidates of the larger dataset."""
     record, ranking = parent.record, parent.ranking
-    named = None if splits is None else [_split(text, parent) for text in splits]
+    words = None if splits is None else ",".join(splits).split(",")  # as of a build
+    named = None if words is None else [_split(word, parent) for word in words]
     if isinstance(n, Mapping):
         n = {_split(split, parent): count for split, count in n.items()}
     elif n is None:

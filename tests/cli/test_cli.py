@@ -190,9 +190,8 @@ def test_what_a_preview_receives(
     monkeypatch.setattr("nanokinetics.outlook.preview", preview)
     assert main([*command, *BUILD[1:], *argv]) == 2
     del got["reporter"]
-    told: dict[str, Any] = {"stats": None, "assume_gone": None}
-    if command == ["sample"]:
-        told["allow_unused"] = True
+    assert got.pop("allow_unused", False) is (command == ["sample"])
+    told = {"stats": None, "assume_gone": None}
     assert got == {"dataset": "kinetics"} | CHOICE | MAKING | told | asked
 
 

@@ -141,6 +141,7 @@ def test_the_json_is_as_the_schema_says(command: Run, lab: FileServer) -> None:
         (("annotations", "k40"), 2, "no annotations are called 'k40'; did you mean k400?"),
         (("annotations", "--split", "val"), 2, "--split is for a NAME"),
         (("annotations", "lab", "--split", "test"), 2, "lab: has no test, only train, val"),
+        (("annotations", "lab", "--split", "val,test"), 2, "lab: has no test, only train, val"),
         (("annotations", "k600", "--split", "test"), 2,
          "k600: has no test, only train, val; k600@deepmind, k600@cvdf, k600@openmmlab has it"),
         (("annotations", "lab", "--split", "night"), 2, "'night' is no split"),
@@ -221,7 +222,9 @@ def test_a_log_has_a_line_at_the_beginning_and_one_at_the_end(
 ) -> None:
     done = command("annotations", "lab", "--split", "train")
     size = f"{len(lab.pages['/train.csv'].body)} B"
-    first, last, *_ = [line[line.find("fetch") :] for line in done.stderr.splitlines()]
+    dated, last, *_ = done.stderr.splitlines()
+    _, _, first = dated.split(" ", 2)  # the day stands in the first line alone
+    last = last.partition(" ")[2]
     assert first == f"fetching train.csv of {size} from {lab.url('/train.csv')}"
     assert last == f"fetched train.csv ({size}) from {lab.url('/train.csv')}"
 

@@ -270,6 +270,7 @@ def test_what_is_not_judged_yet_keeps_its_place(larger: Path, smaller: Path) -> 
         ({"n": {"train": 4}}, "was built with n 3 of train"),
         ({"n": {"test": 1}}, "has no split 'test'; it has train, val"),
         ({"splits": ["test"]}, "has no split 'test'"),
+        ({"splits": ["train,test"]}, "has no split 'test'"),
         ({"classes": ["yogaa"]}, "no class 'yogaa'.*nearest: 'yoga'"),
         ({"num_classes": 5}, "--num-classes 5"),
         ({"n": 0}, "at least 1"),
