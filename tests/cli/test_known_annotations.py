@@ -143,7 +143,7 @@ def test_the_json_is_as_the_schema_says(command: Run, lab: FileServer) -> None:
         (("annotations", "lab", "--split", "test"), 2, "lab: has no test, only train, val"),
         (("annotations", "lab", "--split", "val,test"), 2, "lab: has no test, only train, val"),
         (("annotations", "k600", "--split", "test"), 2,
-         "k600: has no test, only train, val; k600@deepmind, k600@cvdf, k600@openmmlab has it"),
+         "k600: has no test, only train, val; k600@deepmind, k600@cvdf, k600@openmmlab have it"),
         (("annotations", "lab", "--split", "night"), 2, "'night' is no split"),
         (("annotations", "lab", "--proxy", "nowhere"), 2, "--proxy is like http://HOST:PORT"),
         (("sample", "kinetics", "--annotations", "labb", "--n", "1"), 2,
