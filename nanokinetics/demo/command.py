@@ -94,7 +94,7 @@ def _summary(result: BuildResult, dest: Path, fetched: int, refused: int) -> Ite
             f"frames {numbers[0]} to {numbers[-1]}"
         )
     yield f"{exact} of {len(made)} hold exactly the frames of their windows"
-    yield f"replaced {result.replaced}, and why (failed.csv, with the full logs):"
+    yield f"{result.replaced} were gone and replaced, and why (failed.csv, with the full logs):"
     for row in failed:
         yield f"  {row['key']:<28} {row['reason']:<20} {row['message'][:70]}"
     if refused:
