@@ -77,7 +77,7 @@ def test_the_demo_does_what_it_says(tmp_path):
         if video.failure is not None
     }
     assert {row["path"] for row in stats} == {row.path for row in kept(rows, 3, dead)}
-    found = re.search(r"^replaced (\d+), and why", said, re.MULTILINE)
+    found = re.search(r"^(\d+) were gone and replaced, and why", said, re.MULTILINE)
     assert found
     assert int(found[1]) == len(failed) > 0
     assert {row["youtube_id"] for row in failed} <= dead
