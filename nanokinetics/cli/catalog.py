@@ -7,8 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from nanokinetics.cli.checked import check_split
-from nanokinetics.cli.options import add_command, add_quiet, typed
+from nanokinetics.cli.options import add_command, add_quiet, add_split
 from nanokinetics.cli.saying import say
 from nanokinetics.common.text import size
 from nanokinetics.errors import ExitCode, InputError
@@ -27,14 +26,7 @@ def add(commands: Any) -> None:
     )
     add = parser.add_argument
     add("name", metavar="NAME|URL", nargs="?", help="fetch this one, and print where it lies")
-    add(
-        "--split",
-        dest="splits",
-        metavar="S",
-        nargs="+",
-        type=typed(check_split),
-        help="train, val or test: only the files that hold them (default: all)",
-    )
+    add_split(add, "train, val or test: only the files that hold them (default: all)")
     add("--proxy", metavar="URL", help="as for build")
     add("--yt-dlp-args", metavar="ARGS", default="", help="as for build: proxy and certificates")
     add("--json", action="store_true", help="print a JSON array of what is known or was fetched")

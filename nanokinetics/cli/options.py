@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -92,14 +92,7 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
         help="for 'folder': lists with 'path label' lines or a header, or JSON; their names say "
         "the split (default: a folder is a class)",
     )
-    add(
-        "--split",
-        dest="splits",
-        metavar="S",
-        nargs="+",
-        type=typed(check_split),
-        help="train, val or test (default: all that the annotations have)",
-    )
+    add_split(add, "train, val or test (default: all that the annotations have)")
     add(
         "--n",
         metavar="N",
@@ -148,6 +141,11 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
         "them",
     )
     add_quiet(parser)
+
+
+def add_split(add: Callable[..., object], about: str) -> None:
+    """Add `--split`. add: `add_argument` of a parser or a group. about: the help text."""
+    add("--split", dest="splits", metavar="S", nargs="+", type=typed(check_split), help=about)
 
 
 def add_quiet(parser: argparse.ArgumentParser) -> None:

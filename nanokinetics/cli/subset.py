@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from nanokinetics.cli.checked import check_split
-from nanokinetics.cli.options import add_command, add_quiet, parse_classes, parse_n, typed
+from nanokinetics.cli.options import (
+    add_command,
+    add_quiet,
+    add_split,
+    parse_classes,
+    parse_n,
+    typed,
+)
 from nanokinetics.cli.saying import say
 from nanokinetics.cli.summary import SHOWN
 from nanokinetics.errors import ExitCode
@@ -28,14 +34,7 @@ def add(commands: Any) -> None:
         type=typed(parse_n),
         help="clips of each class; or for each split: train=5,val=2 (default: as many as there)",
     )
-    add(
-        "--split",
-        dest="splits",
-        metavar="S",
-        nargs="+",
-        type=typed(check_split),
-        help="train, val or test (default: all that it has)",
-    )
+    add_split(add, "train, val or test (default: all that it has)")
     add(
         "--classes",
         metavar="A,B|@FILE",
