@@ -23,7 +23,6 @@ from nanokinetics.config import BuildConfig, MakingConfig
 from nanokinetics.dataset import indexes
 from nanokinetics.dataset.home import Home
 from nanokinetics.dataset.indexes.contents import contents
-from nanokinetics.dataset.record import read_record
 from nanokinetics.engine import Books, Clock, quotas_of, run
 from nanokinetics.engine.books import logs_of
 from nanokinetics.engine.quotas import Quotas
@@ -34,14 +33,10 @@ from nanokinetics.progress import Reporter, Silent
 from nanokinetics.selection import (
     Decision,
     decide,
-    made_alike,
-    origin_of,
+    prepared,
     select,
-    settle,
-    source_of,
 )
 from nanokinetics.selection.plan import Plan
-from nanokinetics.selection.unused import refuse_unused
 from nanokinetics.sources import Source
 from nanokinetics.tools import tools
 from nanokinetics.workers.processes import deferred
@@ -123,12 +118,8 @@ def build(
     EnvironmentFault if the machine is at fault, and KeyboardInterrupt on Ctrl-C. Finished clips are
     kept, and the same call continues the build.
     """
-    asked = config = settle(BuildConfig.of(dataset, options))
-    origin = origin_of(config)
-    if origin:
-        config = made_alike(config, origin.record)
-    source, home, clock = source_of(config), Home(config.dest), Clock()
-    refuse_unused(asked, config.place, read_record(home))
+    config, origin, source = prepared(BuildConfig.of(dataset, options))
+    home, clock = Home(config.dest), Clock()
     logs = config.failed_logs or beside(config.dest, FAILED_LOGS)
     reporter = reporter or Silent()
     began, steady = clock.wall(), clock.steady()

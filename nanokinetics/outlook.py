@@ -29,15 +29,11 @@ from nanokinetics.options import AnyPath, BuildOptions
 from nanokinetics.progress import Reporter, Silent
 from nanokinetics.selection import (
     decide,
-    made_alike,
-    origin_of,
+    prepared,
     select,
-    settle,
-    source_of,
 )
 from nanokinetics.selection.frame import Selection
 from nanokinetics.selection.manifest import Manifest
-from nanokinetics.selection.unused import refuse_unused
 from nanokinetics.sources import Source
 from nanokinetics.tools import tools
 
@@ -113,14 +109,8 @@ def preview(
     """
     given = {name: value for name, value in options.items() if value is not None}
     kind = BuildConfig if "dest" in given else MakingConfig
-    asked = config = settle(kind.of(dataset, given))
-    origin = origin_of(config)
-    if origin:
-        config = made_alike(config, origin.record)
-    source, reporter = source_of(config), reporter or Silent()
-    if not allow_unused:
-        record = read_record(Home(config.dest)) if isinstance(config, BuildConfig) else None
-        refuse_unused(asked, config.place, record)
+    config, origin, source = prepared(kind.of(dataset, given), allow_unused=allow_unused)
+    reporter = reporter or Silent()
     share = None if assume_gone is None else _share(assume_gone)
     if not source.remote and (stats is not None or share is not None):
         option = "--assume-gone" if stats is None else "--stats"

@@ -34,6 +34,7 @@ from nanokinetics.errors import InputError
 from nanokinetics.layout import OWN, SOURCE_INDEX, Layout
 from nanokinetics.progress import Reporter
 from nanokinetics.selection.plan import Plan, request_of, same_again
+from nanokinetics.selection.unused import refuse_unused
 from nanokinetics.sources import Source, source_type
 from nanokinetics.sources.scan import Scan, save
 
@@ -162,6 +163,25 @@ def made_alike(config: Making, record: Mapping[str, Any]) -> Making:
     }
     as_there = TRANSCODE if record.get("place") == TRANSCODE else COPY
     return replace(config, **made_with, place=config.place or as_there)
+
+
+def prepared(
+    config: Making, *, allow_unused: bool = False
+) -> tuple[Making, Manifest | None, Source]:
+    """The settled options of a build or its preview, the subset that `from_` names, and the source.
+
+    allow_unused: whether options may have no effect. Raises InputError for options that cannot be
+    used or, unless that is set, have no effect.
+    """
+    asked = config = settle(config)
+    origin = origin_of(config)
+    if origin:
+        config = made_alike(config, origin.record)
+    source = source_of(config)
+    if not allow_unused:
+        record = read_record(Home(config.dest)) if isinstance(config, BuildConfig) else None
+        refuse_unused(asked, config.place, record)
+    return config, origin, source
 
 
 def select(config: SampleConfig, reporter: Reporter) -> Selection:

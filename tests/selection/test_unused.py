@@ -102,7 +102,7 @@ def test_a_folder_that_was_begun_with_such_an_option_goes_on(
     with pytest.raises(InputError, match="--resolution has no effect"):
         build("folder", **asked, n=1, resolution=240)
     assert not Path("nano").exists()
-    monkeypatch.setattr("nanokinetics.api.refuse_unused", lambda *_: None)
+    monkeypatch.setattr("nanokinetics.selection.refuse_unused", lambda *_: None)
     assert build("folder", **asked, n=1, resolution=240).exit_code == 0
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
